@@ -1,0 +1,30 @@
+"""tinyunet: a U-Net from scratch in NumPy, with its own autograd, to read, to change and to train.
+
+>>> import tinyunet
+>>> import tinyunet.functional as F
+>>> x = tinyunet.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+>>> F.relu(x - 2).sum().backward()
+>>> x.grad
+tensor([[0., 0.],
+        [1., 1.]])
+"""
+
+from tinyunet import functional, nn, ops, optim, unet
+from tinyunet.gradcheck import gradcheck
+from tinyunet.tensor import Tensor, differentiable, no_grad, tensor, using
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Tensor",
+    "differentiable",
+    "functional",
+    "gradcheck",
+    "nn",
+    "no_grad",
+    "ops",
+    "optim",
+    "tensor",
+    "unet",
+    "using",
+]

@@ -1,0 +1,84 @@
+"""The operations under the names of `torch.nn.functional` and `torch`, usually imported as `F`.
+
+>>> import tinyunet.functional as F
+>>> F.conv2d([[[1.0]]], [[[[2.0]]]])
+Traceback (most recent call last):
+TypeError: conv2d: input must be a Tensor or an array, not list
+"""
+
+from tinyunet.ops.conv import conv2d, conv_transpose2d, fold, unfold
+from tinyunet.ops.elementwise import (
+    abs,
+    add,
+    div,
+    dropout,
+    exp,
+    leaky_relu,
+    log,
+    mul,
+    neg,
+    pow,
+    relu,
+    sigmoid,
+    silu,
+    sqrt,
+    sub,
+    tanh,
+)
+from tinyunet.ops.linear import embedding, linear, matmul, scaled_dot_product_attention
+from tinyunet.ops.loss import binary_cross_entropy_with_logits, cross_entropy, dice_loss, l1_loss, mse_loss
+from tinyunet.ops.norm import batch_norm, group_norm
+from tinyunet.ops.pool import avg_pool2d, interpolate, max_pool2d
+from tinyunet.ops.reduce import log_softmax, max, mean, softmax, sum, var
+from tinyunet.ops.shape import cat, expand, getitem, pad, permute, reshape, stack, transpose
+
+__all__ = [
+    "abs",
+    "add",
+    "avg_pool2d",
+    "batch_norm",
+    "binary_cross_entropy_with_logits",
+    "cat",
+    "conv2d",
+    "conv_transpose2d",
+    "cross_entropy",
+    "dice_loss",
+    "div",
+    "dropout",
+    "embedding",
+    "exp",
+    "expand",
+    "fold",
+    "getitem",
+    "group_norm",
+    "interpolate",
+    "l1_loss",
+    "leaky_relu",
+    "linear",
+    "log",
+    "log_softmax",
+    "matmul",
+    "max",
+    "max_pool2d",
+    "mean",
+    "mse_loss",
+    "mul",
+    "neg",
+    "pad",
+    "permute",
+    "pow",
+    "relu",
+    "reshape",
+    "scaled_dot_product_attention",
+    "sigmoid",
+    "silu",
+    "softmax",
+    "sqrt",
+    "stack",
+    "sub",
+    "sum",
+    "tanh",
+    "transpose",
+    "unfold",
+    "var",
+]

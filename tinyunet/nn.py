@@ -1,0 +1,463 @@
+"""Layers: an operation together with the weights it needs, and Modules, which are made of layers.
+
+The layers have PyTorch's names, arguments and weight shapes, start from the same random distributions, and their
+`state_dict()` has the same keys: weights move in both directions.
+
+Initial weights are drawn from U(−1/√n, 1/√n), n the number of products in one output (fan-in), PyTorch's default.
+(A sum of n products of unit variance then has variance 1/3: activations neither explode nor vanish.)
+Where a layer draws random numbers it takes `rng`, a `numpy.random.Generator` or a seed: same seed, same weights.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+import tinyunet.functional as F
+from tinyunet.ops.window import Pair, pair
+from tinyunet.tensor import Array, Tensor
+
+
+class Parameter(Tensor):
+    """A Tensor that is learned: a Module that has it as an attribute lists it in `parameters()`."""
+
+    def __init__(self, data: Any, dtype: Any = None, requires_grad: bool = True) -> None:
+        super().__init__(data, dtype, requires_grad)
+
+
+class Module:
+    """Something with parameters and a `forward`. Modules and Parameters set as attributes are found by themselves.
+
+    >>> class Twice(Module):
+    ...     def __init__(self):
+    ...         self.scale = Parameter(2.0)
+    ...     def forward(self, x):
+    ...         return x * self.scale
+    >>> Twice()(Tensor([1.0, 2.0])).numpy()
+    array([2., 4.], dtype=float32)
+    >>> [name for name, _ in Twice().named_parameters()]
+    ['scale']
+    """
+
+    training = True
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} does not define forward(self, …)")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.forward(*args, **kwargs)
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """The modules that are attributes of this one, in the order in which they were set."""
+        for name, value in vars(self).items():
+            if isinstance(value, Module):
+                yield name, value
+
+    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
+        """This module and all below it, with dotted names."""
+        yield prefix, self
+        for name, child in self.named_children():
+            yield from child.named_modules(f"{prefix}.{name}" if prefix else name)
+
+    def _named_tensors(self) -> Iterator[tuple[str, Tensor]]:
+        """Parameters and buffers: what `state_dict` holds."""
+        for prefix, module in self.named_modules():
+            for name, value in vars(module).items():
+                if isinstance(value, Tensor):
+                    yield f"{prefix}.{name}" if prefix else name, value
+
+    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        """All parameters, with dotted names; one that is used in two places is listed once."""
+        seen: set[int] = set()
+        for name, value in self._named_tensors():
+            if isinstance(value, Parameter) and id(value) not in seen:
+                seen.add(id(value))
+                yield name, value
+
+    def parameters(self) -> Iterator[Parameter]:
+        """All parameters, for an optimizer."""
+        return (value for _, value in self.named_parameters())
+
+    def state_dict(self) -> dict[str, Array]:
+        """Parameters and running statistics by name, as copies: what has to be saved."""
+        return {name: value.numpy().copy() for name, value in self._named_tensors()}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> None:
+        """Set parameters and running statistics by name; arrays, Tensors and PyTorch's tensors are taken.
+
+        Nothing is changed unless everything fits.
+
+        Args:
+            strict: whether missing and unexpected names are an error.
+
+        Raises:
+            KeyError: with `strict`, listing all missing and unexpected names.
+            ValueError: listing all values whose shape differs.
+        """
+        own = dict(self._named_tensors())
+        missing = [name for name in own if name not in state_dict]
+        unexpected = [name for name in state_dict if name not in own]
+        if strict and (missing or unexpected):
+            raise KeyError(
+                f"load_state_dict: {type(self).__name__} does not match; "
+                f"missing: {', '.join(missing) or 'none'}; unexpected: {', '.join(unexpected) or 'none'}"
+            )
+        values = {name: np.asarray(state_dict[name]) for name in own if name in state_dict}
+        differing = [
+            f"{name} is {value.shape} and should be {own[name].shape}"
+            for name, value in values.items()
+            if value.shape != own[name].shape
+        ]
+        if differing:
+            raise ValueError(f"load_state_dict: {'; '.join(differing)}")
+        for name, value in values.items():
+            with own[name].writable() as array:
+                array[...] = value
+
+    def train(self, mode: bool = True) -> Module:
+        """Switch this module and all below it to training (batch statistics, dropout) or evaluation."""
+        for _, module in self.named_modules():
+            module.training = mode
+        return self
+
+    def eval(self) -> Module:
+        """Switch to evaluation: `train(False)`."""
+        return self.train(False)
+
+    def zero_grad(self) -> None:
+        """Forget the gradients."""
+        for parameter in self.parameters():
+            parameter.grad = None
+
+    def to(self, dtype: Any) -> Module:
+        """Convert the floating-point parameters and statistics, in place: `model.to(np.float64)`."""
+        for _, module in self.named_modules():
+            for name, value in vars(module).items():
+                if isinstance(value, Tensor) and value.dtype.kind == "f":
+                    setattr(module, name, type(value)(value.numpy(), dtype, value.requires_grad))
+        return self
+
+    def extra_repr(self) -> str:
+        """The settings that `repr` shows in the brackets."""
+        return ""
+
+    def __repr__(self) -> str:
+        lines = [f"({name}): {child!r}".replace("\n", "\n  ") for name, child in self.named_children()]
+        if not lines:
+            return f"{type(self).__name__}({self.extra_repr()})"
+        return "\n  ".join([f"{type(self).__name__}({self.extra_repr()}", *lines]) + "\n)"
+
+
+class Sequential(Module):
+    """Modules applied one after the other."""
+
+    def __init__(self, *modules: Module) -> None:
+        for i, module in enumerate(modules):
+            setattr(self, str(i), module)
+
+    def forward(self, x: Any) -> Any:
+        for _, module in self.named_children():
+            x = module(x)
+        return x
+
+    def __getitem__(self, index: int) -> Module:
+        return [module for _, module in self.named_children()][index]
+
+
+class ModuleList(Module):
+    """A list of modules whose parameters are found."""
+
+    def __init__(self, modules: Any = ()) -> None:
+        for module in modules:
+            self.append(module)
+
+    def append(self, module: Module) -> None:
+        setattr(self, str(len(self)), module)
+
+    def __iter__(self) -> Iterator[Module]:
+        return (module for _, module in self.named_children())
+
+    def __len__(self) -> int:
+        return len(list(self.named_children()))
+
+    def __getitem__(self, index: int) -> Module:
+        return list(self)[index]
+
+
+def _uniform(shape: tuple[int, ...], fan_in: int, rng: np.random.Generator) -> Parameter:
+    bound = 1 / math.sqrt(fan_in)
+    return Parameter(rng.uniform(-bound, bound, shape).astype(np.float32))
+
+
+def _channel_groups(layer: str, in_channels: int, out_channels: int, groups: int) -> None:
+    if min(in_channels, out_channels, groups) < 1 or in_channels % groups or out_channels % groups:
+        raise ValueError(
+            f"{layer}: {in_channels} input and {out_channels} output channels must be positive "
+            f"and both divisible by groups={groups}"
+        )
+
+
+class Conv2d(Module):
+    """2-D convolution, see `F.conv2d`; weight (out_channels, in_channels/groups, kh, kw).
+
+    >>> Conv2d(2, 3, kernel_size=3)(Tensor(np.zeros((1, 2, 4, 4)))).shape
+    (1, 3, 2, 2)
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Pair,
+        stride: Pair = 1,
+        padding: Pair | str = 0,
+        dilation: Pair = 1,
+        groups: int = 1,
+        bias: bool = True,
+        rng: Any = None,
+    ) -> None:
+        _channel_groups("Conv2d", in_channels, out_channels, groups)
+        rng = np.random.default_rng(rng)
+        kh, kw = pair("Conv2d", "kernel_size", kernel_size, 1)
+        self.in_channels, self.out_channels, self.kernel_size = in_channels, out_channels, (kh, kw)
+        self.stride, self.padding, self.dilation, self.groups = stride, padding, dilation, groups
+        fan_in = in_channels // groups * kh * kw
+        self.weight = _uniform((out_channels, in_channels // groups, kh, kw), fan_in, rng)
+        self.bias = _uniform((out_channels,), fan_in, rng) if bias else None
+
+    def forward(self, x: Any) -> Tensor:
+        settings = {k: getattr(self, k) for k in ("stride", "padding", "dilation", "groups")}
+        return F.conv2d(x, self.weight, self.bias, **settings)
+
+    def extra_repr(self) -> str:
+        return f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, padding={self.padding!r}"
+
+
+class ConvTranspose2d(Module):
+    """Transposed convolution, see `F.conv_transpose2d`; weight (in_channels, out_channels/groups, kh, kw).
+
+    >>> ConvTranspose2d(8, 4, kernel_size=2, stride=2)(Tensor(np.zeros((1, 8, 5, 5)))).shape
+    (1, 4, 10, 10)
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Pair,
+        stride: Pair = 1,
+        padding: Pair = 0,
+        output_padding: Pair = 0,
+        groups: int = 1,
+        bias: bool = True,
+        dilation: Pair = 1,
+        rng: Any = None,
+    ) -> None:
+        _channel_groups("ConvTranspose2d", in_channels, out_channels, groups)
+        rng = np.random.default_rng(rng)
+        kh, kw = pair("ConvTranspose2d", "kernel_size", kernel_size, 1)
+        self.in_channels, self.out_channels, self.kernel_size = in_channels, out_channels, (kh, kw)
+        self.stride, self.padding, self.output_padding = stride, padding, output_padding
+        self.groups, self.dilation = groups, dilation
+        fan_in = out_channels // groups * kh * kw  # PyTorch counts the weight's dimension 1 here too
+        self.weight = _uniform((in_channels, out_channels // groups, kh, kw), fan_in, rng)
+        self.bias = _uniform((out_channels,), fan_in, rng) if bias else None
+
+    def forward(self, x: Any) -> Tensor:
+        settings = {k: getattr(self, k) for k in ("stride", "padding", "output_padding", "groups", "dilation")}
+        return F.conv_transpose2d(x, self.weight, self.bias, **settings)
+
+    def extra_repr(self) -> str:
+        return f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
+
+
+class Linear(Module):
+    """Fully connected layer, see `F.linear`; weight (out_features, in_features)."""
+
+    def __init__(self, in_features: int, out_features: int, bias: bool = True, rng: Any = None) -> None:
+        if min(in_features, out_features) < 1:
+            raise ValueError(f"Linear: features must be positive, not {in_features} and {out_features}")
+        rng = np.random.default_rng(rng)
+        self.in_features, self.out_features = in_features, out_features
+        self.weight = _uniform((out_features, in_features), in_features, rng)
+        self.bias = _uniform((out_features,), in_features, rng) if bias else None
+
+    def forward(self, x: Any) -> Tensor:
+        return F.linear(x, self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        return f"{self.in_features}, {self.out_features}"
+
+
+class Embedding(Module):
+    """A table of vectors, see `F.embedding`; weight (num_embeddings, embedding_dim), drawn from N(0, 1)."""
+
+    def __init__(
+        self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None, rng: Any = None
+    ) -> None:
+        if min(num_embeddings, embedding_dim) < 1:
+            raise ValueError(f"Embedding: sizes must be positive, not {num_embeddings} and {embedding_dim}")
+        values = np.random.default_rng(rng).standard_normal((num_embeddings, embedding_dim)).astype(np.float32)
+        if padding_idx is not None:
+            values[padding_idx] = 0
+        self.padding_idx = padding_idx
+        self.weight = Parameter(values)
+
+    def forward(self, index: Any) -> Tensor:
+        return F.embedding(index, self.weight, self.padding_idx)
+
+
+class BatchNorm2d(Module):
+    """Batch normalisation of (N, C, H, W), see `F.batch_norm`, with running statistics for evaluation.
+
+    Args:
+        momentum: how far the running statistics move towards each batch's; None averages all batches equally.
+    """
+
+    def __init__(self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True) -> None:
+        if num_features < 1:
+            raise ValueError(f"BatchNorm2d: num_features must be positive, not {num_features}")
+        self.num_features, self.eps, self.momentum = num_features, eps, momentum
+        self.weight = Parameter(np.ones(num_features, np.float32)) if affine else None
+        self.bias = Parameter(np.zeros(num_features, np.float32)) if affine else None
+        self.running_mean = Tensor(np.zeros(num_features, np.float32))
+        self.running_var = Tensor(np.ones(num_features, np.float32))
+        self.num_batches_tracked = Tensor(np.int64(0))
+
+    def forward(self, x: Any) -> Tensor:
+        if np.ndim(x) != 4:
+            raise ValueError(f"BatchNorm2d: input must be (N, C, H, W), not {np.shape(x)}")
+        if self.training:
+            self.num_batches_tracked.data = self.num_batches_tracked.numpy() + 1
+        momentum = 1 / self.num_batches_tracked.item() if self.momentum is None and self.training else self.momentum
+        return F.batch_norm(
+            x,
+            self.running_mean,
+            self.running_var,
+            self.weight,
+            self.bias,
+            training=self.training,
+            momentum=momentum or 0.0,
+            eps=self.eps,
+        )
+
+    def extra_repr(self) -> str:
+        return str(self.num_features)
+
+
+class GroupNorm(Module):
+    """Group normalisation, see `F.group_norm`."""
+
+    def __init__(self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True) -> None:
+        if min(num_groups, num_channels) < 1 or num_channels % num_groups:
+            raise ValueError(f"GroupNorm: {num_groups} groups do not divide {num_channels} channels")
+        self.num_groups, self.num_channels, self.eps = num_groups, num_channels, eps
+        self.weight = Parameter(np.ones(num_channels, np.float32)) if affine else None
+        self.bias = Parameter(np.zeros(num_channels, np.float32)) if affine else None
+
+    def forward(self, x: Any) -> Tensor:
+        return F.group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
+
+    def extra_repr(self) -> str:
+        return f"{self.num_groups}, {self.num_channels}"
+
+
+class ReLU(Module):
+    """max(x, 0)."""
+
+    def forward(self, x: Any) -> Tensor:
+        return F.relu(x)
+
+
+class LeakyReLU(Module):
+    """x where positive, else negative_slope · x."""
+
+    def __init__(self, negative_slope: float = 0.01) -> None:
+        self.negative_slope = negative_slope
+
+    def forward(self, x: Any) -> Tensor:
+        return F.leaky_relu(x, negative_slope=self.negative_slope)
+
+
+class Sigmoid(Module):
+    """1 / (1 + e⁻ˣ)."""
+
+    def forward(self, x: Any) -> Tensor:
+        return F.sigmoid(x)
+
+
+class Tanh(Module):
+    """Hyperbolic tangent."""
+
+    def forward(self, x: Any) -> Tensor:
+        return F.tanh(x)
+
+
+class SiLU(Module):
+    """x·σ(x)."""
+
+    def forward(self, x: Any) -> Tensor:
+        return F.silu(x)
+
+
+class MaxPool2d(Module):
+    """The largest value in each window, see `F.max_pool2d`."""
+
+    def __init__(
+        self,
+        kernel_size: Pair,
+        stride: Pair | None = None,
+        padding: Pair = 0,
+        dilation: Pair = 1,
+        ceil_mode: bool = False,
+    ) -> None:
+        self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
+        self.dilation, self.ceil_mode = dilation, ceil_mode
+
+    def forward(self, x: Any) -> Tensor:
+        settings = {k: getattr(self, k) for k in ("stride", "padding", "dilation", "ceil_mode")}
+        return F.max_pool2d(x, self.kernel_size, **settings)
+
+    def extra_repr(self) -> str:
+        return f"kernel_size={self.kernel_size}"
+
+
+class AvgPool2d(Module):
+    """The mean of each window, see `F.avg_pool2d`."""
+
+    def __init__(
+        self,
+        kernel_size: Pair,
+        stride: Pair | None = None,
+        padding: Pair = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+    ) -> None:
+        self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
+        self.ceil_mode, self.count_include_pad = ceil_mode, count_include_pad
+
+    def forward(self, x: Any) -> Tensor:
+        settings = {k: getattr(self, k) for k in ("stride", "padding", "ceil_mode", "count_include_pad")}
+        return F.avg_pool2d(x, self.kernel_size, **settings)
+
+    def extra_repr(self) -> str:
+        return f"kernel_size={self.kernel_size}"
+
+
+class Dropout(Module):
+    """Set elements to 0 with probability p in training, see `F.dropout`; `rng` is kept and drawn from."""
+
+    def __init__(self, p: float = 0.5, rng: Any = None) -> None:
+        if not 0 <= p <= 1:
+            raise ValueError(f"Dropout: the probability p must be between 0 and 1, not {p}")
+        self.p = p
+        self.rng = np.random.default_rng(rng)
+
+    def forward(self, x: Any) -> Tensor:
+        return F.dropout(x, self.p, self.training, rng=self.rng)
+
+    def extra_repr(self) -> str:
+        return f"p={self.p}"

@@ -1,0 +1,219 @@
+"""Operations on every element by itself: arithmetic with broadcasting, exp, log, and the activations.
+
+An elementwise y = f(x) has the simplest of all gradients: dx = dy · f'(x). The one complication is broadcasting: where
+NumPy repeats an operand to fit the other, that operand has been used several times, and its gradient is the sum over
+all uses (`unbroadcast`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tinyunet.tensor import Array, differentiable
+
+
+def unbroadcast(dy: Array, x: Any) -> Array:
+    """Sum `dy` over the axes along which `x` was repeated: the gradient of broadcasting.
+
+    >>> unbroadcast(np.ones((3, 4)), np.ones((3, 1))).ravel()
+    array([4., 4., 4.])
+    """
+    shape = np.shape(x)
+    dy = dy.sum(axis=tuple(range(dy.ndim - len(shape))))  # axes that x did not have
+    repeated = tuple(i for i, n in enumerate(shape) if n == 1 and dy.shape[i] != 1)
+    return np.asarray(dy.sum(axis=repeated, keepdims=True))
+
+
+def _check_broadcast(name: str, a: Any, b: Any) -> None:
+    try:
+        np.broadcast_shapes(np.shape(a), np.shape(b))
+    except ValueError:
+        raise ValueError(
+            f"{name}: shapes {np.shape(a)} and {np.shape(b)} do not broadcast: "
+            "aligned at the right, sizes must be equal or 1"
+        ) from None
+
+
+@differentiable
+def add(a: Any, b: Any) -> Any:
+    """a + b, with broadcasting."""
+    _check_broadcast("add", a, b)
+    y = a + b
+
+    def backward(dy: Array) -> Any:
+        return lambda: unbroadcast(dy, a), lambda: unbroadcast(dy, b)
+
+    return y, backward
+
+
+@differentiable
+def sub(a: Any, b: Any) -> Any:
+    """a - b, with broadcasting."""
+    _check_broadcast("sub", a, b)
+    y = a - b
+
+    def backward(dy: Array) -> Any:
+        return lambda: unbroadcast(dy, a), lambda: unbroadcast(-dy, b)
+
+    return y, backward
+
+
+@differentiable
+def mul(a: Any, b: Any) -> Any:
+    """a · b elementwise, with broadcasting: da = dy·b, db = dy·a."""
+    _check_broadcast("mul", a, b)
+    y = a * b
+
+    def backward(dy: Array) -> Any:
+        return lambda: unbroadcast(dy * b, a), lambda: unbroadcast(dy * a, b)
+
+    return y, backward
+
+
+@differentiable
+def div(a: Any, b: Any) -> Any:
+    """a / b elementwise, with broadcasting: da = dy/b, db = −dy·a/b²."""
+    _check_broadcast("div", a, b)
+    with np.errstate(divide="ignore", invalid="ignore"):  # x/0 is inf or nan, as in PyTorch
+        y = np.true_divide(a, b)
+
+    def backward(dy: Array) -> Any:
+        return lambda: unbroadcast(dy / b, a), lambda: unbroadcast(-dy * y / b, b)
+
+    return y, backward
+
+
+@differentiable
+def neg(x: Any) -> Any:
+    """−x."""
+    return -x, lambda dy: -dy
+
+
+@differentiable
+def pow(a: Any, b: Any) -> Any:
+    """aᵇ elementwise, with broadcasting: da = dy·b·aᵇ⁻¹, db = dy·aᵇ·log a.
+
+    Where b = 0, y = 1 whatever a is, so da = 0 there, also at a = 0; where a = 0 and b > 0, y = 0 and db = 0.
+    """
+    _check_broadcast("pow", a, b)
+    with np.errstate(divide="ignore", invalid="ignore"):  # 0⁻¹ is inf, (−1)^½ is nan
+        y = np.power(a, b)
+
+    def da(dy: Array) -> Array:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            slope = np.where(np.equal(b, 0), 0, b * np.power(a, np.where(np.equal(b, 0), 1, np.subtract(b, 1))))
+        return unbroadcast(dy * slope.astype(dy.dtype), a)
+
+    def db(dy: Array) -> Array:
+        log_a = np.log(np.where(np.equal(a, 0) & np.greater_equal(b, 0), 1, a))
+        return unbroadcast(dy * y * log_a, b)
+
+    return y, lambda dy: (lambda: da(dy), lambda: db(dy))
+
+
+@differentiable
+def exp(x: Any) -> Any:
+    """eˣ, which is its own derivative."""
+    y = np.exp(x)
+    return y, lambda dy: dy * y
+
+
+@differentiable
+def log(x: Any) -> Any:
+    """Natural logarithm: dx = dy / x. log 0 = −inf; a negative number gives nan."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        y = np.log(x)
+    return y, lambda dy: dy / x
+
+
+@differentiable
+def sqrt(x: Any) -> Any:
+    """√x: dx = dy / (2√x)."""
+    with np.errstate(invalid="ignore"):
+        y = np.sqrt(x)
+    return y, lambda dy: dy / (2 * y)
+
+
+@differentiable
+def abs(x: Any) -> Any:
+    """|x|: dx = dy · sign(x), 0 at the kink."""
+    return np.abs(x), lambda dy: dy * np.sign(x)
+
+
+@differentiable
+def relu(input: Any) -> Any:
+    """Rectified linear unit: y = max(x, 0).
+
+    >>> relu(np.array([-1.0, 0.0, 2.0]))
+    tensor([0., 0., 2.], dtype=float64)
+    """
+    y = np.maximum(input, 0)
+
+    def backward(dy: Array) -> Array:
+        return dy * (y > 0)  # the slope is 1 where x > 0, else 0 (also at 0, as in PyTorch)
+
+    return y, backward
+
+
+@differentiable
+def leaky_relu(input: Any, negative_slope: float = 0.01) -> Any:
+    """y = x where x > 0, else negative_slope · x (Maas et al. 2013)."""
+    slope = np.where(np.greater(input, 0), 1, negative_slope).astype(input.dtype)
+    return input * slope, lambda dy: dy * slope
+
+
+def logistic(x: Any) -> Array:
+    """1 / (1 + e⁻ˣ) without overflow: with e = e^−|x| ≤ 1 it is 1/(1 + e) for x ≥ 0, and e/(1 + e) for x < 0."""
+    e = np.exp(-np.abs(x))
+    return np.asarray(np.where(np.greater_equal(x, 0), 1, e) / (1 + e))
+
+
+@differentiable
+def sigmoid(input: Any) -> Any:
+    """Logistic function σ(x) = 1 / (1 + e⁻ˣ): dσ/dx = σ(1 − σ).
+
+    >>> sigmoid(np.array([-1000.0, 0.0, 1000.0]))
+    tensor([0. , 0.5, 1. ], dtype=float64)
+    """
+    y = logistic(input)
+    return y, lambda dy: dy * y * (1 - y)
+
+
+@differentiable
+def tanh(input: Any) -> Any:
+    """Hyperbolic tangent: dx = dy · (1 − tanh²x)."""
+    y = np.tanh(input)
+    return y, lambda dy: dy * (1 - y * y)
+
+
+@differentiable
+def silu(input: Any) -> Any:
+    """SiLU, also called swish: y = x·σ(x) (Elfwing et al. 2018).
+
+    By the product rule dy/dx = σ + x·σ(1 − σ) = σ·(1 + x·(1 − σ)).
+    """
+    s = logistic(input)
+    return input * s, lambda dy: dy * s * (1 + input * (1 - s))
+
+
+@differentiable
+def dropout(input: Any, p: float = 0.5, training: bool = True, rng: Any = None) -> Any:
+    """Set each element to 0 with probability p and scale the others by 1/(1 − p); the identity unless `training`.
+
+    The scaling keeps the expectation: E[y] = (1 − p)·x/(1 − p) = x (Srivastava et al. 2014).
+
+    Args:
+        rng: where the mask comes from, a `numpy.random.Generator` or a seed (PyTorch has one hidden global generator).
+
+    Raises:
+        ValueError: p outside [0, 1].
+    """
+    if not 0 <= p <= 1:
+        raise ValueError(f"dropout: the probability p must be between 0 and 1, not {p}")
+    if not training or p == 0:
+        return input, lambda dy: dy
+    keep = np.random.default_rng(rng).random(input.shape) >= p
+    mask = (keep / (1 - p) if p < 1 else keep).astype(input.dtype)
+    return input * mask, lambda dy: dy * mask

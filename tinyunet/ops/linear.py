@@ -1,0 +1,153 @@
+"""Matrix products: matmul, the linear layer, the embedding table, and attention.
+
+For Y = A·B, entry Yᵢⱼ = Σₖ Aᵢₖ·Bₖⱼ. Aᵢₖ meets Bₖⱼ in every column j, so dAᵢₖ = Σⱼ dYᵢⱼ·Bₖⱼ, which is dA = dY·Bᵀ, and
+in the same way dB = Aᵀ·dY. There is no other arrangement in which the shapes fit: that is a good way to remember it.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from tinyunet.ops.elementwise import dropout, unbroadcast
+from tinyunet.ops.reduce import softmax
+from tinyunet.tensor import Array, Tensor, differentiable
+
+
+@differentiable
+def matmul(a: Any, b: Any) -> Any:
+    """Matrix product a @ b over the last two dimensions, the others broadcast; vectors as in NumPy.
+
+    Shapes: (…, M, K) @ (…, K, N) → (…, M, N).
+
+    Raises:
+        ValueError: inner sizes that differ, leading ones that do not broadcast, or a scalar.
+    """
+    try:
+        y = np.matmul(a, b)
+    except ValueError:
+        raise ValueError(
+            f"matmul: shapes {np.shape(a)} and {np.shape(b)} do not fit: the last size of the first must equal "
+            "the last but one of the second, and leading ones must broadcast"
+        ) from None
+    # a vector is a matrix of one row (on the left) or one column (on the right), whose size-1 axis the result drops
+    a2 = a[None] if a.ndim == 1 else a
+    b2 = b[:, None] if b.ndim == 1 else b
+    y_shape = (*y.shape[: y.ndim - (a.ndim > 1) - (b.ndim > 1)], a2.shape[-2], b2.shape[-1])
+
+    def da(dy: Array) -> Array:
+        return unbroadcast(dy.reshape(y_shape) @ b2.swapaxes(-1, -2), a2).reshape(a.shape)
+
+    def db(dy: Array) -> Array:
+        return unbroadcast(a2.swapaxes(-1, -2) @ dy.reshape(y_shape), b2).reshape(b.shape)
+
+    return y, lambda dy: (lambda: da(dy), lambda: db(dy))
+
+
+@differentiable
+def linear(input: Any, weight: Any, bias: Any = None) -> Any:
+    """The fully connected layer: y = x·Wᵀ + b.
+
+    Shapes: input (…, in), weight (out, in), bias (out,) → (…, out).
+
+    >>> linear(np.array([[1.0, 2.0]]), np.array([[3.0, 4.0]]), np.array([5.0]))
+    tensor([[16.]], dtype=float64)
+    """
+    if weight.ndim != 2 or input.ndim < 1 or input.shape[-1] != weight.shape[1]:
+        raise ValueError(
+            f"linear: input of shape {input.shape} and weight of shape {weight.shape}: "
+            "the weight must be (out_features, in_features), and the input end in in_features"
+        )
+    if bias is not None and bias.shape != weight.shape[:1]:
+        raise ValueError(f"linear: bias of shape {bias.shape} for {weight.shape[0]} output features")
+    y = input @ weight.T
+    if bias is not None:
+        y = y + bias
+
+    def backward(dy: Array) -> Any:
+        rows = dy.reshape(-1, weight.shape[0])  # (all samples, out)
+        return (
+            lambda: dy @ weight,
+            lambda: rows.T @ input.reshape(-1, weight.shape[1]),
+            lambda: rows.sum(0),
+        )
+
+    return y, backward
+
+
+@differentiable
+def embedding(input: Any, weight: Any, padding_idx: int | None = None) -> Any:
+    """Look up rows of a table: y[…] = weight[input[…]]. A row's gradient is the sum over all its look-ups.
+
+    Shapes: input (…) of integers, weight (rows, features) → (…, features).
+
+    Args:
+        padding_idx: a row that stands for "nothing here" and receives no gradient.
+
+    Raises:
+        TypeError: indices that are not integers.
+        ValueError: indices outside the table, a weight that is no matrix.
+    """
+    input = np.asarray(input)
+    if input.dtype.kind not in "iu":
+        raise TypeError(f"embedding: indices must be integers, not {input.dtype}")
+    if weight.ndim != 2:
+        raise ValueError(f"embedding: the weight must be (rows, features), not of shape {weight.shape}")
+    if input.size and not (input.min() >= 0 and input.max() < len(weight)):
+        raise ValueError(f"embedding: indices from {input.min()} to {input.max()} for a table of {len(weight)} rows")
+
+    def backward(dy: Array) -> Any:
+        dw = np.zeros_like(weight)
+        np.add.at(dw, input, dy)
+        if padding_idx is not None:
+            dw[padding_idx] = 0
+        return None, dw
+
+    return weight[input], backward
+
+
+def scaled_dot_product_attention(
+    query: Any,
+    key: Any,
+    value: Any,
+    attn_mask: Any = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    rng: Any = None,
+) -> Tensor:
+    """softmax(Q·Kᵀ·scale + mask)·V (Vaswani et al. 2017, equation 1).
+
+    Written in terms of other operations, so that its gradient needs no derivation of its own.
+
+    Shapes: query (…, L, E), key (…, S, E), value (…, S, Ev) → (…, L, Ev).
+
+    Args:
+        attn_mask: broadcastable to (…, L, S): a boolean one is True where attention is allowed, a number is added.
+        is_causal: position i sees the positions up to i only.
+        scale: 1/√E by default.
+        rng: Generator or seed for the dropout on the attention weights.
+
+    Raises:
+        ValueError: shapes that do not fit, or both `attn_mask` and `is_causal`.
+    """
+    q, k, v = (x if isinstance(x, Tensor) else Tensor(x) for x in (query, key, value))
+    if min(q.ndim, k.ndim, v.ndim) < 2 or q.shape[-1] != k.shape[-1] or k.shape[-2] != v.shape[-2]:
+        raise ValueError(
+            "scaled_dot_product_attention: query (…, L, E), key (…, S, E) and value (…, S, Ev) are needed, "
+            f"got {q.shape}, {k.shape} and {v.shape}"
+        )
+    if is_causal and attn_mask is not None:
+        raise ValueError("scaled_dot_product_attention: give attn_mask or is_causal, not both")
+    scores = matmul(q, k.transpose(-1, -2)) * (1 / math.sqrt(q.shape[-1]) if scale is None else scale)
+    if is_causal:
+        attn_mask = np.tri(*scores.shape[-2:], dtype=bool)
+    if attn_mask is not None:
+        mask = attn_mask if isinstance(attn_mask, Tensor) else Tensor(np.asarray(attn_mask))
+        if mask.dtype == bool:
+            mask = Tensor(np.where(mask.numpy(), 0, -np.inf).astype(scores.dtype))
+        scores = scores + mask
+    weights = dropout(softmax(scores, -1), dropout_p, rng=rng)
+    return matmul(weights, v)

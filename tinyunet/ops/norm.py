@@ -1,0 +1,151 @@
+"""Normalisation: give a group of activations mean 0 and variance 1, then let the network choose scale and shift.
+
+With the mean μ and the biased variance σ² = Σ(x − μ)²/m of a group of m numbers,
+
+    x̂ = (x − μ) / √(σ² + ε)        y = γ·x̂ + β
+
+Batchnorm's group is one channel over the whole batch, groupnorm's a few channels of one image.
+
+The gradient: write s = √(σ² + ε), and let dx̂ = γ·dy. Three paths lead from xᵢ to the loss.
+
+    directly           ∂x̂ᵢ/∂xᵢ = 1/s                                           gives  dx̂ᵢ / s
+    through μ          ∂μ/∂xᵢ = 1/m, and ∂x̂ⱼ/∂μ = −1/s for every j             gives  −(1/s) · mean(dx̂)
+    through σ²         ∂σ²/∂xᵢ = 2(xᵢ − μ)/m, ∂x̂ⱼ/∂σ² = −(xⱼ − μ)/(2s³)        gives  −(1/s) · x̂ᵢ · mean(dx̂·x̂)
+
+Together  dx = (dx̂ − mean(dx̂) − x̂·mean(dx̂·x̂)) / s.  The two subtracted terms take out of the gradient what
+normalisation makes impossible: to change the mean of x̂, or its scale. In evaluation μ and σ² are constants, only the
+direct path is left, and dx = dx̂/s.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tinyunet.tensor import Array, differentiable
+
+
+def _check_affine(name: str, channels: int, **vectors: Any) -> None:
+    for what, value in vectors.items():
+        if value is not None and np.shape(value) != (channels,):
+            raise ValueError(
+                f"{name}: {what} of shape {np.shape(value)} for {channels} channels; must be ({channels},)"
+            )
+
+
+def _by_channel(vector: Any, x: Array) -> Any:
+    """A vector (C,) shaped so that it broadcasts over (N, C, …)."""
+    return vector.reshape(1, -1, *[1] * (x.ndim - 2))
+
+
+@differentiable(updates=("running_mean", "running_var"))
+def batch_norm(
+    input: Any,
+    running_mean: Any,
+    running_var: Any,
+    weight: Any = None,
+    bias: Any = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Any:
+    """Batch normalisation: y = γ·(x − μ)/√(σ² + ε) + β, channel by channel (Ioffe & Szegedy 2015).
+
+    In training, μ and σ² are those of the batch, and the running statistics move towards them by the fraction
+    `momentum`: running ← (1 − momentum)·running + momentum·batch. The batch is normalised with the biased variance
+    Σ(x − μ)²/m, and the unbiased Σ(x − μ)²/(m − 1) is what is stored, as in PyTorch. In evaluation μ and σ² are the
+    running ones, and y is an affine function of x.
+
+    Shapes: input (N, C, …), all vectors (C,).
+
+    Args:
+        running_mean, running_var: updated in place in training; may be None there.
+        weight, bias: γ and β; None for 1 and 0.
+
+    Raises:
+        ValueError: fewer than two values per channel in training, no statistics in evaluation, shapes that do not fit.
+
+    >>> x = np.array([1.0, 2.0, 3.0, 6.0]).reshape(4, 1)
+    >>> batch_norm(x, None, None, training=True).numpy().ravel().round(3)
+    array([-1.069, -0.535,  0.   ,  1.604])
+    """
+    x = input
+    if x.ndim < 2:
+        raise ValueError(f"batch_norm: input must be (N, C, …), not {x.shape}")
+    channels = x.shape[1]
+    _check_affine("batch_norm", channels, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
+    axes = (0, *range(2, x.ndim))
+    if training:
+        m = x.size // max(channels, 1)
+        if m == 1:
+            raise ValueError(f"batch_norm: training needs more than one value per channel, input has shape {x.shape}")
+        mean = x.sum(axis=axes) / x.dtype.type(m or 1)
+        centred = x - _by_channel(mean, x)
+        variance = (centred * centred).sum(axis=axes) / x.dtype.type(m or 1)
+        if m and running_mean is not None:
+            running_mean += momentum * (mean - running_mean)
+        if m and running_var is not None:
+            running_var += momentum * (variance * (m / (m - 1)) - running_var)
+    else:
+        if running_mean is None or running_var is None:
+            raise ValueError("batch_norm: evaluation needs running_mean and running_var")
+        mean, variance = running_mean.astype(x.dtype), running_var.astype(x.dtype)
+        centred = x - _by_channel(mean, x)
+
+    inverse = 1 / np.sqrt(variance + x.dtype.type(eps))  # 1/s
+    scale = inverse if weight is None else weight * inverse
+    y = centred * _by_channel(scale, x)
+    if bias is not None:
+        y += _by_channel(bias, x)
+
+    def backward(dy: Array) -> Any:
+        dbias = dy.sum(axis=axes)  # Σ dy
+        dweight = (dy * centred).sum(axis=axes) * inverse  # Σ dy·x̂
+        if not training:
+            return dy * _by_channel(scale, x), None, None, dweight, dbias
+
+        def dx() -> Array:
+            # dx = γ/s · (dy − mean(dy) − x̂·mean(dy·x̂)), and both means are at hand
+            centred_part = centred * _by_channel(dweight * inverse / m, x)
+            return np.asarray((dy - _by_channel(dbias / m, x) - centred_part) * _by_channel(scale, x))
+
+        return dx, None, None, dweight, dbias
+
+    return y, backward
+
+
+@differentiable
+def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
+    """Group normalisation (Wu & He 2018): the same within each image, over C/num_groups channels at a time.
+
+    It does not look at the rest of the batch, so training and evaluation are alike, and a batch may be of one.
+
+    Shapes: input (N, C, …), weight and bias (C,).
+
+    Raises:
+        ValueError: num_groups that does not divide C, shapes that do not fit.
+    """
+    x = input
+    if x.ndim < 2 or num_groups < 1 or x.shape[1] % num_groups:
+        raise ValueError(f"group_norm: {num_groups} groups do not divide the channels of an input of shape {x.shape}")
+    _check_affine("group_norm", x.shape[1], weight=weight, bias=bias)
+    grouped = x.reshape(len(x), num_groups, -1)  # (N, G, C/G·H·W)
+    centred = grouped - grouped.mean(axis=2, keepdims=True)
+    inverse = 1 / np.sqrt((centred * centred).mean(axis=2, keepdims=True) + x.dtype.type(eps))
+    normal = (centred * inverse).reshape(x.shape)  # x̂
+    y = normal if weight is None else normal * _by_channel(weight, x)
+    if bias is not None:
+        y = y + _by_channel(bias, x)
+    axes = (0, *range(2, x.ndim))
+
+    def dx(dy: Array) -> Array:
+        dn = (dy if weight is None else dy * _by_channel(weight, x)).reshape(grouped.shape)  # dx̂
+        n = normal.reshape(grouped.shape)
+        dn = dn - dn.mean(axis=2, keepdims=True) - n * (dn * n).mean(axis=2, keepdims=True)
+        return np.asarray((dn * inverse).reshape(x.shape))
+
+    def backward(dy: Array) -> Any:
+        return lambda: dx(dy), None, lambda: (dy * normal).sum(axis=axes), lambda: dy.sum(axis=axes)
+
+    return y, backward

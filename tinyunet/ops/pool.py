@@ -1,0 +1,252 @@
+"""Pooling, which makes images smaller, and interpolation, which makes them larger without weights.
+
+A pooling window slides like a convolution's (see `window.py`), each channel by itself. Instead of gathering the window
+of every output, the loops here run over the cells (u, v) of the window: `x[:, :, rows.inputs(u), cols.inputs(v)]` is
+what cell (u, v) sees at all outputs at once, and a 2×2 window takes four such steps however large the image is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from tinyunet.ops.window import Axes, Axis, Pair, image_or_batch, pair
+from tinyunet.tensor import Array, differentiable
+
+
+def pool_axes(
+    name: str, size: tuple[int, int], kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool
+) -> Axes:
+    """The axes of a pooling window. `ceil_mode` also counts a last window that hangs over the end, if it starts inside.
+
+    Raises:
+        ValueError: a padding of more than half the kernel (a window could lie outside the image), or no output.
+    """
+    kernel = pair(name, "kernel_size", kernel, 1)
+    stride = kernel if stride is None else pair(name, "stride", stride, 1)
+    padding = pair(name, "padding", padding, 0)
+    dilation = pair(name, "dilation", dilation, 1)
+    axes = []
+    for n, k, s, p, d in zip(size, kernel, stride, padding, dilation, strict=True):
+        if 2 * p > k:
+            raise ValueError(f"{name}: padding {padding} must be at most half of the kernel {kernel}")
+        room = n + 2 * p - (d * (k - 1) + 1)
+        output = (-(-room // s) if ceil_mode else room // s) + 1
+        if ceil_mode and (output - 1) * s >= n + p:
+            output -= 1
+        if output < 1:
+            raise ValueError(f"{name}: a window of {kernel} (dilation {dilation}) does not fit an input of {size}")
+        axes.append(Axis(n, output, k, s, p, d))
+    return axes[0], axes[1]
+
+
+def _padded(x: Array, axes: Axes, value: float) -> Array:
+    """x with a border of `value` wherever a window reaches beyond it; x itself if none does."""
+    rows, cols = axes
+    border = ((0, 0), (0, 0), (rows.padding, rows.overhang), (cols.padding, cols.overhang))
+    return np.pad(x, border, constant_values=value) if any(map(any, border)) else x
+
+
+def _cells(axes: Axes) -> Iterator[tuple[int, int, tuple[Any, ...]]]:
+    """Every cell (u, v) of the window in row-major order, with the index of the padded pixels that it sees."""
+    rows, cols = axes
+    for u in range(rows.kernel):
+        for v in range(cols.kernel):
+            yield u, v, (..., rows.inputs(u), cols.inputs(v))
+
+
+def _unpadded(dx: Array, axes: Axes) -> Array:
+    rows, cols = axes
+    return dx[:, :, rows.padding : rows.padding + rows.input, cols.padding : cols.padding + cols.input]
+
+
+@differentiable
+@image_or_batch
+def max_pool2d(
+    input: Any,
+    kernel_size: Pair,
+    stride: Pair | None = None,
+    padding: Pair = 0,
+    dilation: Pair = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Any:
+    """The largest value in each window. Padding is −∞: it never wins.
+
+    Only the winner moves the output, so it alone receives the gradient; among equals it is the first in row-major
+    order. A pixel that wins in several overlapping windows receives the sum.
+
+    Shapes: (N, C, H, W) or (C, H, W) → (N, C, Ho, Wo), Ho = (H + 2·padding − dilation·(kernel − 1) − 1) // stride + 1.
+
+    Args:
+        stride: the kernel size by default.
+        ceil_mode: round the output size up, so that the last pixels are not left out.
+        return_indices: also return the position h·W + w of every winner in its channel.
+
+    Raises:
+        ValueError: a padding of more than half the kernel, a window that does not fit.
+
+    >>> max_pool2d(np.array([[[1.0, 2, 5, 6], [3, 4, 7, 8]]]), 2)
+    tensor([[[4., 8.]]], dtype=float64)
+    """
+    axes = pool_axes("max_pool2d", input.shape[2:], kernel_size, stride, padding, dilation, ceil_mode)
+    lowest = -np.inf if input.dtype.kind == "f" else np.iinfo(input.dtype).min
+    x = _padded(input, axes, lowest)
+    y = None
+    for _, _, seen in _cells(axes):
+        y = x[seen].copy("K") if y is None else np.maximum(y, x[seen], out=y)
+
+    def winners() -> Iterator[tuple[int, int, tuple[Any, ...], Array]]:
+        """For every cell of the window, where it is the first that equals the maximum."""
+        undecided = np.ones_like(y, bool)
+        for u, v, seen in _cells(axes):
+            wins = x[seen] == y
+            wins |= np.isnan(x[seen])  # nan is passed on, as in PyTorch
+            wins &= undecided
+            undecided ^= wins
+            yield u, v, seen, wins
+
+    def backward(dy: Array) -> Array:
+        dx = np.zeros_like(x, dy.dtype)
+        for _, _, seen, wins in winners():
+            dx[seen] += dy * wins
+        return _unpadded(dx, axes)
+
+    if not return_indices:
+        return y, backward
+    rows, cols = axes
+    index = np.zeros(y.shape, np.int64)  # type: ignore[union-attr]
+    for u, v, _, wins in winners():
+        h = np.arange(rows.output)[:, None] * rows.stride + u * rows.dilation - rows.padding
+        w = np.arange(cols.output)[None, :] * cols.stride + v * cols.dilation - cols.padding
+        index += wins * (h * cols.input + w)
+    return (y, index), backward
+
+
+@differentiable
+@image_or_batch
+def avg_pool2d(
+    input: Any,
+    kernel_size: Pair,
+    stride: Pair | None = None,
+    padding: Pair = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Any:
+    """The mean of each window: y = Σ x / divisor, so that every pixel of a window receives dy / divisor.
+
+    The divisor is the number of cells in the window that lie in the image or on its padding; what `ceil_mode` lets hang
+    over beyond the padding never counts.
+
+    Shapes: as `max_pool2d`.
+
+    Args:
+        count_include_pad: whether zeros of the padding count in the divisor.
+        divisor_override: a divisor to use everywhere instead.
+
+    Raises:
+        ValueError: a padding of more than half the kernel, a window that does not fit, a divisor of 0.
+
+    >>> avg_pool2d(np.array([[[1.0, 2, 5, 6], [3, 4, 7, 8]]]), 2)
+    tensor([[[2.5, 6.5]]], dtype=float64)
+    """
+    if divisor_override == 0:
+        raise ValueError("avg_pool2d: divisor_override must not be 0")
+    axes = pool_axes("avg_pool2d", input.shape[2:], kernel_size, stride, padding, 1, ceil_mode)
+    counted = [_counted(axis, count_include_pad) for axis in axes]
+    divisor = np.asarray(divisor_override or np.outer(*counted), input.dtype)
+    x = _padded(input, axes, 0)
+    total = None
+    for _, _, seen in _cells(axes):
+        total = x[seen].copy("K") if total is None else np.add(total, x[seen], out=total)
+
+    def backward(dy: Array) -> Array:
+        share = dy / divisor
+        dx = np.zeros_like(x, dy.dtype)
+        for _, _, seen in _cells(axes):
+            dx[seen] += share
+        return _unpadded(dx, axes)
+
+    return total / divisor, backward
+
+
+def _counted(axis: Axis, count_include_pad: bool) -> Array:
+    """For each output, how many cells of the window stand on the image (or on its padding, if that counts)."""
+    first = np.arange(axis.output) * axis.stride - axis.padding
+    low, high = (-axis.padding, axis.input + axis.padding) if count_include_pad else (0, axis.input)
+    return np.minimum(first + axis.kernel, high) - np.maximum(first, low)
+
+
+@differentiable
+def interpolate(
+    input: Any,
+    size: Pair | None = None,
+    scale_factor: float | tuple[float, float] | None = None,
+    mode: str = "nearest",
+    align_corners: bool | None = None,
+) -> Any:
+    """Resize images to `size`, or by `scale_factor`.
+
+    Along an axis every output pixel is a weighted mean of input pixels, the same for all columns, so the resized image
+    is R·x·Cᵀ with a small matrix for the rows and one for the columns; backward is Rᵀ·dy·C. Pixels are little squares:
+    output i has its centre at (i + ½)·(in/out) − ½ in units of input pixels. "nearest" takes the input pixel at
+    ⌊i·in/out⌋, "bilinear" the two neighbours of the centre, weighted by nearness. With `align_corners` the centres of
+    the corner pixels coincide instead: i·(in − 1)/(out − 1).
+
+    Shapes: (N, C, H, W) → (N, C, Ho, Wo).
+
+    Raises:
+        ValueError: both or none of size and scale_factor, another mode, align_corners with "nearest".
+
+    >>> interpolate(np.array([[[[1.0, 3.0]]]]), scale_factor=2, mode="bilinear")
+    tensor([[[[1. , 1.5, 2.5, 3. ],
+              [1. , 1.5, 2.5, 3. ]]]], dtype=float64)
+    """
+    name = "interpolate"
+    if input.ndim != 4:
+        raise ValueError(f"{name}: input must be (N, C, H, W), not {input.shape}")
+    if mode not in ("nearest", "bilinear"):
+        raise ValueError(f"{name}: mode must be 'nearest' or 'bilinear', not {mode!r}")
+    if align_corners is not None and mode == "nearest":
+        raise ValueError(f"{name}: align_corners has no meaning with mode='nearest'")
+    if (size is None) == (scale_factor is None):
+        raise ValueError(f"{name}: give size or scale_factor, and not both")
+    before = input.shape[2:]
+    if size is not None:
+        after = pair(name, "size", size, 1)
+        scales = [n / m for n, m in zip(before, after, strict=True)]
+    else:
+        factors = np.broadcast_to(scale_factor, 2).tolist()  # type: ignore[arg-type]
+        after = tuple(math.floor(n * f) for n, f in zip(before, factors, strict=True))
+        scales = [1 / f for f in factors]
+        if min(after) < 1:
+            raise ValueError(f"{name}: scale_factor={scale_factor} leaves nothing of {before}")
+    make = _nearest if mode == "nearest" else _bilinear
+    R, C = (
+        make(n, m, s, bool(align_corners)).astype(input.dtype) for n, m, s in zip(before, after, scales, strict=True)
+    )
+    return R @ input @ C.T, lambda dy: R.T @ dy @ C
+
+
+def _nearest(n: int, m: int, scale: float, align_corners: bool) -> Array:
+    """The (m, n) matrix that takes pixel ⌊i·scale⌋ for output i."""
+    R = np.zeros((m, n))
+    R[np.arange(m), np.minimum(np.floor(np.arange(m) * scale).astype(int), n - 1)] = 1
+    return R
+
+
+def _bilinear(n: int, m: int, scale: float, align_corners: bool) -> Array:
+    """The (m, n) matrix that mixes the two neighbours of every output's centre."""
+    i = np.arange(m)
+    corners = i * ((n - 1) / max(m - 1, 1))
+    centre = corners if align_corners else np.maximum((i + 0.5) * scale - 0.5, 0)
+    left = np.minimum(np.floor(centre).astype(int), n - 1)
+    weight = centre - left
+    R = np.zeros((m, n))
+    R[i, left] += 1 - weight
+    R[i, np.minimum(left + 1, n - 1)] += weight
+    return R

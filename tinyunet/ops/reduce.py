@@ -1,0 +1,183 @@
+"""Operations that reduce along dimensions: sum, mean, variance, maximum; and softmax, which is built on them.
+
+The derivative of a sum with respect to each of its terms is 1: backward gives every element the gradient of the sum
+that it went into. Below, `restore` puts the reduced axes back (as size 1), so that NumPy can broadcast over them.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tinyunet.tensor import Array, Tensor, differentiable
+
+Dims = int | tuple[int, ...] | list[int] | None
+
+
+def normalize_dims(name: str, dim: Dims, ndim: int) -> tuple[int, ...]:
+    """The dimensions as non-negative numbers, in order; None means all of them.
+
+    Raises:
+        ValueError: a dimension that the array does not have, or one named twice.
+    """
+    if dim is None:
+        return tuple(range(ndim))
+    dims = (dim,) if isinstance(dim, (int, np.integer)) else tuple(dim)
+    for d in dims:
+        if not -ndim <= d < ndim:
+            raise ValueError(f"{name}: dim {d} is out of range for an input of {ndim} dimensions")
+    positive = [d % ndim for d in dims]
+    if len(set(positive)) < len(positive):
+        raise ValueError(f"{name}: a dimension is named twice in dim={tuple(dims)}")
+    return tuple(sorted(positive))
+
+
+def _restore(dy: Array, dims: tuple[int, ...], keepdim: bool) -> Array:
+    return dy if keepdim else np.expand_dims(dy, dims)
+
+
+@differentiable
+def sum(input: Any, dim: Dims = None, keepdim: bool = False) -> Any:
+    """Sum over the dimensions `dim` (all by default).
+
+    >>> sum(np.array([[1.0, 2.0], [3.0, 4.0]]), dim=0)
+    tensor([4., 6.], dtype=float64)
+    """
+    dims = normalize_dims("sum", dim, input.ndim)
+    y = input.sum(axis=dims, keepdims=keepdim)
+
+    def backward(dy: Array) -> Array:
+        return np.broadcast_to(_restore(dy, dims, keepdim), input.shape)
+
+    return y, backward
+
+
+def _floating(name: str, x: Array) -> None:
+    if x.dtype.kind != "f":
+        raise TypeError(f"{name}: floating point is needed, not {x.dtype}")
+
+
+@differentiable
+def mean(input: Any, dim: Dims = None, keepdim: bool = False) -> Any:
+    """Arithmetic mean over the dimensions `dim` (all by default): each of the n elements has the weight 1/n."""
+    _floating("mean", input)
+    dims = normalize_dims("mean", dim, input.ndim)
+    n = int(np.prod([input.shape[d] for d in dims]))
+    with np.errstate(invalid="ignore"):  # the mean of nothing is nan, as in PyTorch
+        y = np.true_divide(input.sum(axis=dims, keepdims=keepdim), n)
+
+    def backward(dy: Array) -> Array:
+        return np.broadcast_to(_restore(dy / n, dims, keepdim), input.shape)
+
+    return y, backward
+
+
+@differentiable
+def var(input: Any, dim: Dims = None, correction: float = 1, keepdim: bool = False) -> Any:
+    """Variance over `dim`: Σ(x − mean)² / (n − correction).
+
+    With c = n − correction, d/dxᵢ Σⱼ(xⱼ − m)²/c = 2(xᵢ − m)/c; the path through m adds −2·(dm/dxᵢ)·Σⱼ(xⱼ − m)/c,
+    and the deviations from a mean sum to 0.
+    """
+    _floating("var", input)
+    dims = normalize_dims("var", dim, input.ndim)
+    n = int(np.prod([input.shape[d] for d in dims]))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        deviation = input - np.true_divide(input.sum(axis=dims, keepdims=True), n)
+        c = np.maximum(n - correction, 0).astype(input.dtype)
+        y = (deviation * deviation).sum(axis=dims, keepdims=keepdim) / c
+
+    def backward(dy: Array) -> Array:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.asarray(_restore(dy, dims, keepdim) * (2 / c) * deviation)
+
+    return y, backward
+
+
+@differentiable
+def _max_all(input: Any) -> Any:
+    """The largest element. Equal largest ones share the gradient, as in PyTorch's `max()` without `dim`."""
+    if input.size == 0:
+        raise ValueError(f"max: an input of shape {input.shape} has no largest element")
+    y = input.max()
+
+    def backward(dy: Array) -> Array:
+        largest = np.isnan(input) if np.isnan(y) else input == y
+        return dy * largest / largest.sum()
+
+    return y, backward
+
+
+@differentiable
+def _max_along(input: Any, dim: int, keepdim: bool) -> Any:
+    """The largest element along `dim` and its index. The first of equals wins, and alone receives the gradient."""
+    (dim,) = normalize_dims("max", dim, input.ndim)
+    if input.shape[dim] == 0:
+        raise ValueError(f"max: dim {dim} of an input of shape {input.shape} is empty")
+    index = np.expand_dims(input.argmax(axis=dim), dim)
+    y = np.take_along_axis(input, index, dim)
+
+    def backward(dy: Array) -> Array:
+        dx = np.zeros(input.shape, dy.dtype)
+        np.put_along_axis(dx, index, _restore(dy, (dim,), keepdim), dim)
+        return dx
+
+    return ((y, index) if keepdim else (y.squeeze(dim), index.squeeze(dim))), backward
+
+
+class Max(NamedTuple):
+    """What `max(input, dim)` returns: the values, and where they stand along `dim`."""
+
+    values: Tensor
+    indices: Tensor
+
+
+def max(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
+    """The largest element of all (a Tensor), or the largest along `dim` (`Max(values, indices)`).
+
+    >>> max(np.array([[1.0, 5.0], [7.0, 2.0]]), dim=1).indices
+    tensor([1, 0], dtype=int64)
+    """
+    return _max_all(input) if dim is None else Max(*_max_along(input, dim, keepdim))
+
+
+def log_softmax_array(x: Array, dim: int) -> Array:
+    """x − log Σ eˣ along `dim`. Subtracting the maximum first changes nothing and keeps eˣ from overflowing."""
+    shifted = x - x.max(axis=dim, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=dim, keepdims=True)))
+
+
+@differentiable
+def softmax(input: Any, dim: int) -> Any:
+    """Softmax along `dim`: yᵢ = e^{xᵢ} / Σⱼ e^{xⱼ}.
+
+    dyᵢ/dxⱼ = yᵢ(δᵢⱼ − yⱼ), hence dxⱼ = Σᵢ dyᵢ·yᵢ(δᵢⱼ − yⱼ) = yⱼ·(dyⱼ − Σᵢ dyᵢ·yᵢ).
+
+    >>> softmax(np.array([0.0, np.log(3.0)]), dim=0)
+    tensor([0.25, 0.75], dtype=float64)
+    """
+    _floating("softmax", input)
+    (dim,) = normalize_dims("softmax", dim, input.ndim)
+    y = np.exp(log_softmax_array(input, dim))
+
+    def backward(dy: Array) -> Array:
+        return np.asarray(y * (dy - (dy * y).sum(axis=dim, keepdims=True)))
+
+    return y, backward
+
+
+@differentiable
+def log_softmax(input: Any, dim: int) -> Any:
+    """log softmax along `dim`: yᵢ = xᵢ − log Σⱼ e^{xⱼ}.
+
+    dyᵢ/dxⱼ = δᵢⱼ − softmaxⱼ, hence dxⱼ = dyⱼ − softmaxⱼ·Σᵢ dyᵢ.
+    """
+    _floating("log_softmax", input)
+    (dim,) = normalize_dims("log_softmax", dim, input.ndim)
+    y = log_softmax_array(input, dim)
+
+    def backward(dy: Array) -> Array:
+        return np.asarray(dy - np.exp(y) * dy.sum(axis=dim, keepdims=True))
+
+    return y, backward

@@ -1,0 +1,190 @@
+"""Operations that move elements and compute nothing: reshape, permute, indexing, cat, pad …
+
+Each sends an element of the input to one or more places of the output; its backward reads the gradients at those places
+and adds them up. Moved once, the gradient moves back; copied twice (`expand`, a repeated index), the gradients add.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tinyunet.ops.elementwise import unbroadcast
+from tinyunet.ops.reduce import normalize_dims
+from tinyunet.tensor import Array, Tensor, differentiable
+
+
+def _sizes(args: tuple[Any, ...]) -> tuple[int, ...]:
+    """`f(2, 3)` and `f((2, 3))` mean the same, as in PyTorch."""
+    return tuple(args[0]) if len(args) == 1 and isinstance(args[0], (tuple, list)) else args
+
+
+@differentiable
+def reshape(input: Any, *shape: Any) -> Any:
+    """The same elements in row-major order, in another shape; one size may be −1.
+
+    >>> reshape(np.arange(6.0), 2, -1).shape
+    (2, 3)
+    """
+    try:
+        y = input.reshape(_sizes(shape))
+    except ValueError:
+        raise ValueError(f"reshape: shape {_sizes(shape)} is invalid for an input of shape {input.shape}") from None
+    return y, lambda dy: dy.reshape(input.shape)
+
+
+@differentiable
+def permute(input: Any, *dims: Any) -> Any:
+    """Dimension i of the result is dimension dims[i] of the input."""
+    order = _sizes(dims)
+    if len(order) != input.ndim or len(normalize_dims("permute", order, input.ndim)) != input.ndim:
+        raise ValueError(f"permute: dims {order} must name each dimension of an input of shape {input.shape} once")
+    order = tuple(d % input.ndim for d in order)
+    return input.transpose(order), lambda dy: dy.transpose(np.argsort(order))
+
+
+@differentiable
+def transpose(input: Any, dim0: int, dim1: int) -> Any:
+    """Swap two dimensions."""
+    normalize_dims("transpose", (dim0,), input.ndim)
+    normalize_dims("transpose", (dim1,), input.ndim)
+    return input.swapaxes(dim0, dim1), lambda dy: dy.swapaxes(dim0, dim1)
+
+
+@differentiable
+def expand(input: Any, *sizes: Any) -> Any:
+    """Repeat dimensions of size 1 (a view, no copy); −1 keeps a size, new dimensions may be added in front.
+
+    >>> expand(np.array([[1.0], [2.0]]), -1, 3)
+    tensor([[1., 1., 1.],
+            [2., 2., 2.]], dtype=float64)
+    """
+    wanted = _sizes(sizes)
+    new = len(wanted) - input.ndim
+    full = tuple(input.shape[i - new] if n == -1 and i >= new else n for i, n in enumerate(wanted))
+    try:
+        y = np.broadcast_to(input, full)
+    except ValueError:
+        raise ValueError(f"expand: an input of shape {input.shape} cannot be repeated to {wanted}") from None
+    return y, lambda dy: unbroadcast(dy, input)
+
+
+@differentiable
+def getitem(input: Any, index: Any) -> Any:
+    """NumPy indexing: integers, slices, `...`, None, boolean and integer arrays, in any combination.
+
+    An element that is picked twice receives both gradients: `np.add.at` adds, where `dx[index] = dy` would keep one.
+    """
+    parts = index if isinstance(index, tuple) else (index,)
+    parts = tuple(i.numpy() if isinstance(i, Tensor) else i for i in parts)
+    parts = tuple(np.array(i) if isinstance(i, (list, np.ndarray)) else i for i in parts)  # ours: may not change
+    try:
+        y = input[parts]
+    except IndexError as error:
+        raise IndexError(f"indexing an input of shape {input.shape}: {error}") from None
+
+    def backward(dy: Array) -> Array:
+        dx = np.zeros(input.shape, dy.dtype)
+        if any(isinstance(i, np.ndarray) for i in parts):
+            np.add.at(dx, parts, dy)
+        else:
+            dx[parts] = dy  # slices and single indices pick nothing twice
+        return dx
+
+    return y, backward
+
+
+@differentiable
+def _cat(*tensors: Any, dim: int) -> Any:
+    (dim,) = normalize_dims("cat", dim, tensors[0].ndim)
+    ends = np.cumsum([x.shape[dim] for x in tensors])
+    return np.concatenate(tensors, axis=dim), lambda dy: tuple(np.split(dy, ends[:-1], axis=dim))
+
+
+def cat(tensors: Sequence[Any], dim: int = 0) -> Tensor:
+    """Concatenate along an existing dimension. The U-Net's skip connection is `cat([up, skip], dim=1)`.
+
+    Backward cuts the gradient at the same places and hands each input its piece.
+
+    Raises:
+        ValueError: nothing to concatenate, or sizes that differ outside `dim`.
+
+    >>> cat([np.ones((1, 2, 4, 4)), np.zeros((1, 3, 4, 4))], dim=1).shape
+    (1, 5, 4, 4)
+    """
+    shapes = [np.shape(x) for x in tensors]
+    if not shapes or not shapes[0]:
+        raise ValueError("cat: needs at least one input, of at least one dimension")
+    (d,) = normalize_dims("cat", dim, len(shapes[0]))
+    if len({shape[:d] + shape[d + 1 :] for shape in shapes}) > 1 or len({len(shape) for shape in shapes}) > 1:
+        raise ValueError(f"cat: shapes {', '.join(map(str, shapes))} must be equal but for dim {dim}")
+    return _cat(*tensors, dim=dim)
+
+
+def stack(tensors: Sequence[Any], dim: int = 0) -> Tensor:
+    """Join inputs of one shape along a new dimension."""
+    shapes = {np.shape(x) for x in tensors}
+    if len(shapes) != 1:
+        raise ValueError(f"stack: needs inputs of one shape, got {sorted(shapes) or 'none'}")
+    (shape,) = shapes
+    (d,) = normalize_dims("stack", dim, len(shape) + 1)
+    return _cat(*[reshape(x, (*shape[:d], 1, *shape[d:])) for x in tensors], dim=d)
+
+
+@differentiable
+def pad(input: Any, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Any:
+    """Add a border: `pad` = (left, right, top, bottom, …), the last dimension first, as in PyTorch.
+
+    mode "constant" fills with `value` (0 by default); negative numbers crop. "reflect" mirrors without repeating the
+    edge, so a border must be narrower than the dimension; an inner pixel that is seen in the mirror as well receives
+    the gradients of all its images.
+
+    Raises:
+        ValueError: an odd number of widths, more than the input has dimensions, too wide for a mirror, unknown mode.
+
+    >>> pad(np.array([1.0, 2.0, 3.0]), (2, 1), mode="reflect")
+    tensor([3., 2., 1., 2., 3., 2.], dtype=float64)
+    """
+    widths = [(pad[i], pad[i + 1]) for i in range(0, len(pad) - 1, 2)]
+    if len(pad) % 2 or len(widths) > input.ndim:
+        raise ValueError(f"pad: {tuple(pad)} must be pairs, at most one for each dimension of shape {input.shape}")
+    widths = [(0, 0)] * (input.ndim - len(widths)) + widths[::-1]
+    if any(n + low + high < 0 for n, (low, high) in zip(input.shape, widths, strict=True)):
+        raise ValueError(f"pad: {tuple(pad)} crops more than there is of an input of shape {input.shape}")
+    if mode == "reflect":
+        if value is not None:
+            raise ValueError("pad: mode 'reflect' takes no value")
+        return _pad_reflect(input, widths)
+    if mode != "constant":
+        raise ValueError(f"pad: mode must be 'constant' or 'reflect', not {mode!r}")
+    # where the input lands in the output, and which part of it (all, unless a negative width crops)
+    low = [a for a, _ in widths]
+    shape = [n + a + b for n, (a, b) in zip(input.shape, widths, strict=True)]
+    inside = tuple(slice(max(a, 0), m - max(b, 0)) for m, (a, b) in zip(shape, widths, strict=True))
+    kept = tuple(slice(s.start - a, s.stop - a) for s, a in zip(inside, low, strict=True))
+    y = np.full_like(input, 0 if value is None else value, shape=shape)
+    y[inside] = input[kept]
+
+    def backward(dy: Array) -> Array:
+        dx = np.zeros_like(input)
+        dx[kept] = dy[inside]
+        return dx
+
+    return y, backward
+
+
+def _pad_reflect(input: Array, widths: list[tuple[int, int]]) -> Any:
+    if any(max(w) >= n or min(w) < 0 for w, n in zip(widths, input.shape, strict=True) if w != (0, 0)):
+        raise ValueError(f"pad: a mirror border must be ≥ 0 and narrower than the input, shape {input.shape}")
+    # along each axis, output position i shows input position source[i]
+    sources = [np.pad(np.arange(n), w, mode="reflect") for n, w in zip(input.shape, widths, strict=True)]
+    where = np.ix_(*sources)
+
+    def backward(dy: Array) -> Array:
+        dx = np.zeros_like(input)
+        np.add.at(dx, where, dy)
+        return dx
+
+    return input[where], backward

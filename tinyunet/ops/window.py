@@ -1,0 +1,125 @@
+"""How a window slides over an image: the arithmetic that convolution and pooling share.
+
+Along one axis, output position i and cell u of the window meet at input position
+
+    h = stride·i + dilation·u − padding          0 ≤ i < output,  0 ≤ u < kernel
+
+Everything else follows. A window of `kernel` cells, `dilation` apart, spans dilation·(kernel − 1) + 1 pixels; the
+number of places where it fits into the padded input is  (input + paddings − span) // stride + 1.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+Pair = int | tuple[int, int]
+
+
+def pair(name: str, setting: str, value: Any, least: int) -> tuple[int, int]:
+    """A setting for (rows, columns): one integer means both.
+
+    Raises:
+        TypeError: not an integer or a pair of integers.
+        ValueError: smaller than `least`.
+
+    >>> pair("conv2d", "stride", 2, least=1)
+    (2, 2)
+    """
+    both = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
+    if len(both) != 2 or any(isinstance(v, bool) or not isinstance(v, (int, np.integer)) for v in both):
+        raise TypeError(f"{name}: {setting} must be an integer or a pair of integers, not {value!r}")
+    if min(both) < least:
+        raise ValueError(f"{name}: {setting} must be at least {least}, not {value!r}")
+    return int(both[0]), int(both[1])
+
+
+class Axis(NamedTuple):
+    """One axis of a sliding window: see the equation at the top of this file. `padding` is the one before the input."""
+
+    input: int
+    output: int
+    kernel: int
+    stride: int
+    padding: int
+    dilation: int
+
+    @property
+    def span(self) -> int:
+        """How many pixels the window covers, from its first to its last cell."""
+        return self.dilation * (self.kernel - 1) + 1
+
+    @property
+    def overhang(self) -> int:
+        """How many pixels the last window reaches beyond the end of the input (0 if it does not)."""
+        return max(0, self.stride * (self.output - 1) + self.span - self.padding - self.input)
+
+    @property
+    def pitch(self) -> int:
+        """Pixels and zeros from one row (or image) to the next, when the zeros between two serve both."""
+        return max(self.input + max(self.padding, self.overhang), self.output)
+
+    def inputs(self, u: int) -> slice:
+        """The positions of the padded input that cell `u` meets, over all output positions."""
+        first = self.dilation * u
+        return slice(first, first + self.stride * (self.output - 1) + 1, self.stride)
+
+
+Axes = tuple[Axis, Axis]
+
+
+def fit(
+    name: str,
+    size: tuple[int, int],
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    paddings: tuple[tuple[int, int], tuple[int, int]],
+    dilation: tuple[int, int],
+) -> Axes:
+    """The two axes of a window over an image of `size`, at every place where it fits.
+
+    Raises:
+        ValueError: it fits nowhere.
+    """
+    axes = []
+    for n, k, s, (before, after), d in zip(size, kernel, stride, paddings, dilation, strict=True):
+        room = n + before + after - (d * (k - 1) + 1)
+        if room < 0:
+            raise ValueError(
+                f"{name}: a kernel of {kernel} (dilation {dilation}) spans more than the input of {size} "
+                f"with its padding {paddings}"
+            )
+        axes.append(Axis(n, room // s + 1, k, s, before, d))
+    return axes[0], axes[1]
+
+
+def image_or_batch(operation: Callable[..., Any]) -> Callable[..., Any]:
+    """Let an operation on batches (N, C, H, W) take a single image (C, H, W) too, as a batch of one.
+
+    Raises:
+        TypeError: an input that is no array.
+        ValueError: an input of another number of dimensions.
+    """
+    name = operation.__name__
+
+    @functools.wraps(operation)
+    def apply(input: Any, *args: Any, **kwargs: Any) -> Any:
+        if not isinstance(input, np.ndarray):
+            raise TypeError(f"{name}: input must be a Tensor or an array, not {type(input).__name__}")
+        if input.ndim == 4:
+            return operation(input, *args, **kwargs)
+        if input.ndim != 3:
+            raise ValueError(f"{name}: input must be (N, C, H, W), or one image (C, H, W), not {input.shape}")
+        y, backward = operation(input[None], *args, **kwargs)
+
+        def backward_image(dy: Any) -> Any:
+            gradients = backward(dy[None])
+            dx, *others = gradients if isinstance(gradients, tuple) else (gradients,)
+            return (lambda: (dx() if callable(dx) else dx)[0], *others)
+
+        return (tuple(part[0] for part in y) if isinstance(y, tuple) else y[0]), backward_image
+
+    return apply

@@ -1,0 +1,484 @@
+"""Tensor: an array that remembers how it was made, so that derivatives can flow back through it.
+
+Every operation on Tensors leaves a `Node` behind: which operation it was, what it was applied to, and a function
+`backward` that turns the derivative of the loss with respect to its *result* into the derivatives with respect to its
+*arguments*. That is the chain rule, one link at a time:
+
+    y = f(x)        dL/dx = backward(dL/dy)        written  dx = backward(dy)
+
+`loss.backward()` starts with dL/dL = 1 and visits the nodes from the newest to the oldest. A result is always newer
+than what it was made from, so when a node's turn comes, everything that used its result has already reported. What has
+arrived at a node is the sum over all its uses (the derivative of a sum is the sum of the derivatives). At a leaf, a
+Tensor that nobody computed, the sum is kept in `.grad`.
+
+    >>> import tinyunet
+    >>> x = tinyunet.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    >>> loss = (x * x).sum()
+    >>> loss.backward()
+    >>> x.grad                                                        # d(x²)/dx = 2x
+    tensor([2., 4., 6.])
+
+This file knows no operation by name; they live in `tinyunet.ops`, each a NumPy function with its gradient beside it,
+made to work on Tensors by the decorator `differentiable` at the end of this file.
+"""
+
+from __future__ import annotations
+
+import functools
+import heapq
+import inspect
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+
+_recording: ContextVar[bool] = ContextVar("recording", default=True)
+_stand_ins: ContextVar[Mapping[str, Callable[..., Any]]] = ContextVar("stand_ins", default=MappingProxyType({}))
+_serial = itertools.count()
+_operations: dict[str, Callable[..., Any]] = {}
+
+
+class Tensor:
+    """An array, its gradient, and the node that made it (None for a leaf: data, or a weight).
+
+    The array is read-only: an operation may need its arguments again in the backward pass, and a value changed in
+    between would falsify the gradient. Assign a new array to `.data` instead (as an optimizer does); a graph that
+    used the old one then refuses to run backward.
+
+    Args:
+        data: a number, nested lists, a NumPy array or a Tensor; it is copied.
+        dtype: NumPy dtype. By default Python numbers and lists become float32, arrays keep theirs.
+        requires_grad: whether operations on this Tensor are recorded, so that `backward()` fills its `.grad`.
+
+    Raises:
+        TypeError: for data that is not numeric, or a gradient asked of integers.
+    """
+
+    __slots__ = ("_data", "grad", "requires_grad", "node", "version", "__weakref__")
+
+    # NumPy then leaves `np.float32(2) * x` and `array + x` to the operators here, and `np.exp(x)`, which would
+    # silently lose the gradient, is a TypeError.
+    __array_ufunc__ = None
+
+    _data: Array
+    grad: Tensor | None
+    requires_grad: bool
+    node: Node | None
+    version: int  # how often .data was replaced
+
+    def __init__(self, data: Any, dtype: Any = None, requires_grad: bool = False) -> None:
+        if isinstance(data, Tensor):
+            data = data._data
+        if dtype is None and not isinstance(data, (np.ndarray, np.generic)) and not hasattr(data, "__array__"):
+            dtype = np.float32
+        try:
+            array = np.array(data, dtype=dtype)
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"tensor: numbers of one rectangular shape are needed ({error})") from None
+        if array.dtype.kind not in "fiub":
+            raise TypeError(f"tensor: real numbers are needed, not {array.dtype}")
+        array.flags.writeable = False
+        self._data, self.grad, self.requires_grad, self.node, self.version = array, None, False, None, 0
+        self.requires_grad_(requires_grad)
+
+    @classmethod
+    def _made(cls, array: Any, node: Node | None = None) -> Tensor:
+        """The result of an operation: `array` itself, not a copy, from now on read-only."""
+        result = cls.__new__(cls)
+        array = np.asarray(array).view()  # a view: the operation may have returned the caller's own array
+        array.flags.writeable = False
+        result._data, result.grad, result.requires_grad = array, None, node is not None
+        result.node, result.version = node, 0
+        return result
+
+    @property
+    def data(self) -> Array:
+        """The array itself, read-only. Assigning replaces the values; shape and dtype stay."""
+        return self._data
+
+    @data.setter
+    def data(self, values: Any) -> None:
+        array = np.array(values, dtype=self.dtype)
+        if array.shape != self.shape:
+            raise ValueError(f"data: values of shape {array.shape} cannot replace those of shape {self.shape}")
+        array.flags.writeable = False
+        self._data, self.version = array, self.version + 1
+
+    @contextmanager
+    def writable(self) -> Iterator[Array]:
+        """The array, writable inside the `with`: for optimizers, which update weights in place."""
+        self.version += 1
+        self._data.flags.writeable = True
+        try:
+            yield self._data
+        finally:
+            self._data.flags.writeable = False
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self._data.shape
+
+    @property
+    def ndim(self) -> int:
+        return self._data.ndim
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self._data.dtype
+
+    @property
+    def is_leaf(self) -> bool:
+        """True when no recorded operation made it."""
+        return self.node is None
+
+    def numel(self) -> int:
+        """Number of elements."""
+        return self._data.size
+
+    def numpy(self) -> Array:
+        """The array, shared and read-only (`.numpy().copy()` to write to it)."""
+        return self._data
+
+    def item(self) -> Any:
+        """The only element, as a Python number."""
+        return self._data.item()
+
+    def detach(self) -> Tensor:
+        """The same array, without the memory of how it was made."""
+        return Tensor._made(self._data)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Switch recording on or off for this leaf, in place."""
+        if requires_grad and self.dtype.kind != "f":
+            raise TypeError(f"requires_grad: only floating point has a gradient, this Tensor is {self.dtype}")
+        if not requires_grad and self.node is not None:
+            raise RuntimeError("requires_grad: a computed Tensor cannot forget its graph in place; use .detach()")
+        self.requires_grad = requires_grad
+        return self
+
+    def backward(self, gradient: Any = None, retain_graph: bool = False) -> None:
+        """Add the derivative of this Tensor to `.grad` of every leaf that it was computed from.
+
+        Args:
+            gradient: the derivative of some loss with respect to this Tensor, of its shape: an array or a Tensor.
+                May be left out for a single number, which is then the loss itself (derivative 1).
+            retain_graph: keep what the operations saved, so that the same graph can be walked again.
+
+        Raises:
+            RuntimeError: no graph, a graph walked before, a leaf changed since, or no gradient for a non-scalar.
+            ValueError: a gradient of another shape.
+        """
+        if not self.requires_grad:
+            raise RuntimeError("backward: this Tensor was not computed from one with requires_grad=True")
+        if gradient is None:
+            if self.numel() != 1:
+                raise RuntimeError(
+                    f"backward: shape {self.shape} is not a single number; pass the gradient of the loss "
+                    "with respect to it, or reduce it first, as in y.sum().backward()"
+                )
+            gradient = np.ones(self.shape)
+        gradient = np.array(gradient, dtype=self.dtype)
+        if gradient.shape != self.shape:
+            raise ValueError(f"backward: gradient of shape {gradient.shape} for a Tensor of shape {self.shape}")
+        if self.node is None:
+            self._accumulate(gradient)
+        else:
+            _walk(self.node, gradient, retain_graph)
+
+    def _accumulate(self, gradient: Array) -> None:
+        """Add to `.grad` in an array of its own: `gradient` may be in use elsewhere."""
+        total = gradient.copy("K") if self.grad is None else self.grad._data + gradient
+        self.grad = Tensor._made(total)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        if copy:
+            return np.array(self._data, dtype=dtype)
+        return np.asarray(self._data, dtype=dtype)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        if self.node is not None:
+            raise RuntimeError("deepcopy: only leaves can be copied; use .detach() first")
+        twin = type(self).__new__(type(self))
+        Tensor.__init__(twin, self._data, requires_grad=self.requires_grad)
+        twin.grad = None if self.grad is None else self.grad.__deepcopy__(memo)
+        memo[id(self)] = twin
+        return twin
+
+    def __repr__(self) -> str:
+        values = np.array2string(self._data, separator=", ", prefix="tensor(", threshold=200)
+        dtype = "" if self.dtype == np.float32 else f", dtype={self.dtype}"
+        origin = f", made_by={self.node.name}" if self.node else ", requires_grad=True" if self.requires_grad else ""
+        return f"tensor({values}{dtype}{origin})"
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return (self[i] for i in range(len(self)))
+
+    def __bool__(self) -> bool:
+        return bool(self._data)
+
+    def __float__(self) -> float:
+        return float(self._data)
+
+    def __int__(self) -> int:
+        return int(self._data)
+
+    __hash__ = object.__hash__  # by identity, although == compares elements
+
+    if TYPE_CHECKING:  # the operators and methods that ops/methods.py defines, for type checkers and completion
+        T: Tensor
+
+        def __add__(self, other: Any) -> Tensor: ...
+        def __radd__(self, other: Any) -> Tensor: ...
+        def __sub__(self, other: Any) -> Tensor: ...
+        def __rsub__(self, other: Any) -> Tensor: ...
+        def __mul__(self, other: Any) -> Tensor: ...
+        def __rmul__(self, other: Any) -> Tensor: ...
+        def __truediv__(self, other: Any) -> Tensor: ...
+        def __rtruediv__(self, other: Any) -> Tensor: ...
+        def __pow__(self, other: Any) -> Tensor: ...
+        def __matmul__(self, other: Any) -> Tensor: ...
+        def __rmatmul__(self, other: Any) -> Tensor: ...
+        def __neg__(self) -> Tensor: ...
+        def __abs__(self) -> Tensor: ...
+        def __getitem__(self, index: Any) -> Tensor: ...
+        def __lt__(self, other: Any) -> Tensor: ...
+        def __le__(self, other: Any) -> Tensor: ...
+        def __gt__(self, other: Any) -> Tensor: ...
+        def __ge__(self, other: Any) -> Tensor: ...
+        def sum(self, dim: Any = None, keepdim: bool = False) -> Tensor: ...
+        def mean(self, dim: Any = None, keepdim: bool = False) -> Tensor: ...
+        def var(self, dim: Any = None, correction: float = 1, keepdim: bool = False) -> Tensor: ...
+        def max(self, dim: int | None = None, keepdim: bool = False) -> Any: ...
+        def exp(self) -> Tensor: ...
+        def log(self) -> Tensor: ...
+        def sqrt(self) -> Tensor: ...
+        def abs(self) -> Tensor: ...
+        def relu(self) -> Tensor: ...
+        def sigmoid(self) -> Tensor: ...
+        def tanh(self) -> Tensor: ...
+        def softmax(self, dim: int) -> Tensor: ...
+        def log_softmax(self, dim: int) -> Tensor: ...
+        def reshape(self, *shape: Any) -> Tensor: ...
+        def permute(self, *dims: Any) -> Tensor: ...
+        def transpose(self, dim0: int, dim1: int) -> Tensor: ...
+        def expand(self, *sizes: Any) -> Tensor: ...
+
+
+def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """A Tensor with a copy of `data`: see `Tensor` for the arguments.
+
+    >>> tensor([[1, 2], [3, 4]])
+    tensor([[1., 2.],
+            [3., 4.]])
+    """
+    return Tensor(data, dtype, requires_grad)
+
+
+@contextmanager
+def no_grad() -> Iterator[None]:
+    """Inside `with no_grad():`, or in a function decorated `@no_grad()`, nothing is recorded (in this thread).
+
+    >>> w = tensor(2.0, requires_grad=True)
+    >>> with no_grad():
+    ...     print((w * 3).requires_grad)
+    False
+    """
+    token = _recording.set(False)
+    try:
+        yield
+    finally:
+        _recording.reset(token)
+
+
+class Node:
+    """One operation that was done: its name, its backward, and where each of its arguments came from.
+
+    `inputs` holds, for every argument that wants a gradient, its position and its source: the Node that computed it,
+    or the Tensor itself for a leaf. Intermediate Tensors are not held: an array that no backward needs is freed early.
+    """
+
+    __slots__ = ("serial", "name", "backward", "inputs")
+
+    def __init__(self, name: str, backward: Callable[[Array], Any], inputs: list[tuple[int, Tensor]]) -> None:
+        self.serial = next(_serial)
+        self.name = name
+        self.backward: Callable[[Array], Any] | None = backward
+        self.inputs = [(i, x.node or x, x.shape, x.dtype, x.version) for i, x in inputs]
+
+    def gradients(self, dy: Array) -> Iterator[tuple[Node | Tensor, Array]]:
+        """The sources of the arguments, each with the derivative of the loss with respect to it."""
+        if self.backward is None:
+            raise RuntimeError(
+                f"backward: the graph was walked before and what {self.name} saved is freed; "
+                "compute the result anew, or call the first backward(retain_graph=True)"
+            )
+        for _, source, _, _, version in self.inputs:
+            if isinstance(source, Tensor) and source.version != version:
+                raise RuntimeError(
+                    f"backward: a Tensor of shape {source.shape} was changed after {self.name} had used it "
+                    "(by an optimizer step?); compute the result anew"
+                )
+        gradients = self.backward(dy)
+        if not isinstance(gradients, (tuple, list)):
+            gradients = (gradients,)
+        for i, source, shape, dtype, _ in self.inputs:
+            dx = gradients[i] if i < len(gradients) else None
+            if dx is None:
+                raise RuntimeError(f"backward: {self.name} has no derivative with respect to argument {i}")
+            dx = np.asarray(dx() if callable(dx) else dx, dtype)
+            if dx.shape != shape:
+                raise RuntimeError(
+                    f"backward of {self.name}: gradient of shape {dx.shape} for argument {i} of shape {shape}"
+                )
+            yield source, dx
+
+
+def _walk(last: Node, dy: Array, retain_graph: bool) -> None:
+    """Visit every node that `last` was computed from, newest first, handing gradients on."""
+    arrived = {last: dy}  # what the nodes have been handed so far
+    ours = {last}  # nodes whose arrived array is a sum made here, so that more can be added in place
+    queue = [(-last.serial, last)]
+    while queue:
+        _, node = heapq.heappop(queue)
+        dy = arrived.pop(node)
+        dy.flags.writeable = False  # a backward that wrote to dy would corrupt whoever shares it
+        for source, dx in node.gradients(dy):
+            if isinstance(source, Tensor):
+                source._accumulate(dx)
+            elif source not in arrived:
+                arrived[source] = dx
+                heapq.heappush(queue, (-source.serial, source))
+            elif source in ours:
+                arrived[source] += dx
+            else:
+                arrived[source] = np.asarray(arrived[source] + dx)
+                ours.add(source)
+        if not retain_graph:
+            node.backward = None
+            node.inputs = []
+
+
+def differentiable(operation: Callable[..., Any] | None = None, *, updates: tuple[str, ...] = ()) -> Callable[..., Any]:
+    """Turn a NumPy function that returns `(result, backward)` into an operation on Tensors.
+
+        @differentiable
+        def multiply(a, b):
+            y = a * b
+
+            def backward(dy):
+                return dy * b, dy * a
+
+            return y, backward
+
+    The function gets arrays, the decorated one takes Tensors (or arrays and numbers, which count as constants) and
+    returns a Tensor. `backward(dy)` must not write to `dy`. It returns one gradient per argument, in their order, each
+    of its argument's shape; None for one that has none, and trailing ones may be left out. A gradient that is dear may
+    be given as a function without arguments: it is called only if somebody wants it. If the result is a tuple, its
+    first element is the differentiable one, and the others are constants.
+
+    The undecorated function stays available as `multiply.__wrapped__`.
+
+    Args:
+        updates: names of arguments that the function writes to (the running statistics of batchnorm). A Tensor passed
+            there receives the new values as its `.data`.
+    """
+    if operation is None:
+        return lambda function: differentiable(function, updates=updates)
+    name = operation.__name__
+    position = {key: i for i, key in enumerate(inspect.signature(operation).parameters)}
+    updated_positions = {position[key] for key in updates}
+
+    @functools.wraps(operation)
+    def apply(*args: Any, **kwargs: Any) -> Any:
+        stand_ins = _stand_ins.get()
+        if name in stand_ins and stand_ins[name] is not apply:
+            return _call_stand_in(stand_ins, name, args, kwargs)
+
+        recording = _recording.get()
+        inputs: list[tuple[int, Tensor]] = []
+        updated: list[tuple[Tensor, Array]] = []
+
+        def array_of(i: int, x: Any) -> Any:
+            if isinstance(x, Tensor):
+                if i in updated_positions:
+                    updated.append((x, x._data.copy()))
+                    return updated[-1][1]
+                if x.requires_grad and recording:
+                    inputs.append((i, x))
+                return x._data
+            if isinstance(x, np.generic):
+                return x.item()  # np.float64(2) does not turn a float32 Tensor into float64
+            if isinstance(x, np.ndarray) and recording and x.flags.writeable and i not in updated_positions:
+                return x.copy("K")  # the caller may write to it before backward()
+            return x
+
+        values = [array_of(i, x) for i, x in enumerate(args)]
+        if kwargs:
+            kwargs = {key: array_of(position.get(key, -1), x) for key, x in kwargs.items()}
+        made = operation(*values, **kwargs)
+        if not (isinstance(made, tuple) and len(made) == 2 and callable(made[1])):
+            raise TypeError(f"{name}: an operation returns (result, backward), not {type(made).__name__}")
+        y, backward = made
+        for x, array in updated:
+            x.data = array
+        node = Node(name, backward, inputs) if inputs else None
+        if isinstance(y, tuple):
+            return (Tensor._made(y[0], node), *map(Tensor._made, y[1:]))
+        return Tensor._made(y, node)
+
+    _operations.setdefault(name, apply)
+    return apply
+
+
+@contextmanager
+def using(**operations: Callable[..., Any]) -> Iterator[None]:
+    """Let your own operations stand in for the library's: inside the `with`, everything runs on them.
+
+        with tinyunet.using(conv2d=my_conv2d):
+            train(unet)
+
+    `my_conv2d` is written as ours are (arrays in, `(result, backward)` out) and called with the same arguments; a
+    setting that it does not take is left out as long as it has its default value.
+
+    Raises:
+        ValueError: a name that is no operation.
+        TypeError (when called): a setting that the model needs and the function does not take.
+    """
+    for name in operations:
+        if name not in _operations:
+            raise ValueError(f"using: there is no operation {name!r}; there are {', '.join(sorted(_operations))}")
+    wrapped = {
+        name: own if hasattr(own, "__wrapped__") else functools.wraps(own)(differentiable(own))
+        for name, own in operations.items()
+    }
+    token = _stand_ins.set({**_stand_ins.get(), **wrapped})
+    try:
+        yield
+    finally:
+        _stand_ins.reset(token)
+
+
+def _call_stand_in(stand_ins: Mapping[str, Any], name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Call the stand-in for `name`, in which `name` itself means the library's operation again."""
+    own = stand_ins[name]
+    takes = inspect.signature(own).parameters
+    defaults: dict[str, Any] = {k: p.default for k, p in inspect.signature(_operations[name]).parameters.items()}
+    if not any(p.kind is p.VAR_KEYWORD for p in takes.values()):
+        for key in [key for key in kwargs if key not in takes]:
+            if isinstance(kwargs[key], Tensor) or kwargs[key] != defaults.get(key):
+                raise TypeError(f"using: your {name} takes no {key!r}, but it is called with {key}={kwargs[key]!r}")
+            kwargs = {k: value for k, value in kwargs.items() if k != key}
+    token = _stand_ins.set({k: v for k, v in stand_ins.items() if k != name})
+    try:
+        return own(*args, **kwargs)
+    finally:
+        _stand_ins.reset(token)

@@ -1,0 +1,273 @@
+"""The U-Net of Ronneberger, Fischer and Brox (2015), in the variant that keeps the size of the image.
+
+    image ──► ConvBlock ───────────────skip1──────────────► cat ─► ConvBlock ──► 1×1 conv ──► output
+                 │ pool ↓ 2                            ↑ 2 up
+                 ConvBlock ──────────skip2────────► cat ─► ConvBlock
+                     │ pool ↓ 2                 ↑ 2 up
+                     ⋮                          ⋮
+                     └──────► bottleneck ───────┘
+
+Going down, the image shrinks and the channels grow: a position of the bottleneck has seen a large part of the image and
+knows *what* is there, but has lost *where* exactly. Going up, every level gets the map from before pooling beside it,
+which knows *where* but has no context. The convolutions after the concatenation combine both.
+
+Against the paper: convolutions are padded, so that the output has the size of the input, and are followed by batchnorm;
+the bottleneck does not double the channels once more; the up-convolution keeps them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import tinyunet.functional as F
+from tinyunet import nn
+from tinyunet.tensor import Tensor, no_grad
+
+
+def _norm(kind: str | None, channels: int) -> list[nn.Module]:
+    if kind == "batch":
+        return [nn.BatchNorm2d(channels)]
+    if kind == "group":
+        return [nn.GroupNorm(next(g for g in (8, 4, 2, 1) if channels % g == 0), channels)]
+    if kind in (None, "none"):
+        return []
+    raise ValueError(f"UNet: norm must be 'batch', 'group' or None, not {kind!r}")
+
+
+class ConvBlock(nn.Sequential):
+    """(Conv 3×3 → norm → ReLU) twice: (N, in, H, W) → (N, out, H, W)."""
+
+    def __init__(self, in_channels: int, out_channels: int, norm: str | None = "batch", rng: Any = None) -> None:
+        rng = np.random.default_rng(rng)
+        super().__init__(
+            nn.Conv2d(in_channels, out_channels, 3, padding=1, rng=rng),
+            *_norm(norm, out_channels),
+            nn.ReLU(),
+            nn.Conv2d(out_channels, out_channels, 3, padding=1, rng=rng),
+            *_norm(norm, out_channels),
+            nn.ReLU(),
+        )
+
+
+class EncoderBlock(nn.Module):
+    """ConvBlock, then 2×2 max-pool. Returns both: (pooled map for the next level, features for the skip).
+
+    >>> pooled, features = EncoderBlock(64, 128, rng=0)(Tensor(np.zeros((1, 64, 64, 64))))
+    >>> pooled.shape, features.shape
+    ((1, 128, 32, 32), (1, 128, 64, 64))
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, norm: str | None = "batch", rng: Any = None) -> None:
+        self.conv = ConvBlock(in_channels, out_channels, norm, rng)
+        self.pool = nn.MaxPool2d(2)
+
+    def forward(self, x: Any) -> tuple[Tensor, Tensor]:
+        features = self.conv(x)  # (N, out, H, W)
+        return self.pool(features), features  # (N, out, H/2, W/2)
+
+
+class DecoderBlock(nn.Module):
+    """Up-convolution, concatenation with the skip, ConvBlock.
+
+    The transposed convolution doubles the size and keeps the channels; the upsampled map comes first in the
+    concatenation, the skip second. `skip_channels=0` makes a decoder without skip.
+
+    >>> up = DecoderBlock(512, 512, 256, rng=0)
+    >>> up(Tensor(np.zeros((1, 512, 8, 8))), Tensor(np.zeros((1, 512, 16, 16)))).shape
+    (1, 256, 16, 16)
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        skip_channels: int,
+        out_channels: int,
+        norm: str | None = "batch",
+        rng: Any = None,
+    ) -> None:
+        rng = np.random.default_rng(rng)
+        self.up = nn.ConvTranspose2d(in_channels, in_channels, kernel_size=2, stride=2, rng=rng)
+        self.conv = ConvBlock(in_channels + skip_channels, out_channels, norm, rng)
+
+    def forward(self, x: Any, skip: Any = None) -> Tensor:
+        x = self.up(x)  # (N, in, 2H, 2W)
+        if skip is not None:
+            x = F.cat([x, skip], dim=1)  # (N, in + skip, 2H, 2W)
+        return self.conv(x)  # (N, out, 2H, 2W)
+
+
+class Encoder(nn.Module):
+    """The way down: one EncoderBlock per level. Returns the deepest map and the skips, largest first."""
+
+    def __init__(self, in_channels: int, channels: Sequence[int], norm: str | None = "batch", rng: Any = None) -> None:
+        rng = np.random.default_rng(rng)
+        inputs = [in_channels, *channels[:-1]]
+        self.levels = nn.ModuleList(EncoderBlock(i, o, norm, rng) for i, o in zip(inputs, channels, strict=True))
+
+    def forward(self, x: Any) -> tuple[Tensor, list[Tensor]]:
+        skips = []
+        for level in self.levels:
+            x, features = level(x)
+            skips.append(features)
+        return x, skips
+
+
+class Stage(NamedTuple):
+    """One stage of a U-Net's pass: its name, the shape it hands on, and the shape of the skip it makes or uses."""
+
+    name: str
+    shape: tuple[int, ...]
+    skip: tuple[int, ...] | None = None
+    note: str = ""
+
+
+class UNet(nn.Module):
+    """The whole network: encoder, bottleneck, decoder, and a 1×1 convolution to the output channels.
+
+    Args:
+        in_channels, out_channels: of the image and of the output (1 logit for two classes, or one per class).
+        channels: of every level on the way down; each level halves the image.
+        skips: whether the decoder sees the encoder's maps. Without, the output is blurred: try it.
+        norm: "batch", "group" or None.
+        pad: take images of any size: zeros are added at the right and bottom, and the output is cropped again.
+            Otherwise height and width must be multiples of 2^levels.
+        rng: a `numpy.random.Generator` or a seed for the initial weights.
+
+    Raises:
+        ValueError: no or non-positive channels, an unknown norm; when called, an input of other channels or size.
+
+    Shapes: (N, in_channels, H, W) → (N, out_channels, H, W).
+
+    >>> model = UNet(3, 3)
+    >>> sum(p.numel() for p in model.parameters())
+    14789059
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        channels: Sequence[int] = (64, 128, 256, 512),
+        skips: bool = True,
+        norm: str | None = "batch",
+        pad: bool = False,
+        rng: Any = None,
+    ) -> None:
+        if not channels or min(in_channels, out_channels, *channels) < 1:
+            raise ValueError(
+                f"UNet: channels must be positive, at least one level: in_channels={in_channels}, "
+                f"out_channels={out_channels}, channels={tuple(channels)}"
+            )
+        rng = np.random.default_rng(rng)
+        self.in_channels, self.out_channels, self.channels = in_channels, out_channels, tuple(channels)
+        self.skips, self.norm, self.pad = skips, norm, pad
+        self.encoder = Encoder(in_channels, self.channels, norm, rng)
+        self.bottleneck = ConvBlock(self.channels[-1], self.channels[-1], norm, rng)
+        upwards = self.channels[::-1]  # the decoder's level above gets as many channels as its skip has
+        self.decoder = nn.ModuleList(
+            DecoderBlock(i, i if skips else 0, o, norm, rng)
+            for i, o in zip(upwards, [*upwards[1:], upwards[-1]], strict=True)
+        )
+        self.output = nn.Conv2d(self.channels[0], out_channels, 1, rng=rng)
+
+    @property
+    def multiple(self) -> int:
+        """Height and width must be multiples of this: 2 for every level."""
+        return 2 ** len(self.channels)
+
+    def forward(self, x: Any) -> Tensor:
+        *_, (_, y, _, _) = self._stages(x)
+        return y
+
+    def _stages(self, x: Any) -> Iterator[tuple[str, Tensor, Tensor | None, str]]:
+        """The pass, stage by stage: name, result, skip made or used, remark. `forward` and `trace` both are this."""
+        shape = np.shape(x)
+        if len(shape) != 4 or shape[1] != self.in_channels:
+            raise ValueError(f"UNet: input must be (N, {self.in_channels}, H, W), not {shape}")
+        H, W = shape[2:]
+        bottom, right = -H % self.multiple, -W % self.multiple
+        if bottom or right or not H or not W:
+            if not self.pad or not H or not W:
+                raise ValueError(
+                    f"UNet: {len(self.channels)} levels halve the image as many times, so height and width must be "
+                    f"multiples of {self.multiple}, not {H}×{W}; UNet(…, pad=True) pads to "
+                    f"{H + bottom}×{W + right} and crops the output"
+                )
+            x = F.pad(x, (0, right, 0, bottom))
+        yield "input", x if isinstance(x, Tensor) else Tensor(x), None, ""
+        skips: list[Tensor] = []
+        for i, level in enumerate(self.encoder.levels, 1):
+            x, features = level(x)
+            skips.append(features)
+            yield f"enc{i}", x, features, f"skip{i} ="
+        x = self.bottleneck(x)
+        yield "bottleneck", x, None, f"{x.shape[2] * x.shape[3]} positions, {x.shape[1]} features each"
+        for i, level in zip(range(len(skips), 0, -1), self.decoder, strict=True):
+            skip = skips.pop()
+            x = level(x, skip) if self.skips else level(x)
+            yield f"dec{i}", x, skip if self.skips else None, f"uses skip{i}" if self.skips else "no skip"
+        y = self.output(x)
+        yield "output", y[:, :, :H, :W] if bottom or right else y, None, "1×1 convolution"
+
+    def trace(self, shape: Sequence[int]) -> Trace:
+        """Run zeros of this shape through the network and report every stage.
+
+        >>> print(UNet(1, 1, channels=(4, 8)).trace((1, 1, 16, 16)).drawing())
+        input (1, 1, 16, 16)                                      output (1, 1, 16, 16)
+          enc1 (1, 4, 16, 16)  ──── skip1 (1, 4, 16, 16) ────►  dec1 (1, 4, 16, 16)
+            ↓ pool (1, 4, 8, 8)                                 ↑ up
+            enc2 (1, 8, 8, 8)  ──── skip2 (1, 8, 8, 8) ────►  dec2 (1, 4, 8, 8)
+              ↓ pool (1, 8, 4, 4)                             ↑ up
+              bottleneck (1, 8, 4, 4)
+        """
+        was_training = self.training
+        self.eval()
+        try:
+            with no_grad():
+                stages = []
+                for name, x, skip, note in self._stages(np.zeros(tuple(shape), np.float32)):
+                    stages.append(Stage(name, x.shape, None if skip is None else skip.shape, note))
+        finally:
+            self.train(was_training)
+        return Trace(stages)
+
+
+class Trace(list[Stage]):
+    """The stages of a pass. `print` shows the table and the U."""
+
+    def table(self) -> str:
+        """Stage, output shape and a note, line by line."""
+        rows = [("stage", "output", "note")]
+        for stage in self:
+            note = f"{stage.note} {stage.skip}" if stage.note.endswith("=") else stage.note
+            rows.append((stage.name, str(stage.shape), note))
+        widths = [max(len(row[k]) for row in rows) for k in range(2)]
+        return "\n".join(f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c}".rstrip() for a, b, c in rows)
+
+    def drawing(self) -> str:
+        """The U: the way down on the left, the way up on the right, the skips across."""
+        down = [s for s in self if s.name.startswith("enc")]
+        up = [s for s in self if s.name.startswith("dec")][::-1]
+        bottom = next(s for s in self if s.name == "bottleneck")
+        left, across = [], []
+        for i, (enc, dec) in enumerate(zip(down, up, strict=True), 1):
+            left.append(f"{'  ' * i}{enc.name} {enc.skip}")
+            across.append(f"  ──── skip{i} {enc.skip} ────►  " if dec.skip else "  ")
+        # the right half starts in one column per level, further left the deeper it is
+        column = max(len(a) + len(b) + 2 * i for i, (a, b) in enumerate(zip(left, across, strict=True), 1))
+        lines = [f"{f'input {self[0].shape}':<{column}}output {self[-1].shape}"]
+        for i, (enc, dec) in enumerate(zip(down, up, strict=True), 1):
+            start = column - 2 * i
+            skip = across[i - 1]
+            if dec.skip:  # stretch the arrow to its column
+                skip = skip.replace("────►", "─" * (4 + start - len(left[i - 1]) - len(skip)) + "►")
+            lines.append(f"{left[i - 1] + skip:<{start}}{dec.name} {dec.shape}")
+            lines.append(f"{'  ' * (i + 1) + f'↓ pool {enc.shape}':<{start}}↑ up")
+        lines.append(f"{'  ' * (len(down) + 1)}{bottom.name} {bottom.shape}")
+        return "\n".join(line.rstrip() for line in lines)
+
+    def __str__(self) -> str:
+        return f"{self.table()}\n\n{self.drawing()}"

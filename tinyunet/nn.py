@@ -134,10 +134,11 @@ class Module:
 
     def to(self, dtype: Any) -> Module:
         """Convert the floating-point parameters and statistics, in place: `model.to(np.float64)`."""
-        for _, module in self.named_modules():
-            for name, value in vars(module).items():
-                if isinstance(value, Tensor) and value.dtype.kind == "f":
-                    setattr(module, name, type(value)(value.numpy(), dtype, value.requires_grad))
+        if np.dtype(dtype).kind != "f":
+            raise TypeError(f"to: weights are floating point, they cannot be {np.dtype(dtype)}")
+        for _, value in self._named_tensors():
+            if value.dtype.kind == "f":
+                value._convert(dtype)
         return self
 
     def extra_repr(self) -> str:
@@ -151,17 +152,26 @@ class Module:
         return "\n  ".join([f"{type(self).__name__}({self.extra_repr()}", *lines]) + "\n)"
 
 
+def _set_module(container: Module, i: int, module: Any) -> None:
+    if not isinstance(module, Module):  # it would be no child, and silently left out
+        raise TypeError(f"{type(container).__name__}: element {i} is not a Module but {module!r}")
+    setattr(container, str(i), module)
+
+
 class Sequential(Module):
     """Modules applied one after the other."""
 
     def __init__(self, *modules: Module) -> None:
         for i, module in enumerate(modules):
-            setattr(self, str(i), module)
+            _set_module(self, i, module)
 
     def forward(self, x: Any) -> Any:
         for _, module in self.named_children():
             x = module(x)
         return x
+
+    def __len__(self) -> int:
+        return len(list(self.named_children()))
 
     def __getitem__(self, index: int) -> Module:
         return [module for _, module in self.named_children()][index]
@@ -175,7 +185,7 @@ class ModuleList(Module):
             self.append(module)
 
     def append(self, module: Module) -> None:
-        setattr(self, str(len(self)), module)
+        _set_module(self, len(self), module)
 
     def __iter__(self) -> Iterator[Module]:
         return (module for _, module in self.named_children())
@@ -198,6 +208,11 @@ def _channel_groups(layer: str, in_channels: int, out_channels: int, groups: int
             f"{layer}: {in_channels} input and {out_channels} output channels must be positive "
             f"and both divisible by groups={groups}"
         )
+
+
+def _settings(layer: Module, **defaults: Any) -> str:
+    """Those settings of a layer that are not the default, as `repr` shows them."""
+    return "".join(f", {k}={getattr(layer, k)!r}" for k, default in defaults.items() if getattr(layer, k) != default)
 
 
 class Conv2d(Module):
@@ -233,7 +248,9 @@ class Conv2d(Module):
         return F.conv2d(x, self.weight, self.bias, **settings)
 
     def extra_repr(self) -> str:
-        return f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, padding={self.padding!r}"
+        return f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}" + _settings(
+            self, stride=1, padding=0, dilation=1, groups=1
+        )
 
 
 class ConvTranspose2d(Module):
@@ -271,7 +288,9 @@ class ConvTranspose2d(Module):
         return F.conv_transpose2d(x, self.weight, self.bias, **settings)
 
     def extra_repr(self) -> str:
-        return f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
+        return f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}" + _settings(
+            self, stride=1, padding=0, output_padding=0, groups=1, dilation=1
+        )
 
 
 class Linear(Module):
@@ -300,6 +319,8 @@ class Embedding(Module):
     ) -> None:
         if min(num_embeddings, embedding_dim) < 1:
             raise ValueError(f"Embedding: sizes must be positive, not {num_embeddings} and {embedding_dim}")
+        if padding_idx is not None and not -num_embeddings <= padding_idx < num_embeddings:
+            raise ValueError(f"Embedding: padding_idx={padding_idx} is none of the {num_embeddings} rows")
         values = np.random.default_rng(rng).standard_normal((num_embeddings, embedding_dim)).astype(np.float32)
         if padding_idx is not None:
             values[padding_idx] = 0
@@ -308,6 +329,9 @@ class Embedding(Module):
 
     def forward(self, index: Any) -> Tensor:
         return F.embedding(index, self.weight, self.padding_idx)
+
+    def extra_repr(self) -> str:
+        return "{}, {}".format(*self.weight.shape)
 
 
 class BatchNorm2d(Module):

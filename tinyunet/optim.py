@@ -20,7 +20,11 @@ class Optimizer:
     slots: tuple[str, ...] = ()
 
     def __init__(self, params: Iterable[Tensor], lr: float) -> None:
-        self.params = list(params)
+        self.params = [] if isinstance(params, Tensor) else list(params)
+        if isinstance(params, Tensor) or not all(isinstance(p, Tensor) for p in self.params):
+            raise TypeError(f"{type(self).__name__}: params must be a list of Tensors, such as model.parameters()")
+        if any(not p.is_leaf for p in self.params) or len({id(p) for p in self.params}) < len(self.params):
+            raise ValueError(f"{type(self).__name__}: params must be leaves, not results of operations, each once")
         if not self.params:
             raise ValueError(f"{type(self).__name__}: no parameters to optimize")
         if not lr >= 0:
@@ -259,7 +263,7 @@ class StepLR(Schedule):
         return float(self.gamma ** (t // self.step_size))
 
 
-def clip_grad_norm_(parameters: Iterable[Tensor], max_norm: float) -> float:
+def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float) -> float:
     """Scale all gradients together so that the norm of all their elements is at most `max_norm` (Pascanu et al. 2013).
 
     Returns:
@@ -270,6 +274,7 @@ def clip_grad_norm_(parameters: Iterable[Tensor], max_norm: float) -> float:
     """
     if not max_norm >= 0:
         raise ValueError(f"clip_grad_norm_: max_norm must be at least 0, not {max_norm}")
+    parameters = [parameters] if isinstance(parameters, Tensor) else parameters
     params = [p for p in parameters if p.grad is not None]
     norm = math.sqrt(sum(float(np.vdot(p.grad.numpy(), p.grad.numpy())) for p in params if p.grad is not None))
     scale = max_norm / (norm + 1e-6)  # PyTorch's 1e-6 keeps a norm of 0 from dividing

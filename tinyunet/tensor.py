@@ -78,11 +78,14 @@ class Tensor:
         if dtype is None and not isinstance(data, (np.ndarray, np.generic)) and not hasattr(data, "__array__"):
             dtype = np.float32
         try:
-            array = np.array(data, dtype=dtype)
+            array = np.array(data)
         except (TypeError, ValueError) as error:
             raise TypeError(f"tensor: numbers of one rectangular shape are needed ({error})") from None
-        if array.dtype.kind not in "fiub":
-            raise TypeError(f"tensor: real numbers are needed, not {array.dtype}")
+        wanted = array.dtype if dtype is None else np.dtype(dtype)
+        for kind in (array.dtype, wanted):  # np.array would make nan of None, and a number of "1"
+            if kind.kind not in "fiub":
+                raise TypeError(f"tensor: real numbers are needed, not {kind}")
+        array = array.astype(wanted, copy=False)
         array.flags.writeable = False
         self._data, self.grad, self.requires_grad, self.node, self.version = array, None, False, None, 0
         self.requires_grad_(requires_grad)
@@ -112,13 +115,21 @@ class Tensor:
 
     @contextmanager
     def writable(self) -> Iterator[Array]:
-        """The array, writable inside the `with`: for optimizers, which update weights in place."""
-        self.version += 1
-        self._data.flags.writeable = True
-        try:
-            yield self._data
-        finally:
-            self._data.flags.writeable = False
+        """A copy to write to, which is the array from the end of the `with` on: for optimizers.
+
+        A copy, because a constant of some graph may share the array (`.detach()`, a frozen weight).
+        """
+        array = self._data.copy("K")
+        yield array
+        array.flags.writeable = False
+        self._data, self.version = array, self.version + 1
+
+    def _convert(self, dtype: Any) -> None:
+        """Another dtype, in place, for the gradient too."""
+        self._data, self.version = self._data.astype(dtype), self.version + 1
+        self._data.flags.writeable = False
+        if self.grad is not None:
+            self.grad = Tensor(self.grad, dtype)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -197,9 +208,7 @@ class Tensor:
         self.grad = Tensor._made(total)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        if copy:
-            return np.array(self._data, dtype=dtype)
-        return np.asarray(self._data, dtype=dtype)
+        return np.asarray(self._data, dtype=dtype, copy=copy)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         if self.node is not None:
@@ -226,10 +235,10 @@ class Tensor:
         return bool(self._data)
 
     def __float__(self) -> float:
-        return float(self._data)
+        return float(self.item())
 
     def __int__(self) -> int:
-        return int(self._data)
+        return int(self.item())
 
     __hash__ = object.__hash__  # by identity, although == compares elements
 
@@ -367,6 +376,15 @@ def _walk(last: Node, dy: Array, retain_graph: bool) -> None:
             node.inputs = []
 
 
+def _may_change(x: Any) -> bool:
+    """Whether somebody can write to the array: also a read-only view may be a window on a writable one."""
+    while isinstance(x, np.ndarray):
+        if x.flags.writeable:
+            return True
+        x = x.base
+    return False
+
+
 def differentiable(operation: Callable[..., Any] | None = None, *, updates: tuple[str, ...] = ()) -> Callable[..., Any]:
     """Turn a NumPy function that returns `(result, backward)` into an operation on Tensors.
 
@@ -400,7 +418,7 @@ def differentiable(operation: Callable[..., Any] | None = None, *, updates: tupl
     @functools.wraps(operation)
     def apply(*args: Any, **kwargs: Any) -> Any:
         stand_ins = _stand_ins.get()
-        if name in stand_ins and stand_ins[name] is not apply:
+        if name in stand_ins and _operations.get(name) is apply:
             return _call_stand_in(stand_ins, name, args, kwargs)
 
         recording = _recording.get()
@@ -417,13 +435,15 @@ def differentiable(operation: Callable[..., Any] | None = None, *, updates: tupl
                 return x._data
             if isinstance(x, np.generic):
                 return x.item()  # np.float64(2) does not turn a float32 Tensor into float64
-            if isinstance(x, np.ndarray) and recording and x.flags.writeable and i not in updated_positions:
-                return x.copy("K")  # the caller may write to it before backward()
+            if isinstance(x, np.ndarray) and i not in updated_positions and _may_change(x):
+                return x.copy("K")  # the caller may write to it, and this or a result that is a view of it change
             return x
 
         values = [array_of(i, x) for i, x in enumerate(args)]
-        if kwargs:
-            kwargs = {key: array_of(position.get(key, -1), x) for key, x in kwargs.items()}
+        for key, x in kwargs.items():
+            if isinstance(x, Tensor) and key not in position:
+                raise TypeError(f"{name}: a Tensor is passed as {key!r}, which is none of {', '.join(position)}")
+        kwargs = {key: array_of(position.get(key, -1), x) for key, x in kwargs.items()}
         made = operation(*values, **kwargs)
         if not (isinstance(made, tuple) and len(made) == 2 and callable(made[1])):
             raise TypeError(f"{name}: an operation returns (result, backward), not {type(made).__name__}")
@@ -435,7 +455,9 @@ def differentiable(operation: Callable[..., Any] | None = None, *, updates: tupl
             return (Tensor._made(y[0], node), *map(Tensor._made, y[1:]))
         return Tensor._made(y, node)
 
-    _operations.setdefault(name, apply)
+    apply.differentiable = True  # type: ignore[attr-defined]  # `using` has nothing to add to it
+    if operation.__module__.startswith("tinyunet."):
+        _operations.setdefault(name, apply)
     return apply
 
 
@@ -456,10 +478,7 @@ def using(**operations: Callable[..., Any]) -> Iterator[None]:
     for name in operations:
         if name not in _operations:
             raise ValueError(f"using: there is no operation {name!r}; there are {', '.join(sorted(_operations))}")
-    wrapped = {
-        name: own if hasattr(own, "__wrapped__") else functools.wraps(own)(differentiable(own))
-        for name, own in operations.items()
-    }
+    wrapped = {name: own if hasattr(own, "differentiable") else differentiable(own) for name, own in operations.items()}
     token = _stand_ins.set({**_stand_ins.get(), **wrapped})
     try:
         yield

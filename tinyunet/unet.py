@@ -179,7 +179,8 @@ class UNet(nn.Module):
         return 2 ** len(self.channels)
 
     def forward(self, x: Any) -> Tensor:
-        *_, (_, y, _, _) = self._stages(x)
+        for stage in self._stages(x):
+            y = stage[1]
         return y
 
     def _stages(self, x: Any) -> Iterator[tuple[str, Tensor, Tensor | None, str]]:
@@ -223,7 +224,7 @@ class UNet(nn.Module):
               ↓ pool (1, 8, 4, 4)                             ↑ up
               bottleneck (1, 8, 4, 4)
         """
-        was_training = self.training
+        modes = [(module, module.training) for _, module in self.named_modules()]
         self.eval()
         try:
             with no_grad():
@@ -231,7 +232,8 @@ class UNet(nn.Module):
                 for name, x, skip, note in self._stages(np.zeros(tuple(shape), np.float32)):
                     stages.append(Stage(name, x.shape, None if skip is None else skip.shape, note))
         finally:
-            self.train(was_training)
+            for module, training in modes:
+                module.training = training
         return Trace(stages)
 
 

@@ -56,7 +56,7 @@ def _flat(x: Array, rows: Axis, cols: Axis) -> Array:
     length = pixels + max(lead, (rows.span - 1) * P + cols.span - 1)
     x = x.transpose(1, 0, 2, 3)  # (C, N, H, W)
     if length == N * H * W:
-        return x.reshape(C, length)  # nothing to pad
+        return np.ascontiguousarray(x.reshape(C, length))  # nothing to pad
     flat = np.empty((C, length), x.dtype)
     grid = flat[:, lead : lead + pixels].reshape(C, N, Q, P)
     grid[:, :, :H, :W] = x

@@ -14,14 +14,13 @@ import numpy as np
 from tinyunet.tensor import Array, differentiable
 
 
-def unbroadcast(dy: Array, x: Any) -> Array:
-    """Sum `dy` over the axes along which `x` was repeated: the gradient of broadcasting.
+def unbroadcast(dy: Array, shape: tuple[int, ...]) -> Array:
+    """Sum `dy` over the axes along which an operand of this shape was repeated: the gradient of broadcasting.
 
-    >>> unbroadcast(np.ones((3, 4)), np.ones((3, 1))).ravel()
+    >>> unbroadcast(np.ones((3, 4)), (3, 1)).ravel()
     array([4., 4., 4.])
     """
-    shape = np.shape(x)
-    dy = dy.sum(axis=tuple(range(dy.ndim - len(shape))))  # axes that x did not have
+    dy = dy.sum(axis=tuple(range(dy.ndim - len(shape))))  # axes that the operand did not have
     repeated = tuple(i for i, n in enumerate(shape) if n == 1 and dy.shape[i] != 1)
     return np.asarray(dy.sum(axis=repeated, keepdims=True))
 
@@ -40,10 +39,10 @@ def _check_broadcast(name: str, a: Any, b: Any) -> None:
 def add(a: Any, b: Any) -> Any:
     """a + b, with broadcasting."""
     _check_broadcast("add", a, b)
-    y = a + b
+    y, a_shape, b_shape = a + b, np.shape(a), np.shape(b)  # backward needs the shapes alone: the arrays can go
 
     def backward(dy: Array) -> Any:
-        return lambda: unbroadcast(dy, a), lambda: unbroadcast(dy, b)
+        return lambda: unbroadcast(dy, a_shape), lambda: unbroadcast(dy, b_shape)
 
     return y, backward
 
@@ -52,10 +51,10 @@ def add(a: Any, b: Any) -> Any:
 def sub(a: Any, b: Any) -> Any:
     """a - b, with broadcasting."""
     _check_broadcast("sub", a, b)
-    y = a - b
+    y, a_shape, b_shape = a - b, np.shape(a), np.shape(b)
 
     def backward(dy: Array) -> Any:
-        return lambda: unbroadcast(dy, a), lambda: unbroadcast(-dy, b)
+        return lambda: unbroadcast(dy, a_shape), lambda: unbroadcast(-dy, b_shape)
 
     return y, backward
 
@@ -67,7 +66,7 @@ def mul(a: Any, b: Any) -> Any:
     y = a * b
 
     def backward(dy: Array) -> Any:
-        return lambda: unbroadcast(dy * b, a), lambda: unbroadcast(dy * a, b)
+        return lambda: unbroadcast(dy * b, np.shape(a)), lambda: unbroadcast(dy * a, np.shape(b))
 
     return y, backward
 
@@ -80,7 +79,7 @@ def div(a: Any, b: Any) -> Any:
         y = np.true_divide(a, b)
 
     def backward(dy: Array) -> Any:
-        return lambda: unbroadcast(dy / b, a), lambda: unbroadcast(-dy * y / b, b)
+        return lambda: unbroadcast(dy / b, np.shape(a)), lambda: unbroadcast(-dy * y / b, np.shape(b))
 
     return y, backward
 
@@ -104,11 +103,11 @@ def pow(a: Any, b: Any) -> Any:
     def da(dy: Array) -> Array:
         with np.errstate(divide="ignore", invalid="ignore"):
             slope = np.where(np.equal(b, 0), 0, b * np.power(a, np.where(np.equal(b, 0), 1, np.subtract(b, 1))))
-        return unbroadcast(dy * slope.astype(dy.dtype), a)
+        return unbroadcast(dy * slope.astype(dy.dtype), np.shape(a))
 
     def db(dy: Array) -> Array:
         log_a = np.log(np.where(np.equal(a, 0) & np.greater_equal(b, 0), 1, a))
-        return unbroadcast(dy * y * log_a, b)
+        return unbroadcast(dy * y * log_a, np.shape(b))
 
     return y, lambda dy: (lambda: da(dy), lambda: db(dy))
 

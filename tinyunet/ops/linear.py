@@ -38,10 +38,10 @@ def matmul(a: Any, b: Any) -> Any:
     y_shape = (*y.shape[: y.ndim - (a.ndim > 1) - (b.ndim > 1)], a2.shape[-2], b2.shape[-1])
 
     def da(dy: Array) -> Array:
-        return unbroadcast(dy.reshape(y_shape) @ b2.swapaxes(-1, -2), a2).reshape(a.shape)
+        return unbroadcast(dy.reshape(y_shape) @ b2.swapaxes(-1, -2), a2.shape).reshape(a.shape)
 
     def db(dy: Array) -> Array:
-        return unbroadcast(a2.swapaxes(-1, -2) @ dy.reshape(y_shape), b2).reshape(b.shape)
+        return unbroadcast(a2.swapaxes(-1, -2) @ dy.reshape(y_shape), b2.shape).reshape(b.shape)
 
     return y, lambda dy: (lambda: da(dy), lambda: db(dy))
 

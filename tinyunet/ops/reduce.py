@@ -45,10 +45,10 @@ def sum(input: Any, dim: Dims = None, keepdim: bool = False) -> Any:
     tensor([4., 6.], dtype=float64)
     """
     dims = normalize_dims("sum", dim, input.ndim)
-    y = input.sum(axis=dims, keepdims=keepdim)
+    y, shape = input.sum(axis=dims, keepdims=keepdim), input.shape
 
     def backward(dy: Array) -> Array:
-        return np.broadcast_to(_restore(dy, dims, keepdim), input.shape)
+        return np.broadcast_to(_restore(dy, dims, keepdim), shape)
 
     return y, backward
 
@@ -63,12 +63,13 @@ def mean(input: Any, dim: Dims = None, keepdim: bool = False) -> Any:
     """Arithmetic mean over the dimensions `dim` (all by default): each of the n elements has the weight 1/n."""
     _floating("mean", input)
     dims = normalize_dims("mean", dim, input.ndim)
-    n = int(np.prod([input.shape[d] for d in dims]))
+    shape = input.shape
+    n = int(np.prod([shape[d] for d in dims]))
     with np.errstate(invalid="ignore"):  # the mean of nothing is nan, as in PyTorch
         y = np.true_divide(input.sum(axis=dims, keepdims=keepdim), n)
 
     def backward(dy: Array) -> Array:
-        return np.broadcast_to(_restore(dy / n, dims, keepdim), input.shape)
+        return np.broadcast_to(_restore(dy / n, dims, keepdim), shape)
 
     return y, backward
 

@@ -68,7 +68,7 @@ def expand(input: Any, *sizes: Any) -> Any:
         y = np.broadcast_to(input, full)
     except ValueError:
         raise ValueError(f"expand: an input of shape {input.shape} cannot be repeated to {wanted}") from None
-    return y, lambda dy: unbroadcast(dy, input)
+    return y, lambda dy: unbroadcast(dy, input.shape)
 
 
 @differentiable

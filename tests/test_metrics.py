@@ -1,0 +1,93 @@
+"""Metrics against their definitions, spelled as sets and as loops."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tinyunet.metrics import dice, iou, pixel_accuracy, roc_auc
+
+binary_pairs = st.lists(st.tuples(st.booleans(), st.booleans()), max_size=12)
+
+
+@given(binary_pairs)
+def test_overlaps_are_those_of_the_sets_of_pixels(pixels):
+    p = {k for k, (in_p, _) in enumerate(pixels) if in_p}
+    t = {k for k, (_, in_t) in enumerate(pixels) if in_t}
+    prediction, truth = np.array([*pixels]).reshape(-1, 2).T
+    assert dice(prediction, truth) == (2 * len(p & t) / (len(p) + len(t)) if p | t else 1.0)
+    assert iou(prediction, truth) == (len(p & t) / len(p | t) if p | t else 1.0)
+    agreeing = len(pixels) - len(p ^ t)
+    assert pixel_accuracy(prediction, truth) == (agreeing / len(pixels) if pixels else 1.0)
+
+
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int64, np.float32, np.float64])
+@pytest.mark.parametrize(("metric", "value"), [(dice, 2 / 3), (iou, 1 / 2), (pixel_accuracy, 3 / 4), (roc_auc, 5 / 6)])
+def test_every_dtype_gives_the_same_plain_float(metric, value, dtype):
+    result = metric(np.array([[1, 1], [0, 0]], dtype), np.array([[1, 0], [0, 0]], dtype))
+    assert type(result) is float
+    assert result == pytest.approx(value)
+
+
+def test_many_pixels_do_not_overflow_a_small_integer():
+    ones = np.ones(300, np.uint8)
+    assert dice(ones, ones) == iou(ones, ones) == pixel_accuracy(ones, ones) == 1
+
+
+@pytest.mark.filterwarnings("error")
+@given(st.lists(st.tuples(st.integers(-2, 2), st.booleans()), max_size=12))
+def test_auc_is_the_share_of_pairs_in_the_right_order(samples):
+    positives = [score for score, truth in samples if truth]
+    negatives = [score for score, truth in samples if not truth]
+    result = roc_auc([score for score, _ in samples], [truth for _, truth in samples])
+    if not positives or not negatives:
+        assert math.isnan(result)
+        return
+    wins = sum((p > n) + 0.5 * (p == n) for p in positives for n in negatives)
+    assert result == wins / (len(positives) * len(negatives))
+
+
+def test_auc_of_pictures_is_that_of_their_pixels():
+    rng = np.random.default_rng(0)
+    truth = rng.random((2, 1, 20, 30)) < 0.3
+    score = rng.normal(size=truth.shape) + truth
+    wins = score[truth][:, None] > score[~truth]
+    assert roc_auc(score, truth) == pytest.approx(wins.mean(), abs=1e-12)
+    assert roc_auc(-score, truth) == pytest.approx(1 - wins.mean(), abs=1e-12)
+    assert roc_auc(np.exp(score), truth) == roc_auc(score, truth)  # only the order counts
+
+
+def test_auc_takes_infinite_scores():
+    assert roc_auc([-np.inf, 0.0, np.inf], [0, 1, 1]) == 1
+
+
+@pytest.mark.parametrize("metric", [dice, iou, pixel_accuracy, roc_auc])
+def test_two_shapes_are_refused_and_not_broadcast(metric):
+    with pytest.raises(ValueError, match=r"\(1, 3\).*\(2, 3\)"):
+        metric(np.ones((1, 3)), np.ones((2, 3)))
+
+
+@pytest.mark.parametrize("metric", [dice, iou, pixel_accuracy])
+@pytest.mark.parametrize("wrong", [0.37, 2, 255, np.nan, -1])
+def test_values_besides_0_and_1_are_refused(metric, wrong):
+    with pytest.raises(ValueError, match=f"prediction must hold 0 and 1 only, but holds {wrong}"):
+        metric(np.array([0, wrong]), [0, 1])
+    with pytest.raises(ValueError, match=f"truth must hold 0 and 1 only, but holds {wrong}"):
+        metric([0, 1], np.array([0, wrong]))
+
+
+@pytest.mark.parametrize(
+    ("score", "truth", "error", "message"),
+    [
+        ([0.1, np.nan], [0, 1], ValueError, "1 of 2 scores are nan"),
+        ([0.1, 0.2], [0, 255], ValueError, "truth must hold 0 and 1 only, but holds 255"),
+        (["a", "b"], [0, 1], TypeError, "score must be an array of numbers"),
+        ([0.1, 0.2], [None, 1], TypeError, "truth must be an array of numbers"),
+        ([0.1j, 0.2], [0, 1], TypeError, "complex"),
+    ],
+)
+def test_refusals_of_auc(score, truth, error, message):
+    with pytest.raises(error, match=message):
+        roc_auc(score, truth)

@@ -1,0 +1,242 @@
+"""The command `tinyunet`: parses, calls, prints."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from tinyunet import __version__, demo, plot
+from tinyunet.data import DataError, read_image, write_mask, write_probability
+from tinyunet.tasks import segmentation
+from tinyunet.tasks.segmentation import Settings
+from tinyunet.training import Trainer
+from tinyunet.unet import UNet
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One line, and where to read on."""
+        self.exit(2, f"tinyunet: error: {message}; see {self.prog} --help\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    plain = argparse.RawDescriptionHelpFormatter
+    parser = _Parser(
+        prog="tinyunet",
+        formatter_class=plain,
+        description="A U-Net from scratch in NumPy. Start with  tinyunet demo  (it takes a minute).",
+        epilog=(
+            "with pictures of your own, in one folder, and their masks, of the same names, in another:\n"
+            "  tinyunet train --images pictures --masks masks --out run\n"
+            "  tinyunet evaluate run --images pictures --masks masks --held-out\n"
+            "  tinyunet predict run new/*.png --out predictions\n"
+        ),
+    )
+    parser.add_argument("--version", action="version", version=f"tinyunet {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
+
+    p = commands.add_parser(
+        "demo",
+        help="a convolution by hand, the shape of the U, a U-Net trained in under a minute",
+        description="Works out one convolution by hand, prints the U-Net's shapes, trains one on drawn cells, compares "
+        "it with a threshold, and saves a picture of image, truth, prediction and training curve.",
+    )
+    p.add_argument("--picture", default="demo.png", metavar="FILE", help="where to save it (default: %(default)s)")
+    p.add_argument("--steps", type=int, default=300, help="training steps (default: %(default)s)")
+    p.add_argument("--seed", type=int, default=0, help="of cells, weights and batches (default: %(default)s)")
+
+    p = commands.add_parser(
+        "train",
+        formatter_class=plain,
+        help="train a U-Net on a folder of pictures and masks",
+        description="Trains a U-Net to find, in pictures, what their masks mark.\n\n"
+        "Pictures and masks are PNG, TIFF or JPEG files of the same names in two folders. A mask has two values,\n"
+        "0 and 1 or 0 and 255. The last pictures by name are kept to measure on while training.\n\n"
+        "Ctrl-C saves and stops;  tinyunet train --resume RUN  goes on as if nothing had happened.",
+        epilog="RUN then holds best.safetensors (the weights with the best Dice on the pictures kept),\n"
+        "last.safetensors (everything needed to go on), settings.json and curve.png.",
+    )
+    p.add_argument("--images", metavar="DIR", help="the pictures")
+    p.add_argument("--masks", metavar="DIR", help="their masks")
+    p.add_argument("--out", metavar="RUN", help="a new folder for the results")
+    p.add_argument("--resume", metavar="RUN", help="continue this run, with its own settings")
+    defaults: dict[str, Any] = {name: field.default for name, field in Settings.__dataclass_fields__.items()}
+    for name, type_, help_ in (
+        ("validation", int, "how many pictures to keep for validation (default: a fifth of them)"),
+        ("steps", int, "training steps (default: %(default)s)"),
+        ("batch", int, "pictures in a step (default: %(default)s)"),
+        ("crop", int, "side of the random squares that are cut out (default: %(default)s)"),
+        ("lr", float, "learning rate of Adam, falling to 0 along a cosine (default: %(default)s)"),
+        ("seed", int, "of weights and crops: the same seed, the same result (default: %(default)s)"),
+    ):
+        p.add_argument(f"--{name}", type=type_, default=defaults[name], metavar="N", help=help_)
+    p.add_argument(
+        "--foreground",
+        choices=("light", "dark"),
+        default=defaults["foreground"],
+        help="which pixels of the masks to find (default: %(default)s)",
+    )
+    _add_channels(p, defaults["channels"])
+    p.add_argument("--elastic", action="store_true", help="bend the pictures too, as in the U-Net paper (slower)")
+
+    p = commands.add_parser(
+        "predict",
+        help="mark the pixels of new pictures",
+        description="Writes, for every picture, NAME_mask.png (0 and 255) and NAME_probability.png (16 bits, 65535 is "
+        "certain). Pictures may have any size; large ones are cut into overlapping tiles.",
+    )
+    p.add_argument("run", metavar="RUN", help="the folder of a training")
+    p.add_argument("pictures", nargs="+", metavar="IMAGE", help="PNG, TIFF or JPEG files")
+    p.add_argument("--out", required=True, metavar="DIR", help="where to write the results")
+
+    p = commands.add_parser(
+        "evaluate",
+        help="measure a trained U-Net against masks, and against thresholds",
+        description="Prints Dice, IoU, pixel accuracy and ROC AUC over all pixels, for every picture and together, and "
+        "for comparison those of thresholds, which need no learning.",
+    )
+    p.add_argument("run", metavar="RUN", help="the folder of a training")
+    p.add_argument("--images", required=True, metavar="DIR", help="the pictures")
+    p.add_argument("--masks", required=True, metavar="DIR", help="their masks")
+    p.add_argument("--held-out", action="store_true", help="only pictures that the run did not train on")
+
+    p = commands.add_parser(
+        "trace",
+        help="print the shape after every stage of a U-Net",
+        description="Runs zeros through a U-Net and prints the shape after every stage, as a table and as a drawing.",
+    )
+    _add_channels(p, (64, 128, 256, 512))
+    p.add_argument(
+        "--in", type=int, default=3, dest="inside", metavar="N", help="image channels (default: %(default)s)"
+    )
+    p.add_argument("--out", type=int, default=3, metavar="N", help="output channels (default: %(default)s)")
+    p.add_argument(
+        "--size", type=int, nargs="+", default=[128], metavar="N", help="H W, or one for both (default: 128)"
+    )
+    p.add_argument("--no-skips", action="store_true", help="without skip connections")
+    return parser
+
+
+def _add_channels(parser: argparse.ArgumentParser, default: tuple[int, ...]) -> None:
+    shown = " ".join(map(str, default))
+    parser.add_argument(
+        "--channels",
+        type=int,
+        nargs="+",
+        default=default,
+        metavar="N",
+        help=f"of every level, each half the size of the one before (default: {shown})",
+    )
+
+
+def _train(args: argparse.Namespace) -> int:
+    given = {name: getattr(args, name) for name in Settings.__dataclass_fields__ if hasattr(args, name)}
+    given["channels"] = tuple(given["channels"])
+    if args.resume:
+        if args.images or args.masks or args.out:
+            raise DataError("--resume RUN takes pictures and settings from the run; leave out --images, --masks, --out")
+        out, (trainer, settings) = args.resume, segmentation.resume(args.resume)
+    else:
+        missing = [f"--{name}" for name in ("images", "masks", "out") if not getattr(args, name)]
+        if missing:
+            raise DataError(f"train needs {', '.join(missing)} (or --resume RUN to go on)")
+        given |= {name: str(Path(given[name]).resolve()) for name in ("images", "masks")}
+        out, settings = args.out, Settings(**given)
+        trainer = segmentation.start(settings, out)
+    _describe(trainer, settings)
+    try:
+        trainer.run(settings.steps)
+    except KeyboardInterrupt:
+        print(f"\nStopped after step {trainer.step} of {settings.steps}; everything is saved. To go on:")
+        print(f"  tinyunet train --resume {out}")
+        return 130
+    plot.save(plot.training_curve(trainer.losses, trainer.scores), Path(out) / "curve.png")
+    print(f"Done. Weights and training curve are in {out}.")
+    return 0
+
+
+def _describe(trainer: Trainer[UNet], settings: Settings) -> None:
+    weights = sum(p.numel() for p in trainer.model.parameters())
+    _, held_out = segmentation.split(segmentation.read(settings.images, settings.masks), settings.validation)
+    print(
+        f"U-Net {' '.join(map(str, settings.channels))} ({weights:,} weights), {settings.steps} steps of "
+        f"{settings.batch} squares {settings.crop}×{settings.crop}; validation: {', '.join(held_out.names) or 'none'}"
+    )
+
+
+def _predict(args: argparse.Namespace) -> int:
+    model, _ = segmentation.load(args.run)
+    pictures = [Path(file) for file in args.pictures]
+    stems = [file.stem for file in pictures]
+    twice = sorted({stem for stem in stems if stems.count(stem) > 1})
+    if twice:
+        raise DataError(f"several pictures are named {', '.join(twice)} and would overwrite each other's results")
+    for file in pictures:
+        try:
+            p = segmentation.predict(model, read_image(file))
+        except ValueError as error:
+            raise error if isinstance(error, DataError) else DataError(f"{file}: {error}") from None
+        out = Path(args.out) / file.stem
+        write_probability(f"{out}_probability.png", p)
+        write_mask(f"{out}_mask.png", p > 0.5)
+        print(f"{file}: {(p > 0.5).mean():.1%} marked -> {out}_mask.png")
+    return 0
+
+
+def _evaluate(args: argparse.Namespace) -> int:
+    model, settings = segmentation.load(args.run)
+    dataset = segmentation.read(args.images, args.masks, settings.foreground)
+    trained, _ = segmentation.split(segmentation.read(settings.images, settings.masks), settings.validation)
+    same = Path(args.images).resolve() == Path(settings.images)
+    seen = [name for name in dataset.names if same and name in trained.names]
+    if args.held_out:
+        keep = [k for k, name in enumerate(dataset.names) if name not in seen]
+        if not keep:
+            raise DataError("the run trained on all of these pictures; there are none held out")
+        dataset = dataset.only(keep)
+    elif seen:
+        print(f"Beware: the run trained on {len(seen)} of these {len(dataset.names)}; --held-out leaves them out.")
+    predictions = [segmentation.predict(model, image) for image in dataset.images]
+    rows = [
+        (name, segmentation.score_of([p], [mask]))
+        for name, p, mask in zip(dataset.names, predictions, dataset.masks, strict=True)
+    ]
+    rows.append((f"U-Net, all {len(dataset.names)}", segmentation.score_of(predictions, dataset.masks)))
+    rows += segmentation.baselines(dataset).items()
+    width = max(len(name) for name, _ in rows)
+    print(f"{'':{width}}   Dice    IoU  accuracy    AUC")
+    for name, s in rows:
+        print(f"{name:{width}}  {s.dice:.3f}  {s.iou:.3f}     {s.accuracy:.3f}  {s.auc:.3f}")
+    return 0
+
+
+def _trace(args: argparse.Namespace) -> int:
+    if len(args.size) > 2:
+        raise DataError(f"--size takes one or two numbers, not {len(args.size)}")
+    model = UNet(args.inside, args.out, args.channels, skips=not args.no_skips)
+    print(model.trace((1, args.inside, args.size[0], args.size[-1])))
+    print(f"\n{sum(p.numel() for p in model.parameters()):,} parameters")
+    return 0
+
+
+def _demo(args: argparse.Namespace) -> int:
+    demo.run(args.picture, args.steps, args.seed)
+    return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit code: 0, or 2 after an error, which is printed as one line."""
+    args = _parser().parse_args(argv)
+    command = {"demo": _demo, "train": _train, "predict": _predict, "evaluate": _evaluate, "trace": _trace}
+    try:
+        return command[args.command](args)
+    except KeyboardInterrupt:
+        print("\nStopped.", file=sys.stderr)
+        return 130
+    except (ValueError, KeyError, OSError, FloatingPointError) as error:
+        message = str(error.args[0]) if isinstance(error, KeyError) else str(error)
+        print(f"tinyunet: error: {' '.join(message.split())}", file=sys.stderr)
+        return 2

@@ -1,0 +1,34 @@
+"""Pictures to learn from: drawn (`synthetic`), read (`folder`), varied (`augment`) and served (`batches`)."""
+
+from tinyunet.data.augment import elastic_deform, random_crop, random_flip, random_quarter_turn
+from tinyunet.data.batches import Batches
+from tinyunet.data.folder import (
+    DataError,
+    Pair,
+    find_pairs,
+    load_pairs,
+    read_image,
+    read_mask,
+    standardize,
+    write_mask,
+    write_probability,
+)
+from tinyunet.data.synthetic import cells
+
+__all__ = [
+    "Batches",
+    "DataError",
+    "Pair",
+    "cells",
+    "elastic_deform",
+    "find_pairs",
+    "load_pairs",
+    "random_crop",
+    "random_flip",
+    "random_quarter_turn",
+    "read_image",
+    "read_mask",
+    "standardize",
+    "write_mask",
+    "write_probability",
+]

@@ -1,0 +1,33 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A temporary path beside `path`: what is written there replaces `path` in one move when the `with` ends well.
+
+    A crash, a full disk or a cut of power in between leaves the old file as it was.
+
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> with atomic(folder / "a.txt") as part:
+    ...     _ = part.write_text("all of it")
+    >>> [file.name for file in folder.iterdir()]
+    ['a.txt']
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")  # hidden, and another process has another one
+    try:
+        yield part
+        with part.open("rb+") as file:
+            os.fsync(file.fileno())  # on the disk before the name points to it
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,258 @@
+"""Segmentation: for every pixel, does it belong to the thing or not?
+
+Data      pictures and masks of 0 and 1, as random crops, flipped and turned
+Model     a U-Net with one output channel: the logit of "belongs to it"
+Loss      binary cross-entropy with logits
+Metric    Dice = 2·|P ∩ T| / (|P| + |T|) of the pixels with probability above ½
+Baseline  Otsu's threshold, and a local threshold with its settings tuned on the very pictures it is judged by
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import tinyunet.functional as F
+from tinyunet import classical, metrics
+from tinyunet.data import Batches, DataError, find_pairs, load_pairs, standardize
+from tinyunet.files import atomic
+from tinyunet.optim import Adam, CosineAnnealingLR
+from tinyunet.tensor import Array, no_grad
+from tinyunet.training import Trainer, load_arrays
+from tinyunet.unet import UNet
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All that defines a training on a folder of pictures; saved beside the weights as `settings.json`.
+
+    Attributes:
+        images, masks: folders whose files are paired by name.
+        foreground: whether the light or the dark pixels of the masks are the positive class.
+        validation: how many pictures, the last by name, are kept for validation; None for a fifth of them.
+        channels: of the U-Net's levels.
+        norm: "batch", "group" or "none".
+        steps, batch, crop: so many steps with so many random squares of that many pixels.
+        lr: the learning rate of Adam, which falls to 0 along a cosine.
+        elastic: also bend the pictures, as in the U-Net paper (slower).
+        seed: of the initial weights and the batches.
+    """
+
+    images: str
+    masks: str
+    foreground: str = "light"
+    validation: int | None = None
+    channels: tuple[int, ...] = (16, 32, 64, 128)
+    norm: str = "batch"
+    steps: int = 1000
+    batch: int = 8
+    crop: int = 128
+    lr: float = 2e-3
+    elastic: bool = False
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        multiple = 2 ** len(self.channels)
+        if self.crop < 1 or self.crop % multiple:
+            raise ValueError(
+                f"crop {self.crop} is not a multiple of {multiple}, which {len(self.channels)} levels of channels need"
+            )
+        if self.steps < 1:
+            raise ValueError(f"steps must be at least 1, not {self.steps}")
+
+
+class Dataset(NamedTuple):
+    """Pictures (C, H, W) in [0, 1] with their masks (1, H, W), and the names of both."""
+
+    names: list[str]
+    images: list[Array]
+    masks: list[Array]
+
+    def only(self, chosen: Iterable[int]) -> Dataset:
+        """The pictures at these positions."""
+        chosen = list(chosen)
+        return Dataset(*([column[k] for k in chosen] for column in self))  # type: ignore[arg-type]
+
+
+def read(images: str | os.PathLike[str], masks: str | os.PathLike[str], foreground: str = "light") -> Dataset:
+    """All pairs of two folders, sorted by name. Raises DataError naming the file that cannot be used."""
+    pairs = find_pairs(images, masks)
+    return Dataset([pair.name for pair in pairs], *load_pairs(pairs, foreground))  # type: ignore[arg-type]
+
+
+def split(dataset: Dataset, validation: int | None) -> tuple[Dataset, Dataset]:
+    """The pictures to train on and those to validate on, the last by name: neighbours in a series are alike."""
+    n = len(dataset.names)
+    kept = n // 5 if validation is None else validation
+    if not 0 <= kept < n:
+        raise DataError(f"{kept} of {n} pictures cannot be kept for validation: at least one must be left to train on")
+    return dataset.only(range(n - kept)), dataset.only(range(n - kept, n))
+
+
+def trainer(settings: Settings, out: str | os.PathLike[str] | None, dataset: Dataset | None = None) -> Trainer[UNet]:
+    """Everything that `settings` describe, ready to `run(settings.steps)`. Reads the folders unless given a dataset.
+
+    Raises:
+        DataError: pictures that cannot be used, or smaller than the crop.
+    """
+    dataset = read(settings.images, settings.masks, settings.foreground) if dataset is None else dataset
+    train, held_out = split(dataset, settings.validation)
+    for name, image in zip(train.names, train.images, strict=True):
+        if min(image.shape[1:]) < settings.crop:
+            raise DataError(
+                f"{name} is {image.shape[1]}×{image.shape[2]}, smaller than the crop of {settings.crop}; crop less"
+            )
+    weights_rng, batches_rng = np.random.default_rng(settings.seed).spawn(2)
+    model = UNet(len(train.images[0]), 1, settings.channels, norm=settings.norm, rng=weights_rng)
+    optimizer = Adam(model.parameters(), settings.lr)
+    return Trainer(
+        model,
+        Batches(
+            [standardize(image) for image in train.images],
+            train.masks,
+            settings.batch,
+            settings.crop,
+            batches_rng,
+            elastic=settings.elastic,
+        ),
+        F.binary_cross_entropy_with_logits,
+        optimizer,
+        CosineAnnealingLR(optimizer, settings.steps),
+        validate=(lambda model: {"dice": score(model, held_out).dice}) if held_out.names else None,
+        out=out,
+    )
+
+
+def start(settings: Settings, out: str | os.PathLike[str]) -> Trainer[UNet]:
+    """A new run in the folder `out`, not yet trained.
+
+    Raises:
+        DataError: pictures that cannot be used, or a folder that holds a run already.
+    """
+    out = Path(out)
+    if (out / "settings.json").exists():
+        raise DataError(f"{out}: there is a run already; continue it with --resume {out}, or choose another folder")
+    new = trainer(settings, out)
+    with atomic(out / "settings.json") as part:
+        part.write_text(json.dumps(asdict(settings), indent=2) + "\n")
+    new.save()
+    return new
+
+
+def resume(out: str | os.PathLike[str]) -> tuple[Trainer[UNet], Settings]:
+    """The run in the folder `out` where it stopped: `run(settings.steps)` continues it bit for bit."""
+    settings = read_settings(out)
+    stopped = trainer(settings, out)
+    stopped.load()
+    return stopped, settings
+
+
+def read_settings(out: str | os.PathLike[str]) -> Settings:
+    """The settings of a run. Raises DataError for a folder that holds none."""
+    file = Path(out) / "settings.json"
+    try:
+        values = json.loads(file.read_text())
+        return Settings(**{**values, "channels": tuple(values["channels"])})
+    except OSError:
+        raise DataError(f"{out}: this is not the folder of a run, it has no settings.json") from None
+    except (TypeError, KeyError, json.JSONDecodeError) as error:
+        raise DataError(f"{file}: not the settings of a run ({error})") from None
+
+
+def load(out: str | os.PathLike[str]) -> tuple[UNet, Settings]:
+    """The best model of a run, ready to predict, and its settings."""
+    settings = read_settings(out)
+    file = Path(out) / "best.safetensors"
+    if not file.exists():
+        raise DataError(f"{out}: the run has no weights yet, its training stopped before the first validation")
+    weights, _ = load_arrays(file)
+    in_channels = weights["encoder.levels.0.conv.0.weight"].shape[1]
+    model = UNet(in_channels, 1, settings.channels, norm=settings.norm)
+    model.load_state_dict(weights)
+    model.eval()
+    return model, settings
+
+
+def predict(model: UNet, image: Array, tile: int = 512, overlap: int = 64) -> Array:
+    """The probability of every pixel: image (C, H, W) in [0, 1], of any size → (1, H, W).
+
+    The picture is standardised as in training and mirrored at its right and bottom edge up to the size that the
+    model needs. One that is larger than `tile` is cut into tiles that overlap. Where they do, their probabilities
+    are averaged, weighted by the distance to the edge of the tile, since there the network lacks context.
+
+    Raises:
+        ValueError: an image of another shape or number of channels.
+    """
+    if image.ndim != 3 or image.size == 0:
+        raise ValueError(f"predict: the image must be (C, H, W), not {image.shape}")
+    if len(image) != model.in_channels:
+        raise ValueError(
+            f"predict: the image has {len(image)} channels, but the model was made for {model.in_channels}"
+        )
+    _, H, W = image.shape
+    sizes = [min(math.ceil(n / model.multiple) * model.multiple, tile) for n in (H, W)]
+    padded = [max(n, size) for n, size in zip((H, W), sizes, strict=True)]
+    x = np.pad(standardize(image), ((0, 0), (0, padded[0] - H), (0, padded[1] - W)), mode="reflect")
+    weight = np.minimum.outer(*(np.minimum(np.arange(n) + 1, n - np.arange(n)) for n in sizes)).astype(np.float32)
+    total, weights = np.zeros((2, *padded), np.float32)
+    with no_grad():
+        for top in _starts(padded[0], sizes[0], overlap):
+            for left in _starts(padded[1], sizes[1], overlap):
+                where = slice(top, top + sizes[0]), slice(left, left + sizes[1])
+                logits = model(x[None, :, *where])
+                total[where] += weight * F.sigmoid(logits).numpy()[0, 0]
+                weights[where] += weight
+    return np.clip(total / weights, 0, 1)[None, :H, :W]
+
+
+def _starts(length: int, tile: int, overlap: int) -> Sequence[int]:
+    """Where tiles start so that neighbours overlap by at least `overlap`, evenly spread, the last one at the end."""
+    count = 1 if length <= tile else math.ceil((length - overlap) / (tile - overlap))
+    return np.linspace(0, length - tile, count).astype(int).tolist()
+
+
+class Score(NamedTuple):
+    """How good a prediction is, over the pixels of all pictures together."""
+
+    dice: float
+    iou: float
+    accuracy: float
+    auc: float
+
+
+def score(model: UNet, dataset: Dataset) -> Score:
+    """The scores of a model on pictures with masks."""
+    return score_of([predict(model, image) for image in dataset.images], dataset.masks)
+
+
+def score_of(predictions: Sequence[Array], masks: Sequence[Array]) -> Score:
+    """The scores of probabilities, or of masks, which are certain probabilities."""
+    p = np.concatenate([np.ravel(a) for a in predictions])
+    truth = np.concatenate([np.ravel(a) for a in masks])
+    positive = p > 0.5
+    return Score(
+        metrics.dice(positive, truth),
+        metrics.iou(positive, truth),
+        metrics.pixel_accuracy(positive, truth),
+        metrics.roc_auc(p, truth),
+    )
+
+
+def baselines(dataset: Dataset) -> dict[str, Score]:
+    """What can be had without learning, at its best: the light or the dark side of the pictures, whichever fits."""
+    sides: Any = ("light", "dark")
+    otsu = [score_of([classical.otsu(image, side) for image in dataset.images], dataset.masks) for side in sides]
+    tuned = [(classical.tuned_local_threshold(dataset.images, dataset.masks, side), side) for side in sides]
+    best, side = max(tuned, key=lambda found: found[0].dice)
+    local = [classical.local_threshold(image, best.window, best.offset, side, best.smooth) for image in dataset.images]
+    return {
+        "Otsu's threshold": max(otsu, key=lambda s: s.dice),
+        "local threshold, tuned here": score_of(local, dataset.masks),
+    }

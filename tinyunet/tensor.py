@@ -456,7 +456,7 @@ def differentiable(operation: Callable[..., Any] | None = None, *, updates: tupl
         return Tensor._made(y, node)
 
     apply.differentiable = True  # type: ignore[attr-defined]  # `using` has nothing to add to it
-    if operation.__module__.startswith("tinyunet."):
+    if (operation.__module__ or "").startswith("tinyunet."):
         _operations.setdefault(name, apply)
     return apply
 

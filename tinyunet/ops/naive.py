@@ -142,8 +142,9 @@ def max_pool2d(
     index = np.full(y.shape, -1)
     for n, c in product(range(N), range(C)):
         for (i, j), _, (h, w) in _meetings(axes):
-            if index[n, c, i, j] < 0 or input[n, c, h, w] > y[n, c, i, j]:
-                y[n, c, i, j] = input[n, c, h, w]
+            value, best = input[n, c, h, w], y[n, c, i, j]
+            if index[n, c, i, j] < 0 or value > best or (np.isnan(value) and not np.isnan(best)):
+                y[n, c, i, j] = value
                 index[n, c, i, j] = h * W + w
 
     def backward(dy: Array) -> Array:

@@ -74,10 +74,10 @@ def max_pool2d(
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Any:
-    """The largest value in each window. Padding is −∞: it never wins.
+    """The largest value in each window. Padding is −∞: it never wins. A nan always does.
 
     Only the winner moves the output, so it alone receives the gradient; among equals it is the first in row-major
-    order. A pixel that wins in several overlapping windows receives the sum.
+    order (also among nans, of which PyTorch chooses the last). A pixel that wins in several overlapping windows receives the sum.
 
     Shapes: (N, C, H, W) or (C, H, W) → (N, C, Ho, Wo), Ho = (H + 2·padding − dilation·(kernel − 1) − 1) // stride + 1.
 
@@ -102,9 +102,11 @@ def max_pool2d(
     def winners() -> Iterator[tuple[int, int, tuple[Any, ...], Array]]:
         """For every cell of the window, where it is the first that equals the maximum."""
         undecided = np.ones_like(y, bool)
+        inside = _padded(np.ones((1, 1, *input.shape[2:]), bool), axes, False)
         for u, v, seen in _cells(axes):
             wins = x[seen] == y
             wins |= np.isnan(x[seen])  # nan is passed on, as in PyTorch
+            wins &= inside[seen]  # where the whole image is −∞, padding does not win either
             wins &= undecided
             undecided ^= wins
             yield u, v, seen, wins
@@ -233,14 +235,23 @@ def interpolate(
 
 
 def _nearest(n: int, m: int, scale: float, align_corners: bool) -> Array:
-    """The (m, n) matrix that takes pixel ⌊i·scale⌋ for output i."""
+    """The (m, n) matrix that takes pixel ⌊i·scale⌋ for output i.
+
+    As in PyTorch, in float32, which decides on which side of a whole number i·scale comes to lie; and a `scale_factor`
+    that happens to keep or to double the size does just that.
+    """
+    if m in (n, 2 * n):
+        scale = n / m
+    source = np.floor(np.arange(m, dtype=np.float32) * np.float32(scale)).astype(int)
     R = np.zeros((m, n))
-    R[np.arange(m), np.minimum(np.floor(np.arange(m) * scale).astype(int), n - 1)] = 1
+    R[np.arange(m), np.minimum(source, n - 1)] = 1
     return R
 
 
 def _bilinear(n: int, m: int, scale: float, align_corners: bool) -> Array:
     """The (m, n) matrix that mixes the two neighbours of every output's centre."""
+    if m == n:
+        return np.eye(n)  # also with a scale_factor that is not quite 1, as in PyTorch
     i = np.arange(m)
     corners = i * ((n - 1) / max(m - 1, 1))
     centre = corners if align_corners else np.maximum((i + 0.5) * scale - 0.5, 0)

@@ -1,0 +1,33 @@
+"""A file appears whole or not at all."""
+
+import os
+
+import pytest
+
+from tinyunet.files import atomic
+
+
+def test_the_file_appears_and_nothing_else(tmp_path):
+    with atomic(tmp_path / "new" / "a.txt") as part:
+        part.write_text("all")
+        assert not (tmp_path / "new" / "a.txt").exists()
+    assert [file.name for file in (tmp_path / "new").iterdir()] == ["a.txt"]
+    assert (tmp_path / "new" / "a.txt").read_text() == "all"
+
+
+@pytest.mark.parametrize("moment", ["while writing", "while moving"])
+def test_after_a_failure_the_old_file_is_as_it_was(tmp_path, monkeypatch, moment):
+    target = tmp_path / "a.txt"
+    target.write_text("old")
+
+    def fail(*_):
+        raise OSError("disk full")
+
+    if moment == "while moving":
+        monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError, match="disk full"), atomic(target) as part:
+        part.write_text("ha")
+        if moment == "while writing":
+            fail()
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]

@@ -1,5 +1,6 @@
 """Segmentation from a folder: settings, split, tiles, scores, baselines."""
 
+import itertools
 import json
 
 import numpy as np
@@ -55,7 +56,7 @@ def test_neighbouring_tiles_overlap_enough_and_reach_the_end():
         starts = segmentation._starts(length, 64, 16)
         assert starts[0] == 0
         assert starts[-1] == length - 64
-        assert all(b - a <= 48 for a, b in zip(starts, starts[1:], strict=False))
+        assert all(b - a <= 48 for a, b in itertools.pairwise(starts))
 
 
 def test_where_tiles_meet_the_inner_one_counts_more():

@@ -1,0 +1,217 @@
+"""Wrong implementations, each a plausible slip, which the suite must find.
+
+A mutant replaces one piece of source, which must occur exactly once, by another. It is killed if the tests named with
+it, run on the package so changed, fail. `tests/test_mutants.py` does that for all of them.
+"""
+
+from typing import NamedTuple
+
+
+class Mutant(NamedTuple):
+    """What is wrong, in which file, the right source, the wrong one, and the tests that must find it."""
+
+    what: str
+    file: str
+    right: str
+    wrong: str
+    tests: str
+
+
+def _in(file: str, tests: str, *mutants: tuple[str, str, str]) -> list[Mutant]:
+    return [Mutant(what, file, right, wrong, tests) for what, right, wrong in mutants]
+
+
+MUTANTS = [
+    *_in(
+        "ops/conv.py",
+        "tests/ops/test_conv.py",
+        ("dx: kernel not turned", "by_group.swapaxes(1, 2)[:, :, :, ::-1, ::-1]", "by_group.swapaxes(1, 2)"),
+        ("dx: kernel turned over, not around", "[:, :, :, ::-1, ::-1]", "[:, :, :, ::-1, :]"),
+        ("dx: channels of the kernel not exchanged", "turned = by_group.swapaxes(1, 2)[", "turned = by_group["),
+        ("dx: padding of the forward used again", "padding=a.span - 1 - a.padding)", "padding=a.padding)"),
+        ("db: summed over one axis too few", "channel_sums(channel_rows(dy))", "dy.sum(axis=(0, 2))[:, 0]"),
+        ("db: first image of the batch only", "channel_sums(channel_rows(dy))", "channel_sums(channel_rows(dy[:1]))"),
+        ("dw: last tile only", "dw += columns @", "dw[...] = columns @"),
+        ("dw: gaps between images counted", "= np.zeros((O, *windows.shape[3:])", "= np.ones((O, *windows.shape[3:])"),
+        ("col2im assigns", "+= columns[:, u, v]  # += :", "= columns[:, u, v]  # += :"),
+        ("im2col without padding on the left", "cols.padding : cols.padding + W] = x", "0 : W] = x"),
+        ("dilation of rows forgotten", "rows.dilation * P * pixel, cols", "P * pixel, cols"),
+        ("dilation of columns is that of rows", "cols.dilation * pixel, *steps", "rows.dilation * pixel, *steps"),
+        ("stride of columns is that of rows", "cols.stride * pixel)", "rows.stride * pixel)"),
+        ("left padding is the top one", "rows.padding * P + cols.padding  #", "rows.padding * P + rows.padding  #"),
+        ("right border not zero", "grid[:, :, :H, W:] = 0", "grid[:, :, :H, W:] = 1"),
+        ("bottom border not zero", "grid[:, :, H:] = 0", "grid[:, :, H:] = 1"),
+        ("border before the first image not zero", "flat[:, :lead] = 0", "flat[:, :lead] = 1"),
+        ("'same' with the odd pixel first", "(t // 2, t - t // 2)", "(t - t // 2, t // 2)"),
+        ("transposed: padding adds instead of crops", "- 2 * p +", "+ 2 * p +"),
+        ("transposed: output_padding forgotten", "+ extra + 1", "+ 1"),
+        ("bias added to the wrong channels", "bias.reshape(-1, 1, 1, 1)", "bias[::-1].reshape(-1, 1, 1, 1)"),
+    ),
+    *_in(
+        "ops/window.py",
+        "tests/ops/test_conv.py",
+        ("output size rounded up", "room // s + 1", "-(-room // s) + 1"),
+        ("width tested with the height of the kernel", "in zip(size, kernel,", "in zip(size, kernel[::-1],"),
+        (
+            "the border forgets the window's last cells",
+            "return max(0, self.stride *",
+            "return 0 * max(0, self.stride *",
+        ),
+    ),
+    *_in(
+        "ops/pool.py",
+        "tests/ops/test_pool.py",
+        ("max: equals share the gradient", "wins &= undecided", "wins &= True"),
+        ("max: padded with zeros", "lowest = -np.inf if", "lowest = 0 if"),
+        ("max: overlapping windows overwrite", "dx[seen] += dy * wins", "dx[seen] = dy * wins"),
+        ("max: indices count the height as the width", "h * cols.input + w", "h * rows.input + w"),
+        ("avg: the border divides by the whole window", "np.minimum(first + axis.kernel, high)", "first + axis.kernel"),
+        ("avg: count_include_pad reversed", "if count_include_pad else", "if not count_include_pad else"),
+        ("avg: overlapping windows overwrite", "dx[seen] += share", "dx[seen] = share"),
+        ("ceil_mode keeps windows outside the image", "output -= 1", "output -= 0"),
+        ("bilinear: corners not aligned", "(n - 1) / max(m - 1, 1)", "n / m"),
+        ("nearest: rounded", "source = np.floor(", "source = np.round("),
+        ("interpolate: gradient of columns not transposed", "dy: R.T @ dy @ C", "dy: R.T @ (dy / R.sum(0).mean()) @ C"),
+    ),
+    *_in(
+        "ops/norm.py",
+        "tests/ops/test_norm.py",
+        ("running variance biased", "variance * (m / (m - 1)) - running_var", "variance - running_var"),
+        (
+            "normalised with the unbiased variance",
+            "np.vecdot(centred, centred) / n",
+            "np.vecdot(centred, centred) / (n - 1)",
+        ),
+        ("momentum reversed", "momentum * (mean - running_mean)", "(1 - momentum) * (mean - running_mean)"),
+        ("dx without the term of the variance", "dx = centred * (dweight", "dx = 0 * centred * (dweight"),
+        ("dx without the term of the mean", "dx -= (dbias / m)[:, None]", "dx -= 0"),
+        ("dx without gamma", "dx *= scale[:, None]", "dx *= inverse[:, None]"),
+        (
+            "dx of evaluation as in training",
+            "if not training:\n                return",
+            "if False:\n                return",
+        ),
+        ("dgamma without 1/s", "np.vecdot(dy, centred) * inverse", "np.vecdot(dy, centred)"),
+        ("groups: dx without the term of the variance", "- n * (dn * n).mean(axis=2, keepdims=True)", ""),
+    ),
+    *_in(
+        "ops/loss.py",
+        "tests/ops/test_loss.py",
+        ("cross-entropy: mean over all pixels", "[counts].sum()", "[counts].size"),
+        ("cross-entropy: -100 always ignored", "counts = target != ignore_index", "counts = target != -100"),
+        ("cross-entropy: smoothing over the others only", "+ label_smoothing / C", "+ label_smoothing / max(C - 1, 1)"),
+        ("bce: pos_weight forgotten in dx", "((1 - t) - positive * logistic(-x))", "(logistic(x) - t)"),
+        ("dice: denominator held constant", "(2 * t - D_)", "(2 * t)"),
+        ("mse: factor 2 forgotten", "dx = 2 * spread(dy) * w * difference", "dx = spread(dy) * w * difference"),
+        ("sum is mean", 'if reduction == "sum":', 'if reduction == "add":'),
+    ),
+    *_in(
+        "ops/reduce.py",
+        "tests/ops/test_reduce.py",
+        ("softmax without the sum over outputs", "(dy - (dy * y).sum(axis=dim, keepdims=True))", "dy"),
+        ("log softmax overflows", "shifted = x - x.max(axis=dim, keepdims=True)", "shifted = x"),
+        ("var: correction forgotten", "n - correction, 0", "n - 0 * correction, 0"),
+        ("mean divides the gradient by the wrong n", "dy / n, dims", "dy / input.size, dims"),
+    ),
+    *_in(
+        "ops/shape.py",
+        "tests/ops/test_shape.py",
+        ("a repeated index keeps one gradient", "np.add.at(dx, parts, dy)", "dx[parts] = dy"),
+        ("permute goes back by the same order", "np.argsort(order)", "order"),
+        ("the mirror keeps one gradient", "np.add.at(dx, where, dy)", "dx[where] = dy"),
+    ),
+    *_in(
+        "ops/elementwise.py",
+        "tests/ops/test_elementwise.py",
+        ("relu: mask from the sign of the gradient", "dy * (y > 0)", "dy * (dy > 0)"),
+        ("relu: slope 1 at 0", "dy * (y > 0)", "dy * (input >= 0)"),
+        ("sub: sign of the second gradient", "unbroadcast(-dy, b_shape)", "unbroadcast(dy, b_shape)"),
+        ("silu: product rule forgotten", "dy * s * (1 + input * (1 - s))", "dy * s"),
+        ("dropout: not scaled", "keep / (1 - p) if p < 1 else keep", "keep * 1.0"),
+        ("sigmoid overflows", "e = np.exp(-np.abs(x))", "return np.asarray(np.exp(x) / (1 + np.exp(x)))\n    e = 0"),
+    ),
+    *_in(
+        "ops/linear.py",
+        "tests/ops/test_linear.py",
+        ("embedding: a row looked up twice keeps one gradient", "np.add.at(dw, input, dy)", "dw[input] = dy"),
+        ("attention not scaled", "1 / math.sqrt(q.shape[-1])", "1.0"),
+        ("linear: bias gradient a mean", "rows.sum(0)", "rows.mean(0)"),
+    ),
+    *_in(
+        "tensor.py",
+        "tests/test_tensor.py",
+        ("a second backward replaces the gradient", "self.grad._data + gradient", "gradient"),
+        (
+            "gradients add into a buffer that is shared",
+            "np.asarray(arrived[source] + dx)",
+            "arrived[source].__iadd__(dx)",
+        ),
+        ("oldest node first", "heapq.heappush(queue, (-source.serial", "heapq.heappush(queue, (source.serial"),
+        (
+            "no_grad stays off after an exception",
+            "finally:\n        _recording.reset(token)",
+            "except ZeroDivisionError:\n        pass\n    _recording.reset(token)",
+        ),
+        ("a changed weight goes unnoticed", "source.version != version", "False"),
+        ("a second walk goes unnoticed", "node.backward = None", "pass"),
+        ("a raw array can change under the tape", 'return x.copy("K")', "return x"),
+        (
+            "gradients keep the dtype of the loss",
+            "np.asarray(dx() if callable(dx) else dx, dtype)",
+            "np.asarray(dx() if callable(dx) else dx)",
+        ),
+    ),
+    *_in(
+        "optim.py",
+        "tests/test_optim.py",
+        ("Adam without bias correction", "1 - b1 ** int(t)", "1"),
+        (
+            "Adam: epsilon under the root's correction",
+            "/ correction + self.eps)",
+            "/ correction + self.eps / correction)",
+        ),
+        ("Nesterov is plain momentum", "g + self.momentum * v if self.nesterov else v", "v"),
+        ("AdamW decays through the gradient", "decoupled = True", "decoupled = False"),
+        ("dampening at the first step", 'g if state["started"] else g', "g"),
+        ("cosine to the wrong floor", "floor + (1 - floor) *", "(1 - floor) *"),
+    ),
+    *_in(
+        "nn.py",
+        "tests/test_nn.py",
+        (
+            "transposed convolution: fan-in of the input channels",
+            "fan_in = out_channels // groups * kh * kw",
+            "fan_in = in_channels * kh * kw",
+        ),
+        (
+            "load_state_dict lets unexpected names pass",
+            "if strict and (missing or unexpected)",
+            "if strict and missing",
+        ),
+        ("eval does not reach the layers", "module.training = mode", "self.training = mode"),
+    ),
+    *_in(
+        "unet.py",
+        "tests/test_unet.py",
+        ("skip before the upsampled map", "F.cat([x, skip], dim=1)", "F.cat([skip, x], dim=1)"),
+        ("skips in the order of the way down", "skips.pop()", "skips.pop(0)"),
+        (
+            "trace updates the running statistics",
+            "        self.eval()\n        try:",
+            "        self.train()\n        try:",
+        ),
+    ),
+    *_in(
+        "training.py",
+        "tests/test_training.py",
+        ("resume forgets the generators", "rng.bit_generator.state = state", "pass"),
+        ("resume forgets the schedule", 'self.schedule.load_state_dict(about["schedule"])', "pass"),
+        ("best is the worst", "> self.best:", "< self.best:"),
+        (
+            "validation leaves the model in evaluation",
+            "finally:\n            self.model.train()",
+            "finally:\n            pass",
+        ),
+        ("Ctrl-C is lost", "event.set()", "pass"),
+    ),
+]

@@ -109,7 +109,7 @@ MUTANTS = [
         "ops/reduce.py",
         "tests/ops/test_reduce.py",
         ("softmax without the sum over outputs", "(dy - (dy * y).sum(axis=dim, keepdims=True))", "dy"),
-        ("log softmax overflows", "shifted = x - x.max(axis=dim, keepdims=True)", "shifted = x"),
+        ("log softmax overflows", "shifted = x - x.max(axis=dim, keepdims=True, initial=-np.inf)", "shifted = x"),
         ("var: correction forgotten", "n - correction, 0", "n - 0 * correction, 0"),
         ("mean divides the gradient by the wrong n", "dy / n, dims", "dy / input.size, dims"),
     ),

@@ -42,6 +42,7 @@ _recording: ContextVar[bool] = ContextVar("recording", default=True)
 _stand_ins: ContextVar[Mapping[str, Callable[..., Any]]] = ContextVar("stand_ins", default=MappingProxyType({}))
 _serial = itertools.count()
 _operations: dict[str, Callable[..., Any]] = {}
+_checked_kinds: dict[Any, Any] = {"Array": np.ndarray, "Array | None": (np.ndarray, type(None))}
 
 
 class Tensor:
@@ -351,6 +352,7 @@ class Node:
             yield source, dx
 
 
+@np.errstate(all="ignore")  # as in the forward pass
 def _walk(last: Node, dy: Array, retain_graph: bool) -> None:
     """Visit every node that `last` was computed from, newest first, handing gradients on."""
     arrived = {last: dy}  # what the nodes have been handed so far
@@ -403,6 +405,7 @@ def differentiable(operation: Callable[..., Any] | None = None, *, updates: tupl
     be given as a function without arguments: it is called only if somebody wants it. If the result is a tuple, its
     first element is the differentiable one, and the others are constants.
 
+    An argument annotated `Array` must be an array or a Tensor (`Array | None`: or None), else a TypeError says so.
     The undecorated function stays available as `multiply.__wrapped__`.
 
     Args:
@@ -412,7 +415,9 @@ def differentiable(operation: Callable[..., Any] | None = None, *, updates: tupl
     if operation is None:
         return lambda function: differentiable(function, updates=updates)
     name = operation.__name__
-    position = {key: i for i, key in enumerate(inspect.signature(operation).parameters)}
+    parameters = inspect.signature(operation).parameters
+    position = {key: i for i, key in enumerate(parameters)}
+    checked = {i: p for i, p in enumerate(parameters.values()) if p.annotation in _checked_kinds}
     updated_positions = {position[key] for key in updates}
 
     @functools.wraps(operation)
@@ -433,6 +438,8 @@ def differentiable(operation: Callable[..., Any] | None = None, *, updates: tupl
                 if x.requires_grad and recording:
                     inputs.append((i, x))
                 return x._data
+            if i in checked and not isinstance(x, _checked_kinds[checked[i].annotation]):
+                raise TypeError(f"{name}: {checked[i].name} must be a Tensor or an array, not {type(x).__name__}")
             if isinstance(x, np.generic):
                 return x.item()  # np.float64(2) does not turn a float32 Tensor into float64
             if isinstance(x, np.ndarray) and i not in updated_positions and _may_change(x):
@@ -444,7 +451,8 @@ def differentiable(operation: Callable[..., Any] | None = None, *, updates: tupl
             if isinstance(x, Tensor) and key not in position:
                 raise TypeError(f"{name}: a Tensor is passed as {key!r}, which is none of {', '.join(position)}")
         kwargs = {key: array_of(position.get(key, -1), x) for key, x in kwargs.items()}
-        made = operation(*values, **kwargs)
+        with np.errstate(all="ignore"):  # 1/0 is inf and log(−1) nan, as in PyTorch: values, not warnings
+            made = operation(*values, **kwargs)
         if not (isinstance(made, tuple) and len(made) == 2 and callable(made[1])):
             raise TypeError(f"{name}: an operation returns (result, backward), not {type(made).__name__}")
         y, backward = made

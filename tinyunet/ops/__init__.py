@@ -3,11 +3,12 @@
 Read `elementwise` first, then `conv`; `tinyunet.functional` lists them all under PyTorch's names.
 """
 
-from tinyunet.ops import conv, elementwise, linear, loss, methods, naive, norm, pool, reduce, shape, window
+from tinyunet.ops import conv, elementwise, layout, linear, loss, methods, naive, norm, pool, reduce, shape, window
 
 __all__ = [
     "conv",
     "elementwise",
+    "layout",
     "linear",
     "loss",
     "methods",

@@ -30,15 +30,33 @@ Results are handed out as a transposed view (N, C, H, W), and the next convoluti
 
 from __future__ import annotations
 
+import math
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
+from tinyunet.ops.layout import channel_rows, channel_sums
 from tinyunet.ops.window import Axes, Axis, Pair, fit, image_or_batch, pair
 from tinyunet.tensor import Array, differentiable
 
-TILE_BYTES = 4 << 20  # of columns at a time: they stay in the cache between being copied and being multiplied
+TILE_BYTES = 2 << 20  # of columns at a time: they stay in the cache between being copied and being multiplied
+
+
+class _Scratch(threading.local):
+    """Memory for one tile of columns, used again and again: fresh memory costs more than what is written to it."""
+
+    memory = np.empty(0, np.uint8)
+
+    def array(self, shape: tuple[int, ...], dtype: Any) -> Array:
+        size = math.prod(shape) * np.dtype(dtype).itemsize
+        if self.memory.size < size:
+            self.memory = np.empty(size, np.uint8)
+        return self.memory[:size].view(dtype).reshape(shape)
+
+
+_scratch = _Scratch()
 
 
 def _flat(x: Array, rows: Axis, cols: Axis) -> Array:
@@ -99,12 +117,16 @@ def _crop(y: Array, N: int, rows: Axis, cols: Axis) -> Array:
 
 def _columns(windows: Array, groups: int) -> Iterator[tuple[slice, Array]]:
     """The columns (groups, C/groups·kh·kw, B), a tile of positions at a time, and which positions they are."""
-    each = int(np.prod(windows.shape[4:]))  # positions behind one step of the axis that is cut
-    cells = int(np.prod(windows.shape[:3]))
+    each = math.prod(windows.shape[4:])  # positions behind one step of the axis that is cut
+    cells = math.prod(windows.shape[:3])
     step = max(1, TILE_BYTES // (cells * each * windows.itemsize or 1))
     for a in range(0, windows.shape[3], step):
         tile = windows[:, :, :, a : a + step]
-        columns = tile.reshape(groups, cells // groups, -1)  # the copy that im2col is; none for a 1×1 kernel
+        if windows.shape[1:3] != (1, 1):  # the columns of a 1×1 kernel are the pixels themselves
+            columns = _scratch.array(tile.shape, tile.dtype)
+            np.copyto(columns, tile)  # this copy is im2col
+            tile = columns
+        columns = tile.reshape(groups, cells // groups, -1)
         yield slice(a * each, a * each + columns.shape[2]), columns
 
 
@@ -192,7 +214,7 @@ def _add_bias(y: Array, bias: Any) -> Array:
 
 def _bias_gradient(dy: Array) -> Array:
     """The bias is added at every position of every image, so its gradient is the sum over all of them."""
-    return np.asarray(dy.sum(axis=(0, 2, 3)))
+    return channel_sums(channel_rows(dy))
 
 
 def _paddings(padding: Any, kernel: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int]) -> Any:
@@ -271,9 +293,9 @@ def transposed_axes(
 @differentiable
 @image_or_batch
 def conv2d(
-    input: Any,
-    weight: Any,
-    bias: Any = None,
+    input: Array,
+    weight: Array,
+    bias: Array | None = None,
     stride: Pair = 1,
     padding: Pair | str = 0,
     dilation: Pair = 1,
@@ -318,9 +340,9 @@ def conv2d(
 @differentiable
 @image_or_batch
 def conv_transpose2d(
-    input: Any,
-    weight: Any,
-    bias: Any = None,
+    input: Array,
+    weight: Array,
+    bias: Array | None = None,
     stride: Pair = 1,
     padding: Pair = 0,
     output_padding: Pair = 0,
@@ -369,7 +391,7 @@ def conv_transpose2d(
 
 @differentiable
 @image_or_batch
-def unfold(input: Any, kernel_size: Pair, dilation: Pair = 1, padding: Pair = 0, stride: Pair = 1) -> Any:
+def unfold(input: Array, kernel_size: Pair, dilation: Pair = 1, padding: Pair = 0, stride: Pair = 1) -> Any:
     """im2col as an operation: the pixels under each window as a column.
 
     Shapes: (N, C, H, W) → (N, C·kh·kw, positions), positions in row-major order; (C, H, W) → (C·kh·kw, positions).
@@ -380,7 +402,7 @@ def unfold(input: Any, kernel_size: Pair, dilation: Pair = 1, padding: Pair = 0,
 
 @differentiable
 def fold(
-    input: Any, output_size: Pair, kernel_size: Pair, dilation: Pair = 1, padding: Pair = 0, stride: Pair = 1
+    input: Array, output_size: Pair, kernel_size: Pair, dilation: Pair = 1, padding: Pair = 0, stride: Pair = 1
 ) -> Any:
     """col2im as an operation, the gradient of `unfold`: columns are added back into the image they were taken from.
 

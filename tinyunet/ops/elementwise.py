@@ -25,7 +25,16 @@ def unbroadcast(dy: Array, shape: tuple[int, ...]) -> Array:
     return np.asarray(dy.sum(axis=repeated, keepdims=True))
 
 
+def check_floating(name: str, x: Any) -> None:
+    """Raises a TypeError for integers and booleans, which cannot hold the result."""
+    if x.dtype.kind != "f":
+        raise TypeError(f"{name}: floating point is needed, not {x.dtype}")
+
+
 def _check_broadcast(name: str, a: Any, b: Any) -> None:
+    for x in (a, b):
+        if not isinstance(x, (np.ndarray, int, float)):
+            raise TypeError(f"{name}: Tensors, arrays or numbers are needed, not {type(x).__name__}")
     try:
         np.broadcast_shapes(np.shape(a), np.shape(b))
     except ValueError:
@@ -73,10 +82,9 @@ def mul(a: Any, b: Any) -> Any:
 
 @differentiable
 def div(a: Any, b: Any) -> Any:
-    """a / b elementwise, with broadcasting: da = dy/b, db = −dy·a/b²."""
+    """a / b elementwise, with broadcasting: da = dy/b, db = −dy·a/b². x/0 is inf or nan, as in PyTorch."""
     _check_broadcast("div", a, b)
-    with np.errstate(divide="ignore", invalid="ignore"):  # x/0 is inf or nan, as in PyTorch
-        y = np.true_divide(a, b)
+    y = np.true_divide(a, b)
 
     def backward(dy: Array) -> Any:
         return lambda: unbroadcast(dy / b, np.shape(a)), lambda: unbroadcast(-dy * y / b, np.shape(b))
@@ -85,7 +93,7 @@ def div(a: Any, b: Any) -> Any:
 
 
 @differentiable
-def neg(x: Any) -> Any:
+def neg(x: Array) -> Any:
     """−x."""
     return -x, lambda dy: -dy
 
@@ -97,12 +105,10 @@ def pow(a: Any, b: Any) -> Any:
     Where b = 0, y = 1 whatever a is, so da = 0 there, also at a = 0; where a = 0 and b > 0, y = 0 and db = 0.
     """
     _check_broadcast("pow", a, b)
-    with np.errstate(divide="ignore", invalid="ignore"):  # 0⁻¹ is inf, (−1)^½ is nan
-        y = np.power(a, b)
+    y = np.power(a, b)  # 0⁻¹ is inf, (−1)^½ is nan
 
     def da(dy: Array) -> Array:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            slope = np.where(np.equal(b, 0), 0, b * np.power(a, np.where(np.equal(b, 0), 1, np.subtract(b, 1))))
+        slope = np.where(np.equal(b, 0), 0, b * np.power(a, np.where(np.equal(b, 0), 1, np.subtract(b, 1))))
         return unbroadcast(dy * slope.astype(dy.dtype), np.shape(a))
 
     def db(dy: Array) -> Array:
@@ -113,36 +119,34 @@ def pow(a: Any, b: Any) -> Any:
 
 
 @differentiable
-def exp(x: Any) -> Any:
+def exp(x: Array) -> Any:
     """eˣ, which is its own derivative."""
     y = np.exp(x)
     return y, lambda dy: dy * y
 
 
 @differentiable
-def log(x: Any) -> Any:
+def log(x: Array) -> Any:
     """Natural logarithm: dx = dy / x. log 0 = −inf; a negative number gives nan."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        y = np.log(x)
+    y = np.log(x)
     return y, lambda dy: dy / x
 
 
 @differentiable
-def sqrt(x: Any) -> Any:
+def sqrt(x: Array) -> Any:
     """√x: dx = dy / (2√x)."""
-    with np.errstate(invalid="ignore"):
-        y = np.sqrt(x)
+    y = np.sqrt(x)
     return y, lambda dy: dy / (2 * y)
 
 
 @differentiable
-def abs(x: Any) -> Any:
+def abs(x: Array) -> Any:
     """|x|: dx = dy · sign(x), 0 at the kink."""
     return np.abs(x), lambda dy: dy * np.sign(x)
 
 
 @differentiable
-def relu(input: Any) -> Any:
+def relu(input: Array) -> Any:
     """Rectified linear unit: y = max(x, 0).
 
     >>> relu(np.array([-1.0, 0.0, 2.0]))
@@ -157,8 +161,9 @@ def relu(input: Any) -> Any:
 
 
 @differentiable
-def leaky_relu(input: Any, negative_slope: float = 0.01) -> Any:
+def leaky_relu(input: Array, negative_slope: float = 0.01) -> Any:
     """y = x where x > 0, else negative_slope · x (Maas et al. 2013)."""
+    check_floating("leaky_relu", input)
     slope = np.where(np.greater(input, 0), 1, negative_slope).astype(input.dtype)
     return input * slope, lambda dy: dy * slope
 
@@ -170,7 +175,7 @@ def logistic(x: Any) -> Array:
 
 
 @differentiable
-def sigmoid(input: Any) -> Any:
+def sigmoid(input: Array) -> Any:
     """Logistic function σ(x) = 1 / (1 + e⁻ˣ): dσ/dx = σ(1 − σ).
 
     >>> sigmoid(np.array([-1000.0, 0.0, 1000.0]))
@@ -181,14 +186,14 @@ def sigmoid(input: Any) -> Any:
 
 
 @differentiable
-def tanh(input: Any) -> Any:
+def tanh(input: Array) -> Any:
     """Hyperbolic tangent: dx = dy · (1 − tanh²x)."""
     y = np.tanh(input)
     return y, lambda dy: dy * (1 - y * y)
 
 
 @differentiable
-def silu(input: Any) -> Any:
+def silu(input: Array) -> Any:
     """SiLU, also called swish: y = x·σ(x) (Elfwing et al. 2018).
 
     By the product rule dy/dx = σ + x·σ(1 − σ) = σ·(1 + x·(1 − σ)).
@@ -198,7 +203,7 @@ def silu(input: Any) -> Any:
 
 
 @differentiable
-def dropout(input: Any, p: float = 0.5, training: bool = True, rng: Any = None) -> Any:
+def dropout(input: Array, p: float = 0.5, training: bool = True, rng: Any = None) -> Any:
     """Set each element to 0 with probability p and scale the others by 1/(1 − p); the identity unless `training`.
 
     The scaling keeps the expectation: E[y] = (1 − p)·x/(1 − p) = x (Srivastava et al. 2014).
@@ -211,8 +216,9 @@ def dropout(input: Any, p: float = 0.5, training: bool = True, rng: Any = None) 
     """
     if not 0 <= p <= 1:
         raise ValueError(f"dropout: the probability p must be between 0 and 1, not {p}")
+    check_floating("dropout", input)
     if not training or p == 0:
         return input, lambda dy: dy
     keep = np.random.default_rng(rng).random(input.shape) >= p
-    mask = (keep / (1 - p) if p < 1 else keep).astype(input.dtype)
+    mask = np.asarray(keep / (1 - p) if p < 1 else keep, input.dtype)
     return input * mask, lambda dy: dy * mask

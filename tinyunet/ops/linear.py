@@ -17,7 +17,7 @@ from tinyunet.tensor import Array, Tensor, differentiable
 
 
 @differentiable
-def matmul(a: Any, b: Any) -> Any:
+def matmul(a: Array, b: Array) -> Any:
     """Matrix product a @ b over the last two dimensions, the others broadcast; vectors as in NumPy.
 
     Shapes: (…, M, K) @ (…, K, N) → (…, M, N).
@@ -47,7 +47,7 @@ def matmul(a: Any, b: Any) -> Any:
 
 
 @differentiable
-def linear(input: Any, weight: Any, bias: Any = None) -> Any:
+def linear(input: Array, weight: Array, bias: Array | None = None) -> Any:
     """The fully connected layer: y = x·Wᵀ + b.
 
     Shapes: input (…, in), weight (out, in), bias (out,) → (…, out).
@@ -78,7 +78,7 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
 
 
 @differentiable
-def embedding(input: Any, weight: Any, padding_idx: int | None = None) -> Any:
+def embedding(input: Any, weight: Array, padding_idx: int | None = None) -> Any:
     """Look up rows of a table: y[…] = weight[input[…]]. A row's gradient is the sum over all its look-ups.
 
     Shapes: input (…) of integers, weight (rows, features) → (…, features).
@@ -95,6 +95,8 @@ def embedding(input: Any, weight: Any, padding_idx: int | None = None) -> Any:
         raise TypeError(f"embedding: indices must be integers, not {input.dtype}")
     if weight.ndim != 2:
         raise ValueError(f"embedding: the weight must be (rows, features), not of shape {weight.shape}")
+    if padding_idx is not None and not -len(weight) <= padding_idx < len(weight):
+        raise ValueError(f"embedding: padding_idx={padding_idx} is none of the {len(weight)} rows")
     if input.size and not (input.min() >= 0 and input.max() < len(weight)):
         raise ValueError(f"embedding: indices from {input.min()} to {input.max()} for a table of {len(weight)} rows")
 
@@ -139,15 +141,26 @@ def scaled_dot_product_attention(
             "scaled_dot_product_attention: query (…, L, E), key (…, S, E) and value (…, S, Ev) are needed, "
             f"got {q.shape}, {k.shape} and {v.shape}"
         )
+    L, S = q.shape[-2], k.shape[-2]
+    try:
+        shape = (*np.broadcast_shapes(q.shape[:-2], k.shape[:-2], v.shape[:-2]), L, S)
+        np.broadcast_to(np.empty(np.shape(attn_mask)), shape)
+    except ValueError:
+        raise ValueError(
+            f"scaled_dot_product_attention: query {q.shape}, key {k.shape} and value {v.shape} must agree in the "
+            f"leading dimensions, and attn_mask {np.shape(attn_mask)} broadcast to (…, {L}, {S})"
+        ) from None
     if is_causal and attn_mask is not None:
         raise ValueError("scaled_dot_product_attention: give attn_mask or is_causal, not both")
     scores = matmul(q, k.transpose(-1, -2)) * (1 / math.sqrt(q.shape[-1]) if scale is None else scale)
     if is_causal:
-        attn_mask = np.tri(*scores.shape[-2:], dtype=bool)
+        attn_mask = np.tri(L, S, dtype=bool)
     if attn_mask is not None:
         mask = attn_mask if isinstance(attn_mask, Tensor) else Tensor(np.asarray(attn_mask))
         if mask.dtype == bool:
             mask = Tensor(np.where(mask.numpy(), 0, -np.inf).astype(scores.dtype))
+        if mask.dtype.kind != "f":
+            raise TypeError(f"scaled_dot_product_attention: attn_mask must be boolean or floating, not {mask.dtype}")
         scores = scores + mask
     weights = dropout(softmax(scores, -1), dropout_p, rng=rng)
     return matmul(weights, v)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyunet.ops.elementwise import logistic
+from tinyunet.ops.elementwise import check_floating, logistic
 from tinyunet.ops.reduce import log_softmax_array
 from tinyunet.tensor import Array, differentiable
 
@@ -24,12 +24,12 @@ def _reduce(name: str, losses: Array, reduction: str, total: Any) -> tuple[Array
         return np.asarray(losses.sum()), lambda dy: dy
     if reduction == "mean":
         total = losses.dtype.type(total)
-        with np.errstate(divide="ignore", invalid="ignore"):  # the mean of nothing is nan, as in PyTorch
-            return np.asarray(losses.sum() / total), lambda dy: dy / total
+        return np.asarray(losses.sum() / total), lambda dy: dy / total  # the mean of nothing is nan, as in PyTorch
     raise ValueError(f"{name}: reduction must be 'none', 'sum' or 'mean', not {reduction!r}")
 
 
 def _same_shape(name: str, input: Any, target: Any, weight: Any = None) -> None:
+    check_floating(name, input)
     if np.shape(input) != np.shape(target):
         raise ValueError(
             f"{name}: input {np.shape(input)} and target {np.shape(target)} must have the same shape "
@@ -40,7 +40,7 @@ def _same_shape(name: str, input: Any, target: Any, weight: Any = None) -> None:
 
 
 @differentiable
-def mse_loss(input: Any, target: Any, reduction: str = "mean", weight: Any = None) -> Any:
+def mse_loss(input: Array, target: Array, reduction: str = "mean", weight: Array | None = None) -> Any:
     """Mean squared error: ℓ = w·(x − t)², dx = 2w·(x − t).
 
     >>> mse_loss(np.array([1.0, 2.0]), np.array([1.0, 4.0])).item()
@@ -60,7 +60,7 @@ def mse_loss(input: Any, target: Any, reduction: str = "mean", weight: Any = Non
 
 
 @differentiable
-def l1_loss(input: Any, target: Any, reduction: str = "mean", weight: Any = None) -> Any:
+def l1_loss(input: Array, target: Array, reduction: str = "mean", weight: Array | None = None) -> Any:
     """Mean absolute error: ℓ = w·|x − t|, dx = w·sign(x − t).
 
     >>> l1_loss(np.array([1.0, 2.0]), np.array([1.0, 4.0])).item()
@@ -81,9 +81,9 @@ def l1_loss(input: Any, target: Any, reduction: str = "mean", weight: Any = None
 
 @differentiable
 def cross_entropy(
-    input: Any,
+    input: Array,
     target: Any,
-    weight: Any = None,
+    weight: Array | None = None,
     ignore_index: int = -100,
     reduction: str = "mean",
     label_smoothing: float = 0.0,
@@ -108,6 +108,7 @@ def cross_entropy(
     """
     name = "cross_entropy"
     x, target = input, np.asarray(target)
+    check_floating(name, x)
     if x.ndim < 1:
         raise ValueError(f"{name}: input must be (C,), (N, C) or (N, C, …), not a scalar")
     if not 0 <= label_smoothing <= 1:
@@ -145,7 +146,7 @@ def cross_entropy(
 
     def backward(dy: Array) -> Any:
         dl = np.asarray(spread(dy))
-        dl = np.expand_dims(dl, axis) if dl.ndim else dl
+        dl = np.where(counts, np.expand_dims(dl, axis) if dl.ndim else dl, 0)  # 0 also where all are ignored
         dx = dl * (np.exp(log_p) * a.sum(axis=axis, keepdims=True) - a)
         return dx.astype(x.dtype), None if of_classes else -dl * w * (1 - label_smoothing) * log_p
 
@@ -154,7 +155,11 @@ def cross_entropy(
 
 @differentiable
 def binary_cross_entropy_with_logits(
-    input: Any, target: Any, weight: Any = None, reduction: str = "mean", pos_weight: Any = None
+    input: Array,
+    target: Array,
+    weight: Array | None = None,
+    reduction: str = "mean",
+    pos_weight: Array | None = None,
 ) -> Any:
     """Cross-entropy of σ(logit) against a target in [0, 1]: ℓ = −w·(q·t·log σ(x) + (1 − t)·log(1 − σ(x))).
 
@@ -181,7 +186,8 @@ def binary_cross_entropy_with_logits(
         try:
             np.broadcast_to(0 if value is None else value, x.shape)
         except ValueError:
-            raise ValueError(f"{name}: {what} {np.shape(value)} does not broadcast to {x.shape}") from None
+            shape = np.shape(value)  # type: ignore[arg-type]  # not None, which does broadcast
+            raise ValueError(f"{name}: {what} {shape} does not broadcast to {x.shape}") from None
     w = 1 if weight is None else weight
     q = 1 if pos_weight is None else pos_weight
     positive = 1 + (q - 1) * t
@@ -199,7 +205,9 @@ def binary_cross_entropy_with_logits(
 
 
 @differentiable
-def dice_loss(input: Any, target: Any, weight: Any = None, smooth: float = 1.0, reduction: str = "mean") -> Any:
+def dice_loss(
+    input: Array, target: Array, weight: Array | None = None, smooth: float = 1.0, reduction: str = "mean"
+) -> Any:
     """One minus the soft Dice coefficient of probabilities p and truth t: ℓ = 1 − D, D = (2Σpt + ε)/(Σp + Σt + ε).
 
     The sums run over the pixels of one image and class: ℓ has the shape (N, C). By the quotient rule, with the

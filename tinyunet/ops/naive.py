@@ -41,9 +41,9 @@ def _channel_pairs(out: int, inside: int, groups: int) -> Iterator[tuple[int, in
 @differentiable
 @image_or_batch
 def conv2d(
-    input: Any,
-    weight: Any,
-    bias: Any = None,
+    input: Array,
+    weight: Array,
+    bias: Array | None = None,
     stride: Pair = 1,
     padding: Pair | str = 0,
     dilation: Pair = 1,
@@ -81,9 +81,9 @@ def conv2d(
 @differentiable
 @image_or_batch
 def conv_transpose2d(
-    input: Any,
-    weight: Any,
-    bias: Any = None,
+    input: Array,
+    weight: Array,
+    bias: Array | None = None,
     stride: Pair = 1,
     padding: Pair = 0,
     output_padding: Pair = 0,
@@ -123,7 +123,7 @@ def conv_transpose2d(
 @differentiable
 @image_or_batch
 def max_pool2d(
-    input: Any,
+    input: Array,
     kernel_size: Pair,
     stride: Pair | None = None,
     padding: Pair = 0,
@@ -159,7 +159,7 @@ def max_pool2d(
 @differentiable
 @image_or_batch
 def avg_pool2d(
-    input: Any,
+    input: Array,
     kernel_size: Pair,
     stride: Pair | None = None,
     padding: Pair = 0,

@@ -19,10 +19,13 @@ direct path is left, and dx = dx̂/s.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
+from tinyunet.ops.elementwise import check_floating
+from tinyunet.ops.layout import channel_rows, channel_sums, from_rows
 from tinyunet.tensor import Array, differentiable
 
 
@@ -41,11 +44,11 @@ def _by_channel(vector: Any, x: Array) -> Any:
 
 @differentiable(updates=("running_mean", "running_var"))
 def batch_norm(
-    input: Any,
-    running_mean: Any,
-    running_var: Any,
-    weight: Any = None,
-    bias: Any = None,
+    input: Array,
+    running_mean: Array | None,
+    running_var: Array | None,
+    weight: Array | None = None,
+    bias: Array | None = None,
     training: bool = False,
     momentum: float = 0.1,
     eps: float = 1e-5,
@@ -71,18 +74,20 @@ def batch_norm(
     array([-1.069, -0.535,  0.   ,  1.604])
     """
     x = input
+    check_floating("batch_norm", x)
     if x.ndim < 2:
         raise ValueError(f"batch_norm: input must be (N, C, …), not {x.shape}")
     channels = x.shape[1]
     _check_affine("batch_norm", channels, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
-    axes = (0, *range(2, x.ndim))
+    rows = channel_rows(x)  # (C, m)
+    m = rows.shape[1]
     if training:
-        m = x.size // max(channels, 1)
         if m == 1:
             raise ValueError(f"batch_norm: training needs more than one value per channel, input has shape {x.shape}")
-        mean = x.sum(axis=axes) / x.dtype.type(m or 1)
-        centred = x - _by_channel(mean, x)
-        variance = (centred * centred).sum(axis=axes) / x.dtype.type(m or 1)
+        n = x.dtype.type(max(m, 1))
+        mean = channel_sums(rows) / n
+        centred = rows - mean[:, None]
+        variance = np.vecdot(centred, centred) / n
         if m and running_mean is not None:
             running_mean += momentum * (mean - running_mean)
         if m and running_var is not None:
@@ -91,32 +96,38 @@ def batch_norm(
         if running_mean is None or running_var is None:
             raise ValueError("batch_norm: evaluation needs running_mean and running_var")
         mean, variance = running_mean.astype(x.dtype), running_var.astype(x.dtype)
-        centred = x - _by_channel(mean, x)
+        centred = rows - mean[:, None]
 
     inverse = 1 / np.sqrt(variance + x.dtype.type(eps))  # 1/s
     scale = inverse if weight is None else weight * inverse
-    y = centred * _by_channel(scale, x)
+    y = centred * scale[:, None]
     if bias is not None:
-        y += _by_channel(bias, x)
+        y += bias[:, None]
 
     def backward(dy: Array) -> Any:
-        dbias = dy.sum(axis=axes)  # Σ dy
-        dweight = (dy * centred).sum(axis=axes) * inverse  # Σ dy·x̂
-        if not training:
-            return dy * _by_channel(scale, x), None, None, dweight, dbias
+        dy = channel_rows(dy)
+        dbias = channel_sums(dy)  # Σ dy
+        dweight = np.vecdot(dy, centred) * inverse  # Σ dy·x̂
 
         def dx() -> Array:
-            # dx = γ/s · (dy − mean(dy) − x̂·mean(dy·x̂)), and both means are at hand
-            centred_part = centred * _by_channel(dweight * inverse / m, x)
-            return np.asarray((dy - _by_channel(dbias / m, x) - centred_part) * _by_channel(scale, x))
+            if not training:
+                return from_rows(dy * scale[:, None], x.shape)
+            # γ/s · (dy − mean(dy) − x̂·mean(dy·x̂)): both means are at hand. In place: memory traffic is what it costs
+            dx = centred * (dweight * inverse / -m)[:, None]
+            dx += dy
+            dx -= (dbias / m)[:, None]
+            dx *= scale[:, None]
+            return from_rows(dx, x.shape)
 
         return dx, None, None, dweight, dbias
 
-    return y, backward
+    return from_rows(y, x.shape), backward
 
 
 @differentiable
-def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
+def group_norm(
+    input: Array, num_groups: int, weight: Array | None = None, bias: Array | None = None, eps: float = 1e-5
+) -> Any:
     """Group normalisation (Wu & He 2018): the same within each image, over C/num_groups channels at a time.
 
     It does not look at the rest of the batch, so training and evaluation are alike, and a batch may be of one.
@@ -127,10 +138,13 @@ def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None
         ValueError: num_groups that does not divide C, shapes that do not fit.
     """
     x = input
+    check_floating("group_norm", x)
+    if isinstance(num_groups, bool) or not isinstance(num_groups, (int, np.integer)):
+        raise TypeError(f"group_norm: num_groups must be an integer, not {num_groups!r}")
     if x.ndim < 2 or num_groups < 1 or x.shape[1] % num_groups:
         raise ValueError(f"group_norm: {num_groups} groups do not divide the channels of an input of shape {x.shape}")
     _check_affine("group_norm", x.shape[1], weight=weight, bias=bias)
-    grouped = x.reshape(len(x), num_groups, -1)  # (N, G, C/G·H·W)
+    grouped = x.reshape(len(x), num_groups, math.prod(x.shape[1:]) // num_groups)  # (N, G, C/G·H·W)
     centred = grouped - grouped.mean(axis=2, keepdims=True)
     inverse = 1 / np.sqrt((centred * centred).mean(axis=2, keepdims=True) + x.dtype.type(eps))
     normal = (centred * inverse).reshape(x.shape)  # x̂

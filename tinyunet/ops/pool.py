@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from tinyunet.ops.elementwise import check_floating
 from tinyunet.ops.window import Axes, Axis, Pair, image_or_batch, pair
 from tinyunet.tensor import Array, differentiable
 
@@ -66,7 +67,7 @@ def _unpadded(dx: Array, axes: Axes) -> Array:
 @differentiable
 @image_or_batch
 def max_pool2d(
-    input: Any,
+    input: Array,
     kernel_size: Pair,
     stride: Pair | None = None,
     padding: Pair = 0,
@@ -77,7 +78,8 @@ def max_pool2d(
     """The largest value in each window. Padding is −∞: it never wins. A nan always does.
 
     Only the winner moves the output, so it alone receives the gradient; among equals it is the first in row-major
-    order (also among nans, of which PyTorch chooses the last). A pixel that wins in several overlapping windows receives the sum.
+    order (also among nans, of which PyTorch chooses the last). A pixel that wins in several overlapping windows
+    receives the sum.
 
     Shapes: (N, C, H, W) or (C, H, W) → (N, C, Ho, Wo), Ho = (H + 2·padding − dilation·(kernel − 1) − 1) // stride + 1.
 
@@ -93,6 +95,8 @@ def max_pool2d(
     tensor([[[4., 8.]]], dtype=float64)
     """
     axes = pool_axes("max_pool2d", input.shape[2:], kernel_size, stride, padding, dilation, ceil_mode)
+    if input.dtype == bool:
+        raise TypeError("max_pool2d: numbers are needed, not bool")
     lowest = -np.inf if input.dtype.kind == "f" else np.iinfo(input.dtype).min
     x = _padded(input, axes, lowest)
     y = None
@@ -102,10 +106,12 @@ def max_pool2d(
     def winners() -> Iterator[tuple[int, int, tuple[Any, ...], Array]]:
         """For every cell of the window, where it is the first that equals the maximum."""
         undecided = np.ones_like(y, bool)
+        any_nan = bool(np.isnan(y).any())  # type: ignore[arg-type]
         inside = _padded(np.ones((1, 1, *input.shape[2:]), bool), axes, False)
         for u, v, seen in _cells(axes):
             wins = x[seen] == y
-            wins |= np.isnan(x[seen])  # nan is passed on, as in PyTorch
+            if any_nan:  # nan is passed on, as in PyTorch
+                wins |= np.isnan(x[seen])
             wins &= inside[seen]  # where the whole image is −∞, padding does not win either
             wins &= undecided
             undecided ^= wins
@@ -131,7 +137,7 @@ def max_pool2d(
 @differentiable
 @image_or_batch
 def avg_pool2d(
-    input: Any,
+    input: Array,
     kernel_size: Pair,
     stride: Pair | None = None,
     padding: Pair = 0,
@@ -185,7 +191,7 @@ def _counted(axis: Axis, count_include_pad: bool) -> Array:
 
 @differentiable
 def interpolate(
-    input: Any,
+    input: Array,
     size: Pair | None = None,
     scale_factor: float | tuple[float, float] | None = None,
     mode: str = "nearest",
@@ -217,16 +223,22 @@ def interpolate(
         raise ValueError(f"{name}: align_corners has no meaning with mode='nearest'")
     if (size is None) == (scale_factor is None):
         raise ValueError(f"{name}: give size or scale_factor, and not both")
+    if mode == "bilinear":
+        check_floating(name, input)
     before = input.shape[2:]
+    if 0 in before:
+        raise ValueError(f"{name}: an image of {before} has no pixels")
     if size is not None:
         after = pair(name, "size", size, 1)
         scales = [n / m for n, m in zip(before, after, strict=True)]
     else:
-        factors = np.broadcast_to(scale_factor, 2).tolist()  # type: ignore[arg-type]
+        factors: Any = scale_factor if isinstance(scale_factor, (tuple, list)) else (scale_factor, scale_factor)
+        if len(factors) != 2 or not all(isinstance(f, (int, float)) for f in factors):
+            raise TypeError(f"{name}: scale_factor must be a number or a pair of numbers, not {scale_factor!r}")
         after = tuple(math.floor(n * f) for n, f in zip(before, factors, strict=True))
-        scales = [1 / f for f in factors]
         if min(after) < 1:
             raise ValueError(f"{name}: scale_factor={scale_factor} leaves nothing of {before}")
+        scales = [1 / f for f in factors]
     make = _nearest if mode == "nearest" else _bilinear
     R, C = (
         make(n, m, s, bool(align_corners)).astype(input.dtype) for n, m, s in zip(before, after, scales, strict=True)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tinyunet.ops.elementwise import check_floating
 from tinyunet.tensor import Array, Tensor, differentiable
 
 Dims = int | tuple[int, ...] | list[int] | None
@@ -19,11 +20,14 @@ def normalize_dims(name: str, dim: Dims, ndim: int) -> tuple[int, ...]:
     """The dimensions as non-negative numbers, in order; None means all of them.
 
     Raises:
+        TypeError: dimensions that are not integers.
         ValueError: a dimension that the array does not have, or one named twice.
     """
     if dim is None:
         return tuple(range(ndim))
-    dims = (dim,) if isinstance(dim, (int, np.integer)) else tuple(dim)
+    dims = tuple(dim) if isinstance(dim, (tuple, list)) else (dim,)
+    if any(isinstance(d, bool) or not isinstance(d, (int, np.integer)) for d in dims):
+        raise TypeError(f"{name}: dim must be an integer or several, not {dim!r}")
     for d in dims:
         if not -ndim <= d < ndim:
             raise ValueError(f"{name}: dim {d} is out of range for an input of {ndim} dimensions")
@@ -33,19 +37,27 @@ def normalize_dims(name: str, dim: Dims, ndim: int) -> tuple[int, ...]:
     return tuple(sorted(positive))
 
 
+def normalize_dim(name: str, dim: int, ndim: int) -> int:
+    """The same for the one dimension of an operation that takes no more."""
+    if not isinstance(dim, (int, np.integer)):
+        raise TypeError(f"{name}: dim must be one integer, not {dim!r}")
+    return normalize_dims(name, dim, ndim)[0]
+
+
 def _restore(dy: Array, dims: tuple[int, ...], keepdim: bool) -> Array:
     return dy if keepdim else np.expand_dims(dy, dims)
 
 
 @differentiable
-def sum(input: Any, dim: Dims = None, keepdim: bool = False) -> Any:
+def sum(input: Array, dim: Dims = None, keepdim: bool = False) -> Any:
     """Sum over the dimensions `dim` (all by default).
 
     >>> sum(np.array([[1.0, 2.0], [3.0, 4.0]]), dim=0)
     tensor([4., 6.], dtype=float64)
     """
     dims = normalize_dims("sum", dim, input.ndim)
-    y, shape = input.sum(axis=dims, keepdims=keepdim), input.shape
+    dtype = None if input.dtype.kind == "f" else np.int64  # whatever the integers are, as in PyTorch
+    y, shape = input.sum(axis=dims, keepdims=keepdim, dtype=dtype), input.shape
 
     def backward(dy: Array) -> Array:
         return np.broadcast_to(_restore(dy, dims, keepdim), shape)
@@ -53,20 +65,14 @@ def sum(input: Any, dim: Dims = None, keepdim: bool = False) -> Any:
     return y, backward
 
 
-def _floating(name: str, x: Array) -> None:
-    if x.dtype.kind != "f":
-        raise TypeError(f"{name}: floating point is needed, not {x.dtype}")
-
-
 @differentiable
-def mean(input: Any, dim: Dims = None, keepdim: bool = False) -> Any:
+def mean(input: Array, dim: Dims = None, keepdim: bool = False) -> Any:
     """Arithmetic mean over the dimensions `dim` (all by default): each of the n elements has the weight 1/n."""
-    _floating("mean", input)
+    check_floating("mean", input)
     dims = normalize_dims("mean", dim, input.ndim)
     shape = input.shape
     n = int(np.prod([shape[d] for d in dims]))
-    with np.errstate(invalid="ignore"):  # the mean of nothing is nan, as in PyTorch
-        y = np.true_divide(input.sum(axis=dims, keepdims=keepdim), n)
+    y = np.true_divide(input.sum(axis=dims, keepdims=keepdim), n)  # the mean of nothing is nan, as in PyTorch
 
     def backward(dy: Array) -> Array:
         return np.broadcast_to(_restore(dy / n, dims, keepdim), shape)
@@ -75,29 +81,27 @@ def mean(input: Any, dim: Dims = None, keepdim: bool = False) -> Any:
 
 
 @differentiable
-def var(input: Any, dim: Dims = None, correction: float = 1, keepdim: bool = False) -> Any:
+def var(input: Array, dim: Dims = None, correction: float = 1, keepdim: bool = False) -> Any:
     """Variance over `dim`: Σ(x − mean)² / (n − correction).
 
     With c = n − correction, d/dxᵢ Σⱼ(xⱼ − m)²/c = 2(xᵢ − m)/c; the path through m adds −2·(dm/dxᵢ)·Σⱼ(xⱼ − m)/c,
     and the deviations from a mean sum to 0.
     """
-    _floating("var", input)
+    check_floating("var", input)
     dims = normalize_dims("var", dim, input.ndim)
     n = int(np.prod([input.shape[d] for d in dims]))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        deviation = input - np.true_divide(input.sum(axis=dims, keepdims=True), n)
-        c = np.maximum(n - correction, 0).astype(input.dtype)
-        y = (deviation * deviation).sum(axis=dims, keepdims=keepdim) / c
+    deviation = input - np.true_divide(input.sum(axis=dims, keepdims=True), n)
+    c = np.maximum(n - correction, 0).astype(input.dtype)
+    y = (deviation * deviation).sum(axis=dims, keepdims=keepdim) / c
 
     def backward(dy: Array) -> Array:
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return np.asarray(_restore(dy, dims, keepdim) * (2 / c) * deviation)
+        return np.asarray(_restore(dy, dims, keepdim) * (2 / c) * deviation)
 
     return y, backward
 
 
 @differentiable
-def _max_all(input: Any) -> Any:
+def _max_all(input: Array) -> Any:
     """The largest element. Equal largest ones share the gradient, as in PyTorch's `max()` without `dim`."""
     if input.size == 0:
         raise ValueError(f"max: an input of shape {input.shape} has no largest element")
@@ -111,9 +115,9 @@ def _max_all(input: Any) -> Any:
 
 
 @differentiable
-def _max_along(input: Any, dim: int, keepdim: bool) -> Any:
+def _max_along(input: Array, dim: int, keepdim: bool) -> Any:
     """The largest element along `dim` and its index. The first of equals wins, and alone receives the gradient."""
-    (dim,) = normalize_dims("max", dim, input.ndim)
+    dim = normalize_dim("max", dim, input.ndim)
     if input.shape[dim] == 0:
         raise ValueError(f"max: dim {dim} of an input of shape {input.shape} is empty")
     index = np.expand_dims(input.argmax(axis=dim), dim)
@@ -145,12 +149,12 @@ def max(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
 
 def log_softmax_array(x: Array, dim: int) -> Array:
     """x − log Σ eˣ along `dim`. Subtracting the maximum first changes nothing and keeps eˣ from overflowing."""
-    shifted = x - x.max(axis=dim, keepdims=True)
+    shifted = x - x.max(axis=dim, keepdims=True, initial=-np.inf)
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=dim, keepdims=True)))
 
 
 @differentiable
-def softmax(input: Any, dim: int) -> Any:
+def softmax(input: Array, dim: int) -> Any:
     """Softmax along `dim`: yᵢ = e^{xᵢ} / Σⱼ e^{xⱼ}.
 
     dyᵢ/dxⱼ = yᵢ(δᵢⱼ − yⱼ), hence dxⱼ = Σᵢ dyᵢ·yᵢ(δᵢⱼ − yⱼ) = yⱼ·(dyⱼ − Σᵢ dyᵢ·yᵢ).
@@ -158,8 +162,8 @@ def softmax(input: Any, dim: int) -> Any:
     >>> softmax(np.array([0.0, np.log(3.0)]), dim=0)
     tensor([0.25, 0.75], dtype=float64)
     """
-    _floating("softmax", input)
-    (dim,) = normalize_dims("softmax", dim, input.ndim)
+    check_floating("softmax", input)
+    dim = normalize_dim("softmax", dim, input.ndim)
     y = np.exp(log_softmax_array(input, dim))
 
     def backward(dy: Array) -> Array:
@@ -169,13 +173,13 @@ def softmax(input: Any, dim: int) -> Any:
 
 
 @differentiable
-def log_softmax(input: Any, dim: int) -> Any:
+def log_softmax(input: Array, dim: int) -> Any:
     """log softmax along `dim`: yᵢ = xᵢ − log Σⱼ e^{xⱼ}.
 
     dyᵢ/dxⱼ = δᵢⱼ − softmaxⱼ, hence dxⱼ = dyⱼ − softmaxⱼ·Σᵢ dyᵢ.
     """
-    _floating("log_softmax", input)
-    (dim,) = normalize_dims("log_softmax", dim, input.ndim)
+    check_floating("log_softmax", input)
+    dim = normalize_dim("log_softmax", dim, input.ndim)
     y = log_softmax_array(input, dim)
 
     def backward(dy: Array) -> Array:

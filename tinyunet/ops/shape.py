@@ -12,33 +12,44 @@ from typing import Any
 import numpy as np
 
 from tinyunet.ops.elementwise import unbroadcast
-from tinyunet.ops.reduce import normalize_dims
+from tinyunet.ops.reduce import normalize_dim, normalize_dims
 from tinyunet.tensor import Array, Tensor, differentiable
 
 
-def _sizes(args: tuple[Any, ...]) -> tuple[int, ...]:
+def _sizes(name: str, args: tuple[Any, ...]) -> tuple[int, ...]:
     """`f(2, 3)` and `f((2, 3))` mean the same, as in PyTorch."""
-    return tuple(args[0]) if len(args) == 1 and isinstance(args[0], (tuple, list)) else args
+    sizes = tuple(args[0]) if len(args) == 1 and isinstance(args[0], (tuple, list)) else args
+    if not all(isinstance(n, (int, np.integer)) for n in sizes):
+        raise TypeError(f"{name}: integers are needed, not {sizes}")
+    return sizes
+
+
+def _sequence(name: str, tensors: Any) -> Sequence[Any]:
+    if not isinstance(tensors, (tuple, list)) or not all(isinstance(x, (Tensor, np.ndarray)) for x in tensors):
+        kinds = ", ".join(type(x).__name__ for x in tensors) if isinstance(tensors, (tuple, list)) else ""
+        raise TypeError(f"{name}: needs a list or tuple of Tensors or arrays, not {type(tensors).__name__}({kinds})")
+    return tensors
 
 
 @differentiable
-def reshape(input: Any, *shape: Any) -> Any:
+def reshape(input: Array, *shape: Any) -> Any:
     """The same elements in row-major order, in another shape; one size may be −1.
 
     >>> reshape(np.arange(6.0), 2, -1).shape
     (2, 3)
     """
+    sizes = _sizes("reshape", shape)
     try:
-        y = input.reshape(_sizes(shape))
+        y = input.reshape(sizes)
     except ValueError:
-        raise ValueError(f"reshape: shape {_sizes(shape)} is invalid for an input of shape {input.shape}") from None
+        raise ValueError(f"reshape: shape {sizes} is invalid for an input of shape {input.shape}") from None
     return y, lambda dy: dy.reshape(input.shape)
 
 
 @differentiable
-def permute(input: Any, *dims: Any) -> Any:
+def permute(input: Array, *dims: Any) -> Any:
     """Dimension i of the result is dimension dims[i] of the input."""
-    order = _sizes(dims)
+    order = _sizes("permute", dims)
     if len(order) != input.ndim or len(normalize_dims("permute", order, input.ndim)) != input.ndim:
         raise ValueError(f"permute: dims {order} must name each dimension of an input of shape {input.shape} once")
     order = tuple(d % input.ndim for d in order)
@@ -46,22 +57,21 @@ def permute(input: Any, *dims: Any) -> Any:
 
 
 @differentiable
-def transpose(input: Any, dim0: int, dim1: int) -> Any:
+def transpose(input: Array, dim0: int, dim1: int) -> Any:
     """Swap two dimensions."""
-    normalize_dims("transpose", (dim0,), input.ndim)
-    normalize_dims("transpose", (dim1,), input.ndim)
+    dim0, dim1 = (normalize_dim("transpose", d, input.ndim) for d in (dim0, dim1))
     return input.swapaxes(dim0, dim1), lambda dy: dy.swapaxes(dim0, dim1)
 
 
 @differentiable
-def expand(input: Any, *sizes: Any) -> Any:
+def expand(input: Array, *sizes: Any) -> Any:
     """Repeat dimensions of size 1 (a view, no copy); −1 keeps a size, new dimensions may be added in front.
 
     >>> expand(np.array([[1.0], [2.0]]), -1, 3)
     tensor([[1., 1., 1.],
             [2., 2., 2.]], dtype=float64)
     """
-    wanted = _sizes(sizes)
+    wanted = _sizes("expand", sizes)
     new = len(wanted) - input.ndim
     full = tuple(input.shape[i - new] if n == -1 and i >= new else n for i, n in enumerate(wanted))
     try:
@@ -72,7 +82,7 @@ def expand(input: Any, *sizes: Any) -> Any:
 
 
 @differentiable
-def getitem(input: Any, index: Any) -> Any:
+def getitem(input: Array, index: Any) -> Any:
     """NumPy indexing: integers, slices, `...`, None, boolean and integer arrays, in any combination.
 
     An element that is picked twice receives both gradients: `np.add.at` adds, where `dx[index] = dy` would keep one.
@@ -98,7 +108,7 @@ def getitem(input: Any, index: Any) -> Any:
 
 @differentiable
 def _cat(*tensors: Any, dim: int) -> Any:
-    (dim,) = normalize_dims("cat", dim, tensors[0].ndim)
+    dim = normalize_dim("cat", dim, tensors[0].ndim)
     ends = np.cumsum([x.shape[dim] for x in tensors])
     return np.concatenate(tensors, axis=dim), lambda dy: tuple(np.split(dy, ends[:-1], axis=dim))
 
@@ -114,10 +124,10 @@ def cat(tensors: Sequence[Any], dim: int = 0) -> Tensor:
     >>> cat([np.ones((1, 2, 4, 4)), np.zeros((1, 3, 4, 4))], dim=1).shape
     (1, 5, 4, 4)
     """
-    shapes = [np.shape(x) for x in tensors]
+    shapes = [np.shape(x) for x in _sequence("cat", tensors)]
     if not shapes or not shapes[0]:
         raise ValueError("cat: needs at least one input, of at least one dimension")
-    (d,) = normalize_dims("cat", dim, len(shapes[0]))
+    d = normalize_dim("cat", dim, len(shapes[0]))
     if len({shape[:d] + shape[d + 1 :] for shape in shapes}) > 1 or len({len(shape) for shape in shapes}) > 1:
         raise ValueError(f"cat: shapes {', '.join(map(str, shapes))} must be equal but for dim {dim}")
     return _cat(*tensors, dim=dim)
@@ -125,16 +135,16 @@ def cat(tensors: Sequence[Any], dim: int = 0) -> Tensor:
 
 def stack(tensors: Sequence[Any], dim: int = 0) -> Tensor:
     """Join inputs of one shape along a new dimension."""
-    shapes = {np.shape(x) for x in tensors}
+    shapes = {np.shape(x) for x in _sequence("stack", tensors)}
     if len(shapes) != 1:
         raise ValueError(f"stack: needs inputs of one shape, got {sorted(shapes) or 'none'}")
     (shape,) = shapes
-    (d,) = normalize_dims("stack", dim, len(shape) + 1)
+    d = normalize_dim("stack", dim, len(shape) + 1)
     return _cat(*[reshape(x, (*shape[:d], 1, *shape[d:])) for x in tensors], dim=d)
 
 
 @differentiable
-def pad(input: Any, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Any:
+def pad(input: Array, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Any:
     """Add a border: `pad` = (left, right, top, bottom, …), the last dimension first, as in PyTorch.
 
     mode "constant" fills with `value` (0 by default); negative numbers crop. "reflect" mirrors without repeating the
@@ -147,6 +157,8 @@ def pad(input: Any, pad: Sequence[int], mode: str = "constant", value: float | N
     >>> pad(np.array([1.0, 2.0, 3.0]), (2, 1), mode="reflect")
     tensor([3., 2., 1., 2., 3., 2.], dtype=float64)
     """
+    if not isinstance(pad, (tuple, list)) or not all(isinstance(n, (int, np.integer)) for n in pad):
+        raise TypeError(f"pad: widths must be integers, (left, right, top, bottom, …), not {pad!r}")
     widths = [(pad[i], pad[i + 1]) for i in range(0, len(pad) - 1, 2)]
     if len(pad) % 2 or len(widths) > input.ndim:
         raise ValueError(f"pad: {tuple(pad)} must be pairs, at most one for each dimension of shape {input.shape}")

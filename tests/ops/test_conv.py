@@ -1,0 +1,165 @@
+"""Convolution against PyTorch, and the laws that it obeys without any reference."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import tinyunet.functional as F
+from tests.parity import agree, close
+from tests.strategies import both, convolutions, layouts, normal, pairs, seeds
+
+
+def value(name, *args, **settings):
+    return getattr(F, name)(*args, **settings).numpy()
+
+
+@pytest.mark.torch
+@given(convolutions(), layouts)
+def test_conv2d_is_pytorchs(case, layout):
+    x, w, b, settings = case
+    agree("conv2d", x, w, b, layout=layout, **settings)
+
+
+@pytest.mark.torch
+@given(convolutions(transposed=True), layouts)
+def test_conv_transpose2d_is_pytorchs(case, layout):
+    x, w, b, settings = case
+    agree("conv_transpose2d", x, w, b, layout=layout, **settings)
+
+
+@st.composite
+def windows(draw):
+    """An image size and the settings of `unfold` on it."""
+    settings = {
+        "kernel_size": draw(pairs(1, 3)),
+        "dilation": draw(pairs(1, 2)),
+        "padding": draw(pairs(0, 2)),
+        "stride": draw(pairs(1, 3)),
+    }
+    k, d, p = (both(settings[name]) for name in ("kernel_size", "dilation", "padding"))
+    least = [max(1, d[i] * (k[i] - 1) + 1 - 2 * p[i]) for i in range(2)]
+    return tuple(n + draw(st.integers(0, 4)) for n in least), settings
+
+
+batches = st.sampled_from([(), (1,), (2,)])
+
+
+@pytest.mark.torch
+@given(windows(), seeds, batches, layouts)
+def test_unfold_and_fold_are_pytorchs(case, seed, batch, layout):
+    size, settings = case
+    x = normal(seed, *batch, 2, *size)
+    agree("unfold", x, layout=layout, **settings)
+    columns = normal(seed, *value("unfold", x, **settings).shape)
+    agree("fold", columns, layout=layout, output_size=size, **settings)
+
+
+@given(windows(), seeds)
+def test_fold_after_unfold_counts_the_windows_over_each_pixel(case, seed):
+    size, settings = case
+    x = normal(seed, 2, 3, *size)
+    there_and_back = value("fold", F.unfold(x, **settings), size, **settings)
+    times = value("fold", F.unfold(np.ones((1, 1, *size)), **settings), size, **settings)
+    close(there_and_back, x * times)
+    assert times.max() <= np.prod(both(settings["kernel_size"]))
+
+
+@given(convolutions())
+def test_unfolded_windows_times_the_weight_are_the_convolution(case):
+    x, w, b, settings = case
+    y = value("conv2d", x, w, b, **settings)
+    if settings["padding"] == "same" or settings["groups"] > 1:
+        return  # settings that unfold does not have
+    del settings["groups"]
+    columns = value("unfold", x, w.shape[2:], **settings)  # (N, C·kh·kw, positions)
+    bias = 0 if b is None else b[:, None]
+    close((w.reshape(len(w), -1) @ columns + bias).reshape(y.shape), y)
+
+
+@given(convolutions(), seeds)
+def test_the_transposed_convolution_is_the_adjoint(case, seed):
+    """⟨conv(x), y⟩ = ⟨x, conv_transpose(y)⟩: the defining property of a transposed linear map."""
+    x, w, _, settings = case
+    if settings["padding"] == "same":
+        settings["padding"] = 0
+        x = np.pad(x, [(0, 0)] * (x.ndim - 2) + [(9, 9), (9, 9)])
+    conv_x = value("conv2d", x, w, **settings)
+    y = normal(seed, *conv_x.shape)
+    # of the sizes that are convolved to the size of y, output_padding chooses the size of x
+    p, s, d = (both(settings[name]) for name in ("padding", "stride", "dilation"))
+    extra = [(x.shape[i - 2] + 2 * p[i] - d[i] * (w.shape[i + 2] - 1) - 1) % s[i] for i in range(2)]
+    back = value("conv_transpose2d", y, w, output_padding=tuple(extra), **settings)
+    assert back.shape == x.shape
+    np.testing.assert_allclose(np.sum(conv_x * y), np.sum(x * back), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["conv2d", "conv_transpose2d"])
+@given(st.data(), seeds)
+def test_a_convolution_is_linear_in_image_and_weight(name, data, seed):
+    x, w, _, settings = data.draw(convolutions(transposed=name == "conv_transpose2d"))
+    x2, w2 = normal(seed, *x.shape), normal(seed + 1, *w.shape)
+    close(
+        value(name, 2 * x - 3 * x2, w, **settings),
+        2 * value(name, x, w, **settings) - 3 * value(name, x2, w, **settings),
+    )
+    close(
+        value(name, x, 2 * w - 3 * w2, **settings),
+        2 * value(name, x, w, **settings) - 3 * value(name, x, w2, **settings),
+    )
+
+
+@given(convolutions(), st.integers(0, 2), st.integers(0, 2), seeds)
+def test_a_shifted_image_gives_a_shifted_map(case, down, right, seed):
+    _, w, b, settings = case
+    groups, dilation = settings["groups"], settings["dilation"]
+    large = normal(seed, 1, w.shape[1] * groups, 16, 17)
+    window = (..., slice(down, down + 13), slice(right, right + 13))
+    y = value("conv2d", large, w, b, dilation=dilation, groups=groups)
+    part = value("conv2d", large[window], w, b, dilation=dilation, groups=groups)
+    Ho, Wo = part.shape[2:]
+    close(part, y[..., down : down + Ho, right : right + Wo])
+
+
+@pytest.mark.parametrize("name", ["conv2d", "conv_transpose2d"])
+@given(st.data())
+def test_a_batch_is_its_images_one_by_one(name, data):
+    x, w, b, settings = data.draw(convolutions(transposed=name == "conv_transpose2d"))
+    if x.ndim == 4 and len(x):
+        close(value(name, x, w, b, **settings), np.stack([value(name, image, w, b, **settings) for image in x]))
+
+
+def test_the_kernel_is_not_turned_around():
+    """Cross-correlation: the impulse response of conv2d is the kernel turned by 180°, of its transpose the kernel."""
+    impulse = np.zeros((1, 5, 5))
+    impulse[0, 2, 2] = 1
+    kernel = np.arange(1.0, 10).reshape(1, 1, 3, 3)
+    np.testing.assert_array_equal(value("conv2d", impulse, kernel), kernel[0, :, ::-1, ::-1])
+    np.testing.assert_array_equal(value("conv_transpose2d", impulse, kernel, padding=1)[:, 1:4, 1:4], kernel[0])
+
+
+@pytest.mark.parametrize(
+    ("size", "kernel", "dilation"), [((5, 6), (2, 4), 1), ((4, 7), (3, 2), (2, 3)), ((3, 3), (1, 1), 1)]
+)
+def test_same_keeps_the_size_and_valid_pads_nothing(size, kernel, dilation):
+    x, w = normal(0, 2, 1, *size), normal(1, 1, 1, *kernel)
+    assert value("conv2d", x, w, padding="same", dilation=dilation).shape == x.shape
+    if dilation == 1:
+        np.testing.assert_array_equal(value("conv2d", x, w, padding="valid"), value("conv2d", x, w))
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("padding", ["same", "valid"])
+@pytest.mark.parametrize("kernel", [(2, 3), (4, 4), (1, 2)])
+@pytest.mark.parametrize("dilation", [1, (1, 2)])
+def test_padding_by_name_is_pytorchs(padding, kernel, dilation):
+    agree("conv2d", normal(0, 2, 2, 5, 9), normal(1, 4, 1, *kernel), padding=padding, dilation=dilation, groups=2)
+
+
+@pytest.mark.torch
+def test_images_too_large_for_one_tile_of_columns():
+    """The matrix of windows is multiplied a piece at a time: here it takes several."""
+    x, w, b = normal(0, 2, 16, 64, 65), normal(1, 4, 16, 3, 3), normal(2, 4)
+    for stride in (1, 2):
+        agree("conv2d", x, w, b, dtypes=[np.float64], stride=stride, padding=1)
+        agree("conv_transpose2d", x, np.swapaxes(w, 0, 1), b, dtypes=[np.float64], stride=stride)

@@ -1,0 +1,124 @@
+"""Normalisation against PyTorch: values, gradients, and what happens to the running statistics."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import tinyunet
+import tinyunet.functional as F
+from tests.parity import agree, close, constant
+from tests.strategies import layouts, normal, seeds
+
+SIZES = [(4,), (7,), (4, 1), (2, 3), (1, 2, 3), (2, 3, 2), (3, 1, 2)]  # of the batch and the pixels
+CHANNELS = st.integers(1, 4)
+
+
+@st.composite
+def normalizations(draw, channels=CHANNELS, sizes=SIZES):
+    """x of 2 to 4 dimensions, at least 4 values per channel (of 2, x̂ is ±1 and its gradient nothing but rounding)."""
+    C, seed = draw(channels), draw(seeds)
+    N, *pixels = draw(st.sampled_from(sizes))
+    x = 3 * normal(seed, N, C, *pixels) + normal(seed + 1, C).reshape(C, *[1] * len(pixels))
+    w, b = (draw(st.sampled_from([normal(seed + k, C), None])) for k in (2, 3))
+    return x, w, b
+
+
+@pytest.mark.torch
+@given(normalizations(), st.booleans(), st.sampled_from([0.1, 0.7]), st.sampled_from([1e-5, 0.3]), layouts)
+def test_batch_norm_is_pytorchs(case, training, momentum, eps, layout):
+    x, w, b = case
+    mean, var = normal(5, x.shape[1]), np.abs(normal(6, x.shape[1])) + 0.1
+
+    def batch_norm(F, x, w, b):
+        return F.batch_norm(x, constant(F, mean, x), constant(F, var, x), w, b, training, momentum, eps)
+
+    agree(batch_norm, x, w, b, layout=layout)
+
+
+@pytest.mark.torch
+@given(normalizations(), st.sampled_from([0.1, 1.0, 0.25]), st.booleans())
+def test_running_statistics_are_pytorchs(case, momentum, training):
+    def statistics(F, x):
+        mean, var = (constant(F, np.linspace(1, 2, x.shape[1]) + k, x) for k in range(2))
+        for k in range(3):  # the second step shows which part of the first is kept
+            y = F.batch_norm(x + k, mean, var, training=training, momentum=momentum)
+        return y, mean, var
+
+    agree(statistics, case[0])
+
+
+@pytest.mark.torch
+@given(st.data(), st.integers(1, 3), st.sampled_from([1e-5, 0.3]), layouts)
+def test_group_norm_is_pytorchs(data, groups, eps, layout):
+    channels = st.integers(1, 3).map(lambda n: n * groups)
+    x, w, b = data.draw(normalizations(channels, sizes=((2, 5), (1, 2, 3), (3, 4, 1))))
+    if w is None:
+        b = None  # PyTorch's backward fails for a bias without a weight
+    agree(lambda F, x, w, b: F.group_norm(x, groups, w, b, eps), x, w, b, layout=layout)
+
+
+def test_the_running_variance_is_unbiased_and_the_batch_normalised_with_the_biased_one():
+    x = np.array([1.0, 2.0, 3.0, 6.0]).reshape(4, 1)  # mean 3, Σ(x − 3)² = 14
+    mean, var = tinyunet.tensor(np.array([10.0])), tinyunet.tensor(np.array([10.0]))
+    y = F.batch_norm(x, mean, var, training=True, momentum=0.1, eps=0).numpy()
+    np.testing.assert_allclose(y, (x - 3) / np.sqrt(14 / 4))
+    np.testing.assert_allclose(mean, 0.9 * 10 + 0.1 * 3)
+    np.testing.assert_allclose(var, 0.9 * 10 + 0.1 * 14 / 3)
+
+
+@given(normalizations())
+def test_a_normalised_batch_has_mean_0_and_variance_1(case):
+    x, _, _ = case
+    y = F.batch_norm(x, None, None, training=True, eps=0).numpy()
+    axes = (0, *range(2, x.ndim))
+    np.testing.assert_allclose(y.mean(axes), 0, atol=1e-9)
+    np.testing.assert_allclose(y.var(axes), 1)
+    groups = F.group_norm(np.concatenate([x, x + 1]), 1, eps=0).numpy().reshape(2 * len(x), -1)
+    if groups.shape[1] > 1:
+        np.testing.assert_allclose(groups.mean(1), 0, atol=1e-9)
+        np.testing.assert_allclose(groups.var(1), 1)
+
+
+@given(normalizations(), seeds)
+def test_evaluation_is_an_affine_function_of_each_image_and_changes_no_statistics(case, seed):
+    x, w, b = case
+    mean, var = (tinyunet.tensor(np.abs(normal(seed + k, x.shape[1])) + 0.1) for k in range(2))
+    before = mean.numpy().copy(), var.numpy().copy()
+
+    def f(x):
+        return F.batch_norm(x, mean, var, w, b).numpy()
+
+    x2 = normal(seed + 2, *x.shape)
+    close(f(0.3 * x + 0.7 * x2), 0.3 * f(x) + 0.7 * f(x2))
+    close(f(x)[:1], f(x[:1]))
+    np.testing.assert_array_equal([mean.numpy(), var.numpy()], before)
+
+
+@given(normalizations())
+def test_the_gradient_in_training_cannot_change_mean_or_scale(case):
+    """Adding a constant to x, or multiplying its deviation from the mean, leaves y as it is: no gradient that way."""
+    x, w, b = case
+    leaf = tinyunet.tensor(x, requires_grad=True)
+    y = F.batch_norm(leaf, None, None, w, b, training=True, eps=0)
+    y.backward(normal(9, *y.shape))
+    dx, axes = leaf.grad.numpy(), (0, *range(2, x.ndim))
+    np.testing.assert_allclose(dx.sum(axes), 0, atol=1e-9)
+    np.testing.assert_allclose((dx * x).sum(axes), 0, atol=1e-9)
+
+
+def test_a_deep_stack_in_float32_keeps_float32():
+    x = tinyunet.tensor(normal(0, 2, 4, 3, 3).astype(np.float32), requires_grad=True)
+    mean, var = tinyunet.tensor(np.zeros(4, np.float32)), tinyunet.tensor(np.ones(4, np.float32))
+    for y in (F.batch_norm(x, mean, var, training=True), F.batch_norm(x, mean, var), F.group_norm(x, 2)):
+        assert y.dtype == mean.dtype == var.dtype == np.float32
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_an_empty_batch_has_an_empty_result_and_leaves_the_statistics(training):
+    mean, var = tinyunet.tensor([1.0, 2.0]), tinyunet.tensor([3.0, 4.0])
+    x = tinyunet.tensor(np.zeros((0, 2, 3, 3), np.float32), requires_grad=True)
+    y, z = F.batch_norm(x, mean, var, training=training), F.group_norm(x, 2)
+    (y + z).sum().backward()
+    assert y.shape == z.shape == x.grad.shape == x.shape
+    np.testing.assert_array_equal([mean, var], [[1, 2], [3, 4]])

@@ -1,0 +1,99 @@
+"""Sums, means, variances, maxima and softmax against PyTorch."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import tinyunet
+import tinyunet.functional as F
+from tests.parity import agree
+from tests.strategies import arrays, layouts, normal, seeds, ties
+
+dims_of_four = st.none() | st.lists(st.integers(-4, 3), min_size=1, max_size=4, unique_by=lambda d: d % 4).map(tuple)
+fours = arrays(least=4, most=4)
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("name", ["sum", "mean"])
+@given(fours, dims_of_four | st.integers(-4, 3), st.booleans(), layouts)
+def test_sum_and_mean_are_pytorchs(name, x, dim, keepdim, layout):
+    agree(lambda F, x: getattr(x, name)(dim=dim, keepdim=keepdim), x, layout=layout)
+
+
+@pytest.mark.torch
+@given(arrays(least=4, smallest=2), dims_of_four, st.sampled_from([0, 1, 1.5]), st.booleans(), layouts)
+def test_var_is_pytorchs(x, dim, correction, keepdim, layout):
+    agree(lambda F, x: x.var(dim=dim, correction=correction, keepdim=keepdim), x, layout=layout)
+
+
+@pytest.mark.torch
+@given(fours, st.integers(-4, 3), st.booleans(), st.booleans(), layouts)
+def test_max_along_a_dimension_is_pytorchs(x, dim, keepdim, tied, layout):
+    agree("max", ties(x) if tied else x, layout=layout, dim=dim, keepdim=keepdim)
+
+
+@pytest.mark.torch
+@given(arrays(least=0), st.booleans(), layouts)
+def test_max_of_all_is_pytorchs(x, tied, layout):
+    agree(lambda F, x: x.max(), ties(x) if tied else x, layout=layout)
+
+
+@pytest.mark.torch
+def test_max_passes_on_nan_as_pytorch():
+    x = np.array([[1.0, np.nan, 3.0], [4.0, 4.0, 0.0]])
+    agree("max", x, dim=1)
+    agree(lambda F, x: x.max(), x)
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+@given(fours, st.integers(-4, 3), st.sampled_from([1, 10]), layouts)
+def test_softmax_is_pytorchs(name, x, dim, scale, layout):
+    agree(name, scale * x, layout=layout, dim=dim)
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+def test_softmax_of_large_numbers_and_of_minus_infinity_is_pytorchs(name):
+    agree(name, np.array([[1e4, 1e4 - 1, -1e4], [3.0, 1000.0, 1000.0]]), dim=1)
+    agree(name, np.array([0.0, 1.0, -np.inf]), dim=0)
+    agree(name, normal(0, 2, 0), dim=1)
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("name", ["sum", "mean", "var"])
+@pytest.mark.parametrize("shape", [(0, 3), (3, 0), (1, 1)])
+def test_reductions_of_too_little_are_pytorchs(name, shape):
+    agree(lambda F, x: getattr(x, name)(dim=0), normal(0, *shape))
+
+
+@given(seeds)
+def test_softmax_is_a_distribution_that_a_constant_does_not_change(seed):
+    x = normal(seed, 3, 5)
+    p = F.softmax(x, 1).numpy()
+    np.testing.assert_allclose(p.sum(1), 1)
+    np.testing.assert_allclose(F.softmax(x + 100, 1).numpy(), p)
+    np.testing.assert_allclose(F.log_softmax(x, 1).numpy(), np.log(p))
+
+
+def test_var_divides_by_n_minus_the_correction():
+    x = np.array([1.0, 2.0, 3.0, 6.0])  # mean 3, squared deviations 4 + 1 + 0 + 9 = 14
+    assert F.var(x, correction=0).item() == 14 / 4
+    assert F.var(x).item() == 14 / 3
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int32, np.int64])
+def test_sums_and_maxima_of_integers_are_pytorchs(dtype):
+    import torch
+
+    x = np.array([[1, 0, 1], [1, 1, 0]], dtype)
+    for ours, theirs in ((F.sum(x), torch.tensor(x).sum()), (F.max(x), torch.tensor(x).max())):
+        assert str(ours.dtype) == str(theirs.dtype).removeprefix("torch.")
+        assert ours.item() == theirs.item()
+
+
+def test_a_mean_in_float32_stays_in_float32():
+    for y in (F.mean(np.ones((2, 3), np.float32), 0), F.var(np.ones((2, 3), np.float32)), tinyunet.tensor([1.0]).sum()):
+        assert y.dtype == np.float32

@@ -1,0 +1,170 @@
+"""Operations that move elements: against PyTorch, and gradients that add up where an element went to several places."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+import tinyunet
+import tinyunet.functional as F
+from tests.parity import agree
+from tests.strategies import arrays, layouts, normal, seeds, shapes
+
+
+@pytest.mark.torch
+@given(st.permutations([2, 3, 4]), st.sampled_from([(4, 6), (24,), (2, -1), (-1,), (3, 1, 8), (1, 2, 3, 4)]), layouts)
+def test_reshape_is_pytorchs(before, after, layout):
+    x = normal(0, *before)
+    agree(lambda F, x: x.reshape(after), x, layout=layout)
+    agree(lambda F, x: x.reshape(*after), x, layout=layout)
+
+
+@pytest.mark.torch
+@given(arrays(), st.randoms(use_true_random=False), layouts)
+def test_permute_and_transpose_are_pytorchs(x, random, layout):
+    dims = random.sample(range(x.ndim), x.ndim)
+    dims[0] -= x.ndim  # counted from the end
+    agree(lambda F, x: x.permute(dims), x, layout=layout)
+    agree(lambda F, x: x.permute(*dims), x, layout=layout)
+    agree(lambda F, x: x.transpose(dims[0], dims[-1]), x, layout=layout)
+
+
+@pytest.mark.torch
+@given(shapes(least=0), shapes(least=0, most=2), seeds, st.data())
+def test_expand_is_pytorchs(full, new, seed, data):
+    shape = [data.draw(st.sampled_from([1, n])) for n in full]
+    kept = [data.draw(st.sampled_from([n, -1])) if n == m else n for n, m in zip(full, shape, strict=True)]
+    agree(lambda F, x: x.expand([*new, *kept]), normal(seed, *shape))
+    agree(lambda F, x: x.expand(7, *new, *full), normal(seed, *shape))
+
+
+@pytest.mark.torch
+@given(shapes(), seeds, st.integers(1, 4), st.data(), layouts)
+def test_cat_is_pytorchs(shape, seed, count, data, layout):
+    dim = data.draw(st.integers(-len(shape), len(shape) - 1))
+    sizes = [data.draw(st.integers(0, 3)) for _ in range(count)]
+    parts = []
+    for k, size in enumerate(sizes):
+        own = list(shape)
+        own[dim] = size
+        parts.append(normal(seed + k, *own))
+    agree(lambda F, *x: F.cat(x, dim=dim), *parts, layout=layout)
+
+
+@pytest.mark.torch
+@given(shapes(least=0, most=3), seeds, st.integers(1, 3), st.data(), layouts)
+def test_stack_is_pytorchs(shape, seed, count, data, layout):
+    dim = data.draw(st.integers(-len(shape) - 1, len(shape)))
+    agree(lambda F, *x: F.stack(x, dim=dim), *[normal(seed + k, *shape) for k in range(count)], layout=layout)
+
+
+@given(hnp.basic_indices((3, 4, 5), allow_newaxis=True), seeds)
+def test_basic_indexing_sends_the_gradient_where_the_value_was(index, seed):
+    """Also steps that are negative, which PyTorch does not have."""
+    x = normal(seed, 3, 4, 5)
+    picked = tinyunet.tensor(x, requires_grad=True)
+    y = picked[index]
+    np.testing.assert_array_equal(y, x[index])
+    dy, dx = normal(seed + 1, *y.shape), np.zeros_like(x)
+    dx[index] = dy
+    y.backward(dy)
+    np.testing.assert_array_equal(picked.grad, dx)
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize(
+    "index",
+    [
+        2,
+        -1,
+        (0, 1, 2),
+        np.s_[1:],
+        np.s_[::2, 1::3],
+        np.s_[..., 1],
+        np.s_[0, ..., None],
+        np.s_[None, :, -2:],
+        np.s_[:, None, 2, ...],
+        [0, 2, 2],
+        [-1, 2, 0, 2],
+        ([0, 0, 1], [1, 1, 3]),
+        np.s_[:, [3, 3, 0]],
+        np.s_[:, [1, 1], 2:],
+        np.array([[0, 1], [1, 1]]),
+        np.s_[..., [4, 4]],
+        True,
+        (slice(None), np.array([True, False, True, True])),
+        np.arange(60).reshape(3, 4, 5) % 7 < 3,
+        np.zeros((3, 4), bool),
+        np.s_[3:],
+    ],
+    ids=str,
+)
+def test_indexing_is_pytorchs(index):
+    agree(lambda F, x: x[index], normal(0, 3, 4, 5))
+
+
+def test_an_element_picked_twice_receives_both_gradients():
+    x = tinyunet.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    x[[0, 2, 2]].backward([1, 10, 100])
+    np.testing.assert_array_equal(x.grad, [1, 0, 110])
+
+
+def test_an_index_changed_after_use_does_not_move_the_gradient():
+    x, index = tinyunet.tensor([1.0, 2.0, 3.0], requires_grad=True), np.array([0, 1])
+    y = x[index]
+    index[:] = 2
+    y.sum().backward()
+    np.testing.assert_array_equal(x.grad, [1, 1, 0])
+
+
+@pytest.mark.torch
+@given(arrays(), st.data(), st.sampled_from([None, 0.0, -1.5]), layouts)
+def test_constant_padding_and_cropping_are_pytorchs(x, data, value, layout):
+    widths = []
+    for n in x.shape[::-1][: data.draw(st.integers(1, x.ndim))]:
+        low = data.draw(st.integers(-n, 3))
+        widths += [low, data.draw(st.integers(max(-n - low, -n), 3))]
+    agree("pad", x, layout=layout, pad=widths, value=value)
+
+
+@pytest.mark.torch
+@given(arrays(least=3, most=4, smallest=2), st.data(), layouts)
+def test_reflection_is_pytorchs(x, data, layout):
+    dims = x.ndim - 2  # PyTorch pads the last dimension of three, or the last two of four
+    widths = [data.draw(st.integers(0, n - 1)) for n in x.shape[::-1][:dims] for _ in range(2)]
+    agree("pad", x, layout=layout, pad=widths, mode="reflect")
+
+
+def test_what_the_mirror_shows():
+    x = np.array([1.0, 2.0, 3.0])
+    np.testing.assert_array_equal(F.pad(x, (2, 2), mode="reflect"), [3, 2, 1, 2, 3, 2, 1])
+    leaf = tinyunet.tensor(x, requires_grad=True)
+    F.pad(leaf, (2, 2), mode="reflect").backward([1, 2, 4, 8, 16, 32, 64])
+    np.testing.assert_array_equal(leaf.grad, [4 + 64, 2 + 8 + 32, 1 + 16])
+
+
+@given(seeds)
+def test_cat_puts_the_first_first_and_cuts_the_gradient_there(seed):
+    up, skip = (tinyunet.tensor(normal(seed + k, 1, 2 + k, 3, 3), requires_grad=True) for k in range(2))
+    y = F.cat([up, skip], dim=1)
+    dy = normal(seed, *y.shape)
+    y.backward(dy)
+    for x, part in ((up, slice(0, 2)), (skip, slice(2, 5))):
+        np.testing.assert_array_equal(y.numpy()[:, part], x)
+        np.testing.assert_array_equal(x.grad, dy[:, part])
+
+
+def test_a_tensor_of_integers_can_be_an_index():
+    x = normal(0, 3, 4)
+    rows = tinyunet.tensor(np.array([2, 0]))
+    np.testing.assert_array_equal(F.getitem(x, rows), x[[2, 0]])
+    np.testing.assert_array_equal(tinyunet.tensor(x)[rows, 1], x[[2, 0], 1])
+
+
+@pytest.mark.parametrize("order", [*itertools.permutations(range(3))])
+def test_permute_is_undone_by_its_inverse(order):
+    x = normal(0, 2, 3, 4)
+    np.testing.assert_array_equal(F.permute(F.permute(x, order), np.argsort(order).tolist()), x)

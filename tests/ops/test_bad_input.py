@@ -112,6 +112,7 @@ TABLE = [
     ("batch_norm", (x, [0] * 4, a(4)), {}, TypeError, "running_mean must be a Tensor or an array, not list"),
     ("group_norm", (x, 3), {}, ValueError, "3 groups do not divide the channels of an input of shape (1, 4, 6, 6)"),
     ("group_norm", (x, 0), {}, ValueError, "0 groups do not divide the channels of an input of shape (1, 4, 6, 6)"),
+    ("group_norm", (a(1, 4), 4), {}, ValueError, "needs more than one value, 4 groups of (1, 4) have one each"),
     ("group_norm", (x, 2.0), {}, TypeError, "num_groups must be an integer, not 2.0"),
     ("group_norm", (x, 2, a(3)), {}, ValueError, "weight of shape (3,) for 4 channels; must be (4,)"),
     ("group_norm", (i(1, 4, 2), 2), {}, TypeError, INTEGERS),

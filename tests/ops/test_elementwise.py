@@ -1,5 +1,6 @@
 """Arithmetic and activations against PyTorch: values and gradients, broadcasting, the edges of the number range."""
 
+import itertools
 import operator
 
 import numpy as np
@@ -130,3 +131,16 @@ def test_numbers_do_not_change_the_dtype(x, dtype):
     x = tinyunet.tensor(x.astype(dtype))
     for y in (x + 1, 2.0 * x, np.float64(3) - x, x / 2, x**2, F.leaky_relu(x, 0.1), F.dropout(x, rng=0)):
         assert y.dtype == dtype
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("operation", ["add", "sub", "mul", "div", "pow"])
+@pytest.mark.parametrize("dtypes", list(itertools.product(["int64", "int32", "float32", "float64"], repeat=2)))
+@pytest.mark.parametrize("shapes", [((3,), (3,)), ((), (3,)), ((3,), ()), ((), ())])
+def test_dtypes_are_promoted_as_in_pytorch(operation, dtypes, shapes):
+    import torch
+
+    a, b = (np.full(shape, 2, dtype) for shape, dtype in zip(shapes, dtypes, strict=True))
+    ours = getattr(F, operation)(tinyunet.tensor(a), tinyunet.tensor(b))
+    theirs = getattr(torch, operation)(torch.tensor(a), torch.tensor(b))
+    assert str(theirs.dtype) == f"torch.{ours.dtype}"

@@ -20,6 +20,8 @@ def unbroadcast(dy: Array, shape: tuple[int, ...]) -> Array:
     >>> unbroadcast(np.ones((3, 4)), (3, 1)).ravel()
     array([4., 4., 4.])
     """
+    if dy.shape == shape:
+        return dy
     dy = dy.sum(axis=tuple(range(dy.ndim - len(shape))))  # axes that the operand did not have
     repeated = tuple(i for i, n in enumerate(shape) if n == 1 and dy.shape[i] != 1)
     return np.asarray(dy.sum(axis=repeated, keepdims=True))
@@ -31,23 +33,39 @@ def check_floating(name: str, x: Any) -> None:
         raise TypeError(f"{name}: floating point is needed, not {x.dtype}")
 
 
-def _check_broadcast(name: str, a: Any, b: Any) -> None:
+def _operands(name: str, a: Any, b: Any) -> tuple[Any, Any]:
+    """Both operands, in one dtype: floating point wins over integers of any width, and n-d over 0-d, as in PyTorch.
+
+    Raises:
+        TypeError: neither arrays nor numbers.
+        ValueError: shapes that do not broadcast.
+    """
     for x in (a, b):
         if not isinstance(x, (np.ndarray, int, float)):
             raise TypeError(f"{name}: Tensors, arrays or numbers are needed, not {type(x).__name__}")
-    try:
-        np.broadcast_shapes(np.shape(a), np.shape(b))
-    except ValueError:
-        raise ValueError(
-            f"{name}: shapes {np.shape(a)} and {np.shape(b)} do not broadcast: "
-            "aligned at the right, sizes must be equal or 1"
-        ) from None
+    if not (isinstance(a, np.ndarray) and isinstance(b, np.ndarray)):
+        return a, b  # a Python number takes the dtype of the other
+    if a.shape != b.shape:
+        try:
+            np.broadcast_shapes(a.shape, b.shape)
+        except ValueError:
+            raise ValueError(
+                f"{name}: shapes {a.shape} and {b.shape} do not broadcast: "
+                "aligned at the right, sizes must be equal or 1"
+            ) from None
+    if a.dtype != b.dtype:
+        rank_a, rank_b = ((x.dtype.kind == "f", x.ndim > 0) for x in (a, b))
+        if rank_a > rank_b:
+            b = b.astype(a.dtype)
+        elif rank_b > rank_a:
+            a = a.astype(b.dtype)
+    return a, b
 
 
 @differentiable
 def add(a: Any, b: Any) -> Any:
     """a + b, with broadcasting."""
-    _check_broadcast("add", a, b)
+    a, b = _operands("add", a, b)
     y, a_shape, b_shape = a + b, np.shape(a), np.shape(b)  # backward needs the shapes alone: the arrays can go
 
     def backward(dy: Array) -> Any:
@@ -59,7 +77,7 @@ def add(a: Any, b: Any) -> Any:
 @differentiable
 def sub(a: Any, b: Any) -> Any:
     """a - b, with broadcasting."""
-    _check_broadcast("sub", a, b)
+    a, b = _operands("sub", a, b)
     y, a_shape, b_shape = a - b, np.shape(a), np.shape(b)
 
     def backward(dy: Array) -> Any:
@@ -71,7 +89,7 @@ def sub(a: Any, b: Any) -> Any:
 @differentiable
 def mul(a: Any, b: Any) -> Any:
     """a · b elementwise, with broadcasting: da = dy·b, db = dy·a."""
-    _check_broadcast("mul", a, b)
+    a, b = _operands("mul", a, b)
     y = a * b
 
     def backward(dy: Array) -> Any:
@@ -83,8 +101,10 @@ def mul(a: Any, b: Any) -> Any:
 @differentiable
 def div(a: Any, b: Any) -> Any:
     """a / b elementwise, with broadcasting: da = dy/b, db = −dy·a/b². x/0 is inf or nan, as in PyTorch."""
-    _check_broadcast("div", a, b)
+    a, b = _operands("div", a, b)
     y = np.true_divide(a, b)
+    if not any(np.asarray(x).dtype.kind == "f" for x in (a, b)):
+        y = y.astype(np.float32)  # the quotient of integers, as in PyTorch
 
     def backward(dy: Array) -> Any:
         return lambda: unbroadcast(dy / b, np.shape(a)), lambda: unbroadcast(-dy * y / b, np.shape(b))
@@ -104,7 +124,7 @@ def pow(a: Any, b: Any) -> Any:
 
     Where b = 0, y = 1 whatever a is, so da = 0 there, also at a = 0; where a = 0 and b > 0, y = 0 and db = 0.
     """
-    _check_broadcast("pow", a, b)
+    a, b = _operands("pow", a, b)
     y = np.power(a, b)  # 0⁻¹ is inf, (−1)^½ is nan
 
     def da(dy: Array) -> Array:

@@ -135,7 +135,7 @@ def group_norm(
     Shapes: input (N, C, …), weight and bias (C,).
 
     Raises:
-        ValueError: num_groups that does not divide C, shapes that do not fit.
+        ValueError: num_groups that does not divide C, one value per group, shapes that do not fit.
     """
     x = input
     check_floating("group_norm", x)
@@ -143,6 +143,8 @@ def group_norm(
         raise TypeError(f"group_norm: num_groups must be an integer, not {num_groups!r}")
     if x.ndim < 2 or num_groups < 1 or x.shape[1] % num_groups:
         raise ValueError(f"group_norm: {num_groups} groups do not divide the channels of an input of shape {x.shape}")
+    if x.size == num_groups:
+        raise ValueError(f"group_norm: needs more than one value, {num_groups} groups of {x.shape} have one each")
     _check_affine("group_norm", x.shape[1], weight=weight, bias=bias)
     grouped = x.reshape(len(x), num_groups, math.prod(x.shape[1:]) // num_groups)  # (N, G, C/G·H·W)
     centred = grouped - grouped.mean(axis=2, keepdims=True)

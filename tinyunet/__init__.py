@@ -9,17 +9,20 @@ tensor([[0., 0.],
         [1., 1.]])
 """
 
-from tinyunet import functional, nn, ops, optim, unet
+from tinyunet import functional, memory, nn, ops, optim, unet
 from tinyunet.gradcheck import gradcheck
 from tinyunet.tensor import Tensor, differentiable, no_grad, tensor, using
 
 __version__ = "0.1.0"
+
+memory.keep()
 
 __all__ = [
     "Tensor",
     "differentiable",
     "functional",
     "gradcheck",
+    "memory",
     "nn",
     "no_grad",
     "ops",

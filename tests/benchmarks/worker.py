@@ -27,6 +27,7 @@ CONFIGURATIONS = {
     "R2": Configuration((16, 32, 64), 8, 1, 64),
     "R3": Configuration((32, 64, 128, 256), 4, 3, 64),
     "R4": Configuration((64, 128, 256, 512), 1, 3, 128),
+    "M": Configuration((16, 32, 64, 128), 8, 1, 128),  # the default of `tinyunet train`
 }
 
 
@@ -88,7 +89,6 @@ def main(side, name):
     rng = np.random.default_rng(0)
     x, target = rng.random(shape, np.float32), rng.random(shape, np.float32)
     make = {"tinyunet": ours, "PyTorch": theirs}[side]
-    before = 0.0
     if side == "PyTorch":
         import torch  # noqa: F401
     else:

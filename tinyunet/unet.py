@@ -38,7 +38,11 @@ def _norm(kind: str | None, channels: int) -> list[nn.Module]:
 
 
 class ConvBlock(nn.Sequential):
-    """(Conv 3×3 → norm → ReLU) twice: (N, in, H, W) → (N, out, H, W)."""
+    """(Conv 3×3 → norm → ReLU) twice: (N, in, H, W) → (N, out, H, W).
+
+    >>> ConvBlock(3, 8, rng=0)(Tensor(np.zeros((1, 3, 16, 16)))).shape
+    (1, 8, 16, 16)
+    """
 
     def __init__(self, in_channels: int, out_channels: int, norm: str | None = "batch", rng: Any = None) -> None:
         rng = np.random.default_rng(rng)
@@ -100,7 +104,12 @@ class DecoderBlock(nn.Module):
 
 
 class Encoder(nn.Module):
-    """The way down: one EncoderBlock per level. Returns the deepest map and the skips, largest first."""
+    """The way down: one EncoderBlock per level. Returns the deepest map and the skips, largest first.
+
+    >>> deepest, skips = Encoder(1, (4, 8), rng=0)(Tensor(np.zeros((1, 1, 16, 16))))
+    >>> deepest.shape, [skip.shape for skip in skips]
+    ((1, 8, 4, 4), [(1, 4, 16, 16), (1, 8, 8, 8)])
+    """
 
     def __init__(self, in_channels: int, channels: Sequence[int], norm: str | None = "batch", rng: Any = None) -> None:
         rng = np.random.default_rng(rng)

@@ -395,6 +395,12 @@ def unfold(input: Array, kernel_size: Pair, dilation: Pair = 1, padding: Pair = 
     """im2col as an operation: the pixels under each window as a column.
 
     Shapes: (N, C, H, W) → (N, C·kh·kw, positions), positions in row-major order; (C, H, W) → (C·kh·kw, positions).
+
+    >>> unfold(np.arange(9.0).reshape(1, 3, 3), kernel_size=2)
+    tensor([[0., 1., 3., 4.],
+            [1., 2., 4., 5.],
+            [3., 4., 6., 7.],
+            [4., 5., 7., 8.]], dtype=float64)
     """
     axes = _unfold_axes("unfold", input.shape[2:], kernel_size, dilation, padding, stride)
     return _to_blocks(im2col(input, axes)), lambda dy: col2im(_from_blocks(dy, axes), axes)
@@ -410,6 +416,11 @@ def fold(
 
     Raises:
         ValueError: a number of rows or columns that these settings do not produce.
+
+    >>> fold(np.ones((4, 4)), output_size=3, kernel_size=2)  # how many windows see each pixel
+    tensor([[[1., 2., 1.],
+             [2., 4., 2.],
+             [1., 2., 1.]]], dtype=float64)
     """
     size = pair("fold", "output_size", output_size, 1)
     axes = _unfold_axes("fold", size, kernel_size, dilation, padding, stride)

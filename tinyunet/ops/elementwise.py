@@ -64,7 +64,11 @@ def _operands(name: str, a: Any, b: Any) -> tuple[Any, Any]:
 
 @differentiable
 def add(a: Any, b: Any) -> Any:
-    """a + b, with broadcasting."""
+    """a + b, with broadcasting.
+
+    >>> add(np.array([1.0, 2.0]), 10)
+    tensor([11., 12.], dtype=float64)
+    """
     a, b = _operands("add", a, b)
     y, a_shape, b_shape = a + b, np.shape(a), np.shape(b)  # backward needs the shapes alone: the arrays can go
 
@@ -76,7 +80,11 @@ def add(a: Any, b: Any) -> Any:
 
 @differentiable
 def sub(a: Any, b: Any) -> Any:
-    """a - b, with broadcasting."""
+    """a - b, with broadcasting.
+
+    >>> sub(np.array([1.0, 2.0]), 10)
+    tensor([-9., -8.], dtype=float64)
+    """
     a, b = _operands("sub", a, b)
     y, a_shape, b_shape = a - b, np.shape(a), np.shape(b)
 
@@ -88,7 +96,12 @@ def sub(a: Any, b: Any) -> Any:
 
 @differentiable
 def mul(a: Any, b: Any) -> Any:
-    """a · b elementwise, with broadcasting: da = dy·b, db = dy·a."""
+    """a · b elementwise, with broadcasting: da = dy·b, db = dy·a.
+
+    >>> mul(np.array([[1.0], [2.0]]), np.array([3.0, 4.0]))
+    tensor([[3., 4.],
+            [6., 8.]], dtype=float64)
+    """
     a, b = _operands("mul", a, b)
     y = a * b
 
@@ -100,7 +113,11 @@ def mul(a: Any, b: Any) -> Any:
 
 @differentiable
 def div(a: Any, b: Any) -> Any:
-    """a / b elementwise, with broadcasting: da = dy/b, db = −dy·a/b². x/0 is inf or nan, as in PyTorch."""
+    """a / b elementwise, with broadcasting: da = dy/b, db = −dy·a/b². x/0 is inf or nan, as in PyTorch.
+
+    >>> div(np.array([1.0, 0.0]), np.array([4.0, 0.0]))
+    tensor([0.25,  nan], dtype=float64)
+    """
     a, b = _operands("div", a, b)
     y = np.true_divide(a, b)
     if not any(np.asarray(x).dtype.kind == "f" for x in (a, b)):
@@ -114,7 +131,11 @@ def div(a: Any, b: Any) -> Any:
 
 @differentiable
 def neg(x: Array) -> Any:
-    """−x."""
+    """−x.
+
+    >>> neg(np.array([1.0, -2.0]))
+    tensor([-1.,  2.], dtype=float64)
+    """
     return -x, lambda dy: -dy
 
 
@@ -123,6 +144,9 @@ def pow(a: Any, b: Any) -> Any:
     """aᵇ elementwise, with broadcasting: da = dy·b·aᵇ⁻¹, db = dy·aᵇ·log a.
 
     Where b = 0, y = 1 whatever a is, so da = 0 there, also at a = 0; where a = 0 and b > 0, y = 0 and db = 0.
+
+    >>> pow(np.array([1.0, 2.0, 3.0]), 2)
+    tensor([1., 4., 9.], dtype=float64)
     """
     a, b = _operands("pow", a, b)
     y = np.power(a, b)  # 0⁻¹ is inf, (−1)^½ is nan
@@ -140,28 +164,44 @@ def pow(a: Any, b: Any) -> Any:
 
 @differentiable
 def exp(x: Array) -> Any:
-    """eˣ, which is its own derivative."""
+    """eˣ, which is its own derivative.
+
+    >>> exp(np.array([0.0, 1.0]))
+    tensor([1.        , 2.71828183], dtype=float64)
+    """
     y = np.exp(x)
     return y, lambda dy: dy * y
 
 
 @differentiable
 def log(x: Array) -> Any:
-    """Natural logarithm: dx = dy / x. log 0 = −inf; a negative number gives nan."""
+    """Natural logarithm: dx = dy / x. log 0 = −inf; a negative number gives nan.
+
+    >>> log(np.array([1.0, 0.0]))
+    tensor([  0., -inf], dtype=float64)
+    """
     y = np.log(x)
     return y, lambda dy: dy / x
 
 
 @differentiable
 def sqrt(x: Array) -> Any:
-    """√x: dx = dy / (2√x)."""
+    """√x: dx = dy / (2√x).
+
+    >>> sqrt(np.array([4.0, 9.0]))
+    tensor([2., 3.], dtype=float64)
+    """
     y = np.sqrt(x)
     return y, lambda dy: dy / (2 * y)
 
 
 @differentiable
 def abs(x: Array) -> Any:
-    """|x|: dx = dy · sign(x), 0 at the kink."""
+    """|x|: dx = dy · sign(x), 0 at the kink.
+
+    >>> abs(np.array([-3.0, 2.0]))
+    tensor([3., 2.], dtype=float64)
+    """
     return np.abs(x), lambda dy: dy * np.sign(x)
 
 
@@ -182,7 +222,11 @@ def relu(input: Array) -> Any:
 
 @differentiable
 def leaky_relu(input: Array, negative_slope: float = 0.01) -> Any:
-    """y = x where x > 0, else negative_slope · x (Maas et al. 2013)."""
+    """y = x where x > 0, else negative_slope · x (Maas et al. 2013).
+
+    >>> leaky_relu(np.array([-1.0, 2.0]))
+    tensor([-0.01,  2.  ], dtype=float64)
+    """
     check_floating("leaky_relu", input)
     slope = np.where(np.greater(input, 0), 1, negative_slope).astype(input.dtype)
     return input * slope, lambda dy: dy * slope
@@ -207,7 +251,11 @@ def sigmoid(input: Array) -> Any:
 
 @differentiable
 def tanh(input: Array) -> Any:
-    """Hyperbolic tangent: dx = dy · (1 − tanh²x)."""
+    """Hyperbolic tangent: dx = dy · (1 − tanh²x).
+
+    >>> tanh(np.array([-1000.0, 0.0, 1000.0]))
+    tensor([-1.,  0.,  1.], dtype=float64)
+    """
     y = np.tanh(input)
     return y, lambda dy: dy * (1 - y * y)
 
@@ -217,6 +265,9 @@ def silu(input: Array) -> Any:
     """SiLU, also called swish: y = x·σ(x) (Elfwing et al. 2018).
 
     By the product rule dy/dx = σ + x·σ(1 − σ) = σ·(1 + x·(1 − σ)).
+
+    >>> silu(np.array([-1.0, 0.0, 1.0]))
+    tensor([-0.26894142,  0.        ,  0.73105858], dtype=float64)
     """
     s = logistic(input)
     return input * s, lambda dy: dy * s * (1 + input * (1 - s))
@@ -233,6 +284,9 @@ def dropout(input: Array, p: float = 0.5, training: bool = True, rng: Any = None
 
     Raises:
         ValueError: p outside [0, 1].
+
+    >>> dropout(np.ones(6), p=0.5, rng=0)
+    tensor([2., 0., 0., 0., 2., 2.], dtype=float64)
     """
     if not 0 <= p <= 1:
         raise ValueError(f"dropout: the probability p must be between 0 and 1, not {p}")

@@ -24,6 +24,9 @@ def matmul(a: Array, b: Array) -> Any:
 
     Raises:
         ValueError: inner sizes that differ, leading ones that do not broadcast, or a scalar.
+
+    >>> matmul(np.array([[1.0, 2.0]]), np.array([[3.0], [4.0]]))
+    tensor([[11.]], dtype=float64)
     """
     try:
         y = np.matmul(a, b)
@@ -89,6 +92,10 @@ def embedding(input: Any, weight: Array, padding_idx: int | None = None) -> Any:
     Raises:
         TypeError: indices that are not integers.
         ValueError: indices outside the table, a weight that is no matrix.
+
+    >>> embedding(np.array([2, 0]), np.array([[0.0, 0.1], [1.0, 1.1], [2.0, 2.1]]))
+    tensor([[2. , 2.1],
+            [0. , 0.1]], dtype=float64)
     """
     input = np.asarray(input)
     if input.dtype.kind not in "iu":
@@ -134,6 +141,11 @@ def scaled_dot_product_attention(
 
     Raises:
         ValueError: shapes that do not fit, or both `attn_mask` and `is_causal`.
+
+    >>> x = np.eye(2)
+    >>> scaled_dot_product_attention(x, x, x, is_causal=True).numpy().round(2)
+    array([[1.  , 0.  ],
+           [0.33, 0.67]])
     """
     q, k, v = (x if isinstance(x, Tensor) else Tensor(x) for x in (query, key, value))
     if min(q.ndim, k.ndim, v.ndim) < 2 or q.shape[-1] != k.shape[-1] or k.shape[-2] != v.shape[-2]:

@@ -136,6 +136,9 @@ def group_norm(
 
     Raises:
         ValueError: num_groups that does not divide C, one value per group, shapes that do not fit.
+
+    >>> group_norm(np.array([[[1.0], [3.0], [10.0], [30.0]]]), num_groups=2).numpy().ravel().round(3)
+    array([-1.,  1., -1.,  1.])
     """
     x = input
     check_floating("group_norm", x)

@@ -67,7 +67,11 @@ def sum(input: Array, dim: Dims = None, keepdim: bool = False) -> Any:
 
 @differentiable
 def mean(input: Array, dim: Dims = None, keepdim: bool = False) -> Any:
-    """Arithmetic mean over the dimensions `dim` (all by default): each of the n elements has the weight 1/n."""
+    """Arithmetic mean over the dimensions `dim` (all by default): each of the n elements has the weight 1/n.
+
+    >>> mean(np.array([[1.0, 2.0], [3.0, 6.0]]), dim=1)
+    tensor([1.5, 4.5], dtype=float64)
+    """
     check_floating("mean", input)
     dims = normalize_dims("mean", dim, input.ndim)
     shape = input.shape
@@ -86,6 +90,9 @@ def var(input: Array, dim: Dims = None, correction: float = 1, keepdim: bool = F
 
     With c = n − correction, d/dxᵢ Σⱼ(xⱼ − m)²/c = 2(xᵢ − m)/c; the path through m adds −2·(dm/dxᵢ)·Σⱼ(xⱼ − m)/c,
     and the deviations from a mean sum to 0.
+
+    >>> var(np.array([1.0, 2.0, 3.0, 6.0]), correction=0)
+    tensor(3.5, dtype=float64)
     """
     check_floating("var", input)
     dims = normalize_dims("var", dim, input.ndim)
@@ -177,6 +184,9 @@ def log_softmax(input: Array, dim: int) -> Any:
     """log softmax along `dim`: yᵢ = xᵢ − log Σⱼ e^{xⱼ}.
 
     dyᵢ/dxⱼ = δᵢⱼ − softmaxⱼ, hence dxⱼ = dyⱼ − softmaxⱼ·Σᵢ dyᵢ.
+
+    >>> log_softmax(np.array([1000.0, 1000.0]), dim=0)
+    tensor([-0.69314718, -0.69314718], dtype=float64)
     """
     check_floating("log_softmax", input)
     dim = normalize_dim("log_softmax", dim, input.ndim)

@@ -48,7 +48,11 @@ def reshape(input: Array, *shape: Any) -> Any:
 
 @differentiable
 def permute(input: Array, *dims: Any) -> Any:
-    """Dimension i of the result is dimension dims[i] of the input."""
+    """Dimension i of the result is dimension dims[i] of the input.
+
+    >>> permute(np.zeros((2, 3, 4)), 2, 0, 1).shape
+    (4, 2, 3)
+    """
     order = _sizes("permute", dims)
     if len(order) != input.ndim or len(normalize_dims("permute", order, input.ndim)) != input.ndim:
         raise ValueError(f"permute: dims {order} must name each dimension of an input of shape {input.shape} once")
@@ -58,7 +62,11 @@ def permute(input: Array, *dims: Any) -> Any:
 
 @differentiable
 def transpose(input: Array, dim0: int, dim1: int) -> Any:
-    """Swap two dimensions."""
+    """Swap two dimensions.
+
+    >>> transpose(np.zeros((2, 3, 4)), 0, 2).shape
+    (4, 3, 2)
+    """
     dim0, dim1 = (normalize_dim("transpose", d, input.ndim) for d in (dim0, dim1))
     return input.swapaxes(dim0, dim1), lambda dy: dy.swapaxes(dim0, dim1)
 
@@ -86,6 +94,11 @@ def getitem(input: Array, index: Any) -> Any:
     """NumPy indexing: integers, slices, `...`, None, boolean and integer arrays, in any combination.
 
     An element that is picked twice receives both gradients: `np.add.at` adds, where `dx[index] = dy` would keep one.
+
+    >>> x = Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    >>> x[[0, 2, 2]].sum().backward()
+    >>> x.grad
+    tensor([1., 0., 2.])
     """
     parts = index if isinstance(index, tuple) else (index,)
     parts = tuple(i.numpy() if isinstance(i, Tensor) else i for i in parts)
@@ -134,7 +147,11 @@ def cat(tensors: Sequence[Any], dim: int = 0) -> Tensor:
 
 
 def stack(tensors: Sequence[Any], dim: int = 0) -> Tensor:
-    """Join inputs of one shape along a new dimension."""
+    """Join inputs of one shape along a new dimension.
+
+    >>> stack([np.zeros((2, 3)), np.ones((2, 3))], dim=1).shape
+    (2, 2, 3)
+    """
     shapes = {np.shape(x) for x in _sequence("stack", tensors)}
     if len(shapes) != 1:
         raise ValueError(f"stack: needs inputs of one shape, got {sorted(shapes) or 'none'}")

@@ -64,7 +64,11 @@ def test_train_evaluate_predict(where, tmp_path, capsys):
     assert "Beware" not in out
     assert "U-Net, all 1" in out
 
-    pictures = sorted((tmp_path / "set" / "images").iterdir())
+    (tmp_path / "set").rename(tmp_path / "moved")
+    assert cli.main(["evaluate", "run", "--images=moved/images", "--masks=moved/masks"]) == 0
+    assert "U-Net, all 5" in capsys.readouterr().out  # what it trained on is not needed any more
+
+    pictures = sorted((tmp_path / "moved" / "images").iterdir())
     assert cli.main(["predict", "run", *map(str, pictures[:2]), "--out=p"]) == 0
     assert sorted(f.name for f in (tmp_path / "p").iterdir()) == [
         f"0{k}_{what}.png" for k in (0, 1) for what in ("mask", "probability")

@@ -160,10 +160,10 @@ def _train(args: argparse.Namespace) -> int:
 
 def _describe(trainer: Trainer[UNet], settings: Settings) -> None:
     weights = sum(p.numel() for p in trainer.model.parameters())
-    _, held_out = segmentation.split(segmentation.read(settings.images, settings.masks), settings.validation)
+    _, held_out = segmentation.split_names(settings)
     print(
         f"U-Net {' '.join(map(str, settings.channels))} ({weights:,} weights), {settings.steps} steps of "
-        f"{settings.batch} squares {settings.crop}×{settings.crop}; validation: {', '.join(held_out.names) or 'none'}"
+        f"{settings.batch} squares {settings.crop}×{settings.crop}; validation: {', '.join(held_out) or 'none'}"
     )
 
 
@@ -189,9 +189,9 @@ def _predict(args: argparse.Namespace) -> int:
 def _evaluate(args: argparse.Namespace) -> int:
     model, settings = segmentation.load(args.run)
     dataset = segmentation.read(args.images, args.masks, settings.foreground)
-    trained, _ = segmentation.split(segmentation.read(settings.images, settings.masks), settings.validation)
     same = Path(args.images).resolve() == Path(settings.images)
-    seen = [name for name in dataset.names if same and name in trained.names]
+    trained = segmentation.split_names(settings)[0] if same else []
+    seen = [name for name in dataset.names if name in trained]
     if args.held_out:
         keep = [k for k, name in enumerate(dataset.names) if name not in seen]
         if not keep:

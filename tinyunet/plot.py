@@ -49,7 +49,7 @@ def draw_training(axes: Any, losses: Sequence[float], scores: Sequence[tuple[int
     right = axes.twinx()
     for name in scores[0][1]:
         x, y = zip(*((step, numbers[name]) for step, numbers in scores), strict=True)
-        right.plot(x, y, "o-", color=ORANGE, linewidth=1.5, markersize=4)
+        right.plot(x, y, "o-", color=ORANGE, linewidth=1.5, markersize=4, clip_on=False)
         right.annotate(
             f"{y[-1]:.3f}", (x[-1], y[-1]), xytext=(-4, -14), textcoords="offset points", ha="right", color=ORANGE
         )

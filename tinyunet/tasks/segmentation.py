@@ -90,10 +90,22 @@ def read(images: str | os.PathLike[str], masks: str | os.PathLike[str], foregrou
 def split(dataset: Dataset, validation: int | None) -> tuple[Dataset, Dataset]:
     """The pictures to train on and those to validate on, the last by name: neighbours in a series are alike."""
     n = len(dataset.names)
+    first = _first_held_out(n, validation)
+    return dataset.only(range(first)), dataset.only(range(first, n))
+
+
+def _first_held_out(n: int, validation: int | None) -> int:
     kept = n // 5 if validation is None else validation
     if not 0 <= kept < n:
         raise DataError(f"{kept} of {n} pictures cannot be kept for validation: at least one must be left to train on")
-    return dataset.only(range(n - kept)), dataset.only(range(n - kept, n))
+    return n - kept
+
+
+def split_names(settings: Settings) -> tuple[list[str], list[str]]:
+    """The names of the pictures that a run trains on, and of those that it validates on."""
+    names = [pair.name for pair in find_pairs(settings.images, settings.masks)]
+    first = _first_held_out(len(names), settings.validation)
+    return names[:first], names[first:]
 
 
 def trainer(settings: Settings, out: str | os.PathLike[str] | None, dataset: Dataset | None = None) -> Trainer[UNet]:

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,7 @@ class Worker:
         return json.loads(line)
 
     def milliseconds(self, what, seconds):
+        time.sleep(0.3)  # the threads of the one before go on spinning for a while
         self.process.stdin.write(json.dumps({"what": what, "seconds": seconds}) + "\n")
         self.process.stdin.flush()
         return self._answer()

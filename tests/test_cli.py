@@ -82,18 +82,18 @@ def test_train_evaluate_predict(where, tmp_path, capsys):
 
 def test_ctrl_c_says_how_to_go_on_and_the_end_is_the_same(where, tmp_path):
     settings = ["train", *where, "--steps=220", *SMALL]
-    process = command(*settings, "--out=stopped", cwd=tmp_path)
-    while "step    100" not in process.stdout.readline():
-        assert process.poll() is None, process.stderr.read()
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    with command(*settings, "--out=stopped", cwd=tmp_path) as process:
+        while "step    100" not in process.stdout.readline():
+            assert process.poll() is None, process.stderr.read()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert "everything is saved" in out
     assert "  tinyunet train --resume stopped" in out
     assert "Traceback" not in out + err
     for args in (["train", "--resume=stopped"], [*settings, "--out=unbroken"]):
-        process = command(*args, cwd=tmp_path)
-        out, err = process.communicate(timeout=60)
+        with command(*args, cwd=tmp_path) as process:
+            out, err = process.communicate(timeout=60)
         assert process.returncode == 0, err
     for name in ("last", "best"):
         a, b = ((tmp_path / run / f"{name}.safetensors").read_bytes() for run in ("stopped", "unbroken"))

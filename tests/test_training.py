@@ -15,6 +15,14 @@ from tinyunet.unet import UNet
 IMAGES, MASKS = data.cells(6, size=32, rng=3)
 
 
+@pytest.fixture(autouse=True)
+def _ctrl_c_interrupts():
+    """As in a terminal; a process that a script has put in the background starts with Ctrl-C ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 class WithDropout(nn.Module):
     """A U-Net whose training depends on one more generator."""
 

@@ -263,3 +263,10 @@ W = [nn.Parameter([1.0])]
 def test_wrong_arguments_are_named(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_clipping_does_not_hide_a_nan():
+    good, bad = (tensor([1.0], requires_grad=True) for _ in range(2))
+    (good * 2 + bad * float("nan")).sum().backward()
+    assert np.isnan(optim.clip_grad_norm_([good, bad], 1.0))
+    assert np.isnan(good.grad.item())  # every gradient is scaled by the norm, as in PyTorch

@@ -4,7 +4,7 @@ The layers have PyTorch's names, arguments and weight shapes, start from the sam
 `state_dict()` has the same keys: weights move in both directions.
 
 Initial weights are drawn from U(−1/√n, 1/√n), n the number of products in one output (fan-in), PyTorch's default.
-(A sum of n products of unit variance then has variance 1/3: activations neither explode nor vanish.)
+(A sum of n products with inputs of unit variance then has variance 1/3: it cannot explode, and batchnorm rescales it.)
 Where a layer draws random numbers it takes `rng`, a `numpy.random.Generator` or a seed: same seed, same weights.
 """
 

@@ -308,7 +308,7 @@ def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float) -> f
     params = [p for p in parameters if p.grad is not None]
     norm = math.sqrt(sum(float(np.vdot(p.grad.numpy(), p.grad.numpy())) for p in params if p.grad is not None))
     scale = max_norm / (norm + 1e-6)  # PyTorch's 1e-6 keeps a norm of 0 from dividing
-    if scale < 1:
+    if not scale >= 1:  # also where it is nan: the gradients then show it, as in PyTorch
         for p in params:
             if p.grad is not None:
                 p.grad = Tensor(p.grad.numpy() * scale)

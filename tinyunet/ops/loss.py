@@ -1,7 +1,8 @@
 """Losses: one number that says how wrong a prediction is, and the direction in which it gets less wrong.
 
 Each computes a loss ℓ for every element (pixel), then reduces: "none" keeps them, "sum" adds them, "mean" divides the
-sum by the number of elements, or by the sum of their weights where weights are given.
+sum by the number of elements, or by the sum of their weights where weights are given. Weights are constants: they have
+no gradient, and asking for one is an error.
 """
 
 from __future__ import annotations

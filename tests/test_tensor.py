@@ -243,7 +243,8 @@ X, W = np.ones((1, 1, 4, 4)), np.ones((1, 1, 3, 3))
     [
         (lambda h: h * h, True),
         (lambda h: h.log(), True),
-        (lambda h: F.conv2d(h, leaf(W)), True),
+        (lambda h: F.conv2d(h, leaf(W)), False),  # it keeps a copy with borders
+        (lambda h: F.conv2d(h, leaf(W[..., :1, :1])), True),
         (lambda h: F.conv2d(F.relu(h), leaf(W)), False),
         (lambda h: F.cat([h, h]), False),
         (lambda h: h + X, False),
@@ -447,7 +448,7 @@ def test_assigned_data_is_copied_and_keeps_shape_and_dtype():
         t.data = [1.0]
 
 
-def test_an_update_that_fails_changes_nothing():
+def test_after_an_update_that_failed_the_array_is_read_only_and_the_graph_knows_of_it():
     w = nn.Parameter([1.0, 2.0])
 
     def update():
@@ -455,11 +456,63 @@ def test_an_update_that_fails_changes_nothing():
             array[0] = 5
             raise ZeroDivisionError
 
+    loss = (w * w).sum()
     with pytest.raises(ZeroDivisionError):
         update()
-    np.testing.assert_array_equal(w, [1, 2])
+    with pytest.raises(RuntimeError, match="changed after"):
+        loss.backward()
     with pytest.raises(ValueError, match="read-only"):
         w.numpy()[0] = 1
+
+
+def test_a_parameter_is_changed_in_place_unless_somebody_shares_it():
+    w = nn.Parameter([1.0, 2.0])
+
+    def update():
+        where = w.numpy().ctypes.data
+        with w.writable() as array:
+            array += 1
+        return w.numpy().ctypes.data == where
+
+    assert update()
+    for share in (Tensor.detach, Tensor.numpy, lambda w: w.numpy()[:1], lambda w: memoryview(w.numpy())):
+        shared = share(w)
+        before = np.array(shared)
+        assert not update()
+        np.testing.assert_array_equal(shared, before)
+        del shared
+        assert update()
+    constant = w.detach() * leaf([1.0, 1.0])  # its graph holds the array
+    assert not update()
+    constant.sum().backward()
+    assert update()
+    np.testing.assert_array_equal(w, [1 + 11, 2 + 11])
+
+
+def test_a_gradient_is_taken_over_unless_somebody_shares_it():
+    kept = np.ones(3)
+    made = []
+
+    @differentiable
+    def op(x):
+        def backward(dy):
+            made.append(fresh := 2 * dy)
+            return made.pop() if alone else kept if saved else fresh[:]
+
+        return x + 0, backward
+
+    for alone, saved in ((True, False), (False, True), (False, False)):
+        x = leaf([1.0, 2.0, 3.0])
+        op(x).sum().backward()
+        made.clear()
+        before = x.grad.numpy().copy()
+        kept += 1
+        np.testing.assert_array_equal(x.grad, before)
+    x, y = leaf([1.0, 2.0]), leaf([3.0, 4.0])
+    (x + y).sum().backward()  # both receive the same dy
+    x.grad.numpy().base.flags.writeable = True
+    x.grad.numpy().base[...] = 7
+    np.testing.assert_array_equal(y.grad, [1, 1])
 
 
 # NumPy, numbers, kinds
@@ -703,12 +756,15 @@ def test_a_gradient_is_computed_only_if_somebody_wants_it():
 def test_the_gradient_of_the_image_is_not_computed(monkeypatch):
     from tinyunet.ops import conv
 
-    scattered = []
-    scatter = conv.scatter
-    monkeypatch.setattr(conv, "scatter", lambda *args: scattered.append(1) or scatter(*args))
-    x, w = np.ones((1, 1, 3, 3)), leaf(np.ones((1, 1, 3, 3)))
-    F.conv2d(F.conv2d(x, w, padding=1), w, padding=1).sum().backward()
-    assert len(scattered) == 1
+    computed = []
+    for name in ("scatter", "correlate_turned"):
+        function = getattr(conv, name)
+        monkeypatch.setattr(conv, name, lambda *args, function=function: computed.append(1) or function(*args))
+    for stride in (1, 2):
+        x, w = np.ones((1, 1, 5, 5)), leaf(np.ones((1, 1, 3, 3)))
+        F.conv2d(F.conv2d(x, w, stride=stride, padding=1), w, stride=stride, padding=1).sum().backward()
+        assert len(computed) == 1
+        computed.clear()
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ import functools
 import heapq
 import inspect
 import itertools
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -108,22 +109,29 @@ class Tensor:
 
     @data.setter
     def data(self, values: Any) -> None:
-        array = np.array(values, dtype=self.dtype)
-        if array.shape != self.shape:
-            raise ValueError(f"data: values of shape {array.shape} cannot replace those of shape {self.shape}")
+        array = np.empty_like(self._data)  # also in memory it is laid out as it was
+        if np.shape(values) != self.shape:
+            raise ValueError(f"data: values of shape {np.shape(values)} cannot replace those of shape {self.shape}")
+        array[...] = values
         array.flags.writeable = False
         self._data, self.version = array, self.version + 1
 
     @contextmanager
     def writable(self) -> Iterator[Array]:
-        """A copy to write to, which is the array from the end of the `with` on: for optimizers.
+        """The array to write to, inside the `with`: for optimizers.
 
-        A copy, because a constant of some graph may share the array (`.detach()`, a frozen weight).
+        It is the array itself if nobody else has it, else a copy that then takes its place: a constant of some graph
+        may share it (`.detach()`, a frozen weight).
         """
-        array = self._data.copy("K")
-        yield array
-        array.flags.writeable = False
-        self._data, self.version = array, self.version + 1
+        if not _unshared(self._data):
+            self._data = self._data.copy("K")
+        array = self._data
+        array.flags.writeable = True
+        try:
+            yield array
+        finally:
+            array.flags.writeable = False
+            self.version += 1
 
     def _convert(self, dtype: Any) -> None:
         """Another dtype, in place, for the gradient too."""
@@ -199,14 +207,18 @@ class Tensor:
         if gradient.shape != self.shape:
             raise ValueError(f"backward: gradient of shape {gradient.shape} for a Tensor of shape {self.shape}")
         if self.node is None:
-            self._accumulate(gradient)
+            self._accumulate([gradient])
         else:
             _walk(self.node, gradient, retain_graph)
 
-    def _accumulate(self, gradient: Array) -> None:
-        """Add to `.grad` in an array of its own: `gradient` may be in use elsewhere."""
-        total = gradient.copy("K") if self.grad is None else self.grad._data + gradient
-        self.grad = Tensor._made(total)
+    def _accumulate(self, handed: list[Any]) -> None:
+        """Add to `.grad` the gradient that is the last element of `handed`; it is taken over if nobody else has it."""
+        if self.grad is not None:
+            self.grad = Tensor._made(self.grad._data + handed[-1])
+        elif _unshared(handed[-1]):
+            self.grad = Tensor._made(handed[-1])
+        else:
+            self.grad = Tensor._made(handed[-1].copy("K"))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         return np.asarray(self._data, dtype=dtype, copy=copy)
@@ -324,8 +336,8 @@ class Node:
         self.backward: Callable[[Array], Any] | None = backward
         self.inputs = [(i, x.node or x, x.shape, x.dtype, x.version) for i, x in inputs]
 
-    def gradients(self, dy: Array) -> Iterator[tuple[Node | Tensor, Array]]:
-        """The sources of the arguments, each with the derivative of the loss with respect to it."""
+    def gradients(self, dy: Array) -> Iterator[list[Any]]:
+        """[source, derivative of the loss with respect to it] for every argument that wants one."""
         if self.backward is None:
             raise RuntimeError(
                 f"backward: the graph was walked before and what {self.name} saved is freed; "
@@ -349,33 +361,56 @@ class Node:
                 raise RuntimeError(
                     f"backward of {self.name}: gradient of shape {dx.shape} for argument {i} of shape {shape}"
                 )
-            yield source, dx
+            handed = [source, dx]
+            del dx  # `handed` is now all that holds it, if nobody else does
+            yield handed
 
 
 @np.errstate(all="ignore")  # as in the forward pass
 def _walk(last: Node, dy: Array, retain_graph: bool) -> None:
     """Visit every node that `last` was computed from, newest first, handing gradients on."""
     arrived = {last: dy}  # what the nodes have been handed so far
-    ours = {last}  # nodes whose arrived array is a sum made here, so that more can be added in place
     queue = [(-last.serial, last)]
     while queue:
         _, node = heapq.heappop(queue)
-        dy = arrived.pop(node)
-        dy.flags.writeable = False  # a backward that wrote to dy would corrupt whoever shares it
-        for source, dx in node.gradients(dy):
+        arrived[node].flags.writeable = False  # a backward that wrote to dy would corrupt whoever shares it
+        for handed in node.gradients(arrived.pop(node)):
+            source = handed[0]
             if isinstance(source, Tensor):
-                source._accumulate(dx)
+                source._accumulate(handed)
             elif source not in arrived:
-                arrived[source] = dx
+                arrived[source] = handed.pop()
                 heapq.heappush(queue, (-source.serial, source))
-            elif source in ours:
-                arrived[source] += dx
+            elif _unshared(handed[1]) and handed[1].flags.writeable:
+                arrived[source] = np.add(arrived[source], handed[1], out=handed.pop())
             else:
-                arrived[source] = np.asarray(arrived[source] + dx)
-                ours.add(source)
+                arrived[source] = np.asarray(arrived[source] + handed.pop())
         if not retain_graph:
             node.backward = None
             node.inputs = []
+
+
+def _references(array: Array) -> tuple[int, int]:
+    """How many references there are to the array, and to what it is a view of."""
+    return sys.getrefcount(array), sys.getrefcount(array.base)
+
+
+_held = [np.empty((2, 3)).T]  # by this list, and its memory by the view: held once each
+_ONCE = _references(_held[0])
+
+
+def _unshared(array: Array) -> bool:
+    """Whether the place it is kept in is all that refers to this array and its memory: then nobody sees it change.
+
+    To be called with that place, `_unshared(places[0])`: a variable of the caller's would be a second reference.
+    PyTorch asks the same (`use_count`) before it takes a gradient over.
+    """
+    if sys.getrefcount(array) > _ONCE[0]:
+        return False
+    if array.base is None:
+        return bool(array.flags.owndata)
+    whole = isinstance(array.base, np.ndarray) and array.base.size == array.size and 0 not in array.strides
+    return whole and array.base.base is None and sys.getrefcount(array.base) <= _ONCE[1]
 
 
 def _may_change(x: Any) -> bool:

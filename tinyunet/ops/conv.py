@@ -33,7 +33,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -45,137 +45,237 @@ TILE_BYTES = 4 << 20  # of columns at a time: they stay in the cache between bei
 
 
 class _Scratch(threading.local):
-    """Memory for one tile of columns, used again and again: fresh memory costs more than what is written to it."""
+    """Memory that is used again and again: fresh memory costs more than what is written to it."""
 
-    memory = np.empty(0, np.uint8)
+    def __init__(self) -> None:
+        self.memory: dict[str, Array] = {}
 
-    def array(self, shape: tuple[int, ...], dtype: Any) -> Array:
+    def array(self, name: str, shape: tuple[int, ...], dtype: Any) -> Array:
+        """An array with anything in it; the same memory at every call with this name (in this thread)."""
         size = math.prod(shape) * np.dtype(dtype).itemsize
-        if self.memory.size < size:
-            self.memory = np.empty(size, np.uint8)
-        return self.memory[:size].view(dtype).reshape(shape)
+        if name not in self.memory or self.memory[name].size < size:
+            self.memory[name] = np.empty(size, np.uint8)
+        return self.memory[name][:size].view(dtype).reshape(shape)
 
 
 _scratch = _Scratch()
 
 
-def _flat(x: Array, rows: Axis, cols: Axis) -> Array:
+class _Laid(NamedTuple):
+    """A batch of images, padded, as `_lay` lays them in memory."""
+
+    pixels: Array  # (C, length)
+    batch: int
+    rows: Axis
+    cols: Axis
+
+    @property
+    def lead(self) -> int:
+        """How far the window of the first output starts before the first pixel."""
+        return self.rows.padding * self.cols.pitch + self.cols.padding
+
+    @property
+    def grid(self) -> Array:
+        """From the first pixel on, with all zeros between rows and between images: (C, N·Q·P)."""
+        return self.pixels[:, self.lead : self.lead + self.batch * self.rows.pitch * self.cols.pitch]
+
+    def windows(self) -> Array:
+        """What every kernel cell sees: a view (C, kh, kw, positions…) of the pixels, nothing copied.
+
+        With stride 1 the positions are all N·Q·P starts of a window: one long run for each kernel cell. The few among
+        them that stand on padding (i ≥ Ho or j ≥ Wo) compute numbers that `crop` drops, which costs less than to leave
+        them out. With a larger stride they are (N, Ho, Wo).
+        """
+        rows, cols, pixel = self.rows, self.cols, self.pixels.itemsize
+        Q, P = rows.pitch, cols.pitch
+        if rows.stride == cols.stride == 1:
+            positions: tuple[int, ...] = (self.batch * Q * P,)
+            steps: tuple[int, ...] = (pixel,)
+        else:
+            positions = (self.batch, rows.output, cols.output)
+            steps = (Q * P * pixel, rows.stride * P * pixel, cols.stride * pixel)
+        return np.lib.stride_tricks.as_strided(
+            self.pixels,
+            (len(self.pixels), rows.kernel, cols.kernel, *positions),
+            (self.pixels.strides[0], rows.dilation * P * pixel, cols.dilation * pixel, *steps),
+            writeable=False,
+        )
+
+    def crop(self, y: Array) -> Array:
+        """From all the positions of `windows`, (O, positions…), those that are outputs: a view (N, O, Ho, Wo)."""
+        if y.ndim == 2:
+            y = y.reshape(len(y), self.batch, self.rows.pitch, self.cols.pitch)
+            y = y[:, :, : self.rows.output, : self.cols.output]
+        return y.swapaxes(0, 1)
+
+
+    def spread(self, y: Array) -> Array:
+        """The opposite of `crop`: y (N, O, Ho, Wo) at the positions of `windows`, 0 where no output is."""
+        if self.rows.stride > 1 or self.cols.stride > 1:
+            return channel_rows(y)
+        at = np.zeros((y.shape[1], self.batch * self.rows.pitch * self.cols.pitch), y.dtype)
+        self.crop(at)[...] = y
+        return at
+
+
+def _lay(x: Array, axes: Axes) -> _Laid:
     """Lay the padded images behind one another in a single row of pixels for each channel.
 
     A row of the image is followed by enough zeros to serve as its right padding and as the left padding of the next
     row, an image by rows of zeros that serve two images. The window at output (n, i, j), stride 1, then starts at
     position (n·Q + i)·P + j of that row, where P and Q count the pixels of a row and the rows of an image with their
-    zeros. So *moving the window by one is moving by one in memory*, whichever edge it crosses. Returns (C, length).
+    zeros. So *moving the window by one is moving by one in memory*, whichever edge it crosses.
     """
+    rows, cols = axes
     N, C, H, W = x.shape
     Q, P = rows.pitch, cols.pitch
-    lead = rows.padding * P + cols.padding  # the window of the first output starts this far before the first pixel
-    pixels = N * Q * P
-    length = pixels + max(lead, (rows.span - 1) * P + cols.span - 1)
     x = x.transpose(1, 0, 2, 3)  # (C, N, H, W)
-    if length == N * H * W:
-        return np.ascontiguousarray(x.reshape(C, length))  # nothing to pad
-    flat = np.empty((C, length), x.dtype)
-    grid = flat[:, lead : lead + pixels].reshape(C, N, Q, P)
+    past = max(rows.padding * P + cols.padding, (rows.span - 1) * P + cols.span - 1)  # the last window ends there
+    if past == 0 and (Q, P) == (H, W):
+        return _Laid(np.ascontiguousarray(x.reshape(C, N * H * W)), N, rows, cols)  # nothing to pad
+    laid = _Laid(np.empty((C, N * Q * P + past), x.dtype), N, rows, cols)
+    grid = laid.grid.reshape(C, N, Q, P)
     grid[:, :, :H, :W] = x
     grid[:, :, :H, W:] = 0
     grid[:, :, H:] = 0
-    flat[:, :lead] = 0
-    flat[:, lead + pixels :] = 0
-    return flat
+    laid.pixels[:, : laid.lead] = 0
+    laid.pixels[:, laid.lead + N * Q * P :] = 0
+    return laid
 
 
-def _windows(x: Array, rows: Axis, cols: Axis) -> Array:
-    """What every kernel cell sees: a view (C, kh, kw, positions…) of the padded images, nothing copied.
+def _columns(windows: Array, groups: int, channels_last: bool = False) -> Iterator[tuple[slice, Array]]:
+    """The columns (groups, K, B) of windows (C, kh, kw, positions…), a tile of B positions at a time, and which.
 
-    With stride 1 the positions are all the N·Q·P starts in `_flat`: one long run for each kernel cell. The few among
-    them that stand on padding (i ≥ Ho or j ≥ Wo) compute numbers that `_crop` drops, which costs less than to leave
-    them out. With a larger stride they are (N, Ho, Wo).
+    A column holds the K = C/groups·kh·kw cells of one window, in this order, or with the channels last.
     """
-    flat = _flat(x, rows, cols)
-    N, Q, P, pixel = len(x), rows.pitch, cols.pitch, flat.itemsize
-    if rows.stride == cols.stride == 1:
-        positions: tuple[int, ...] = (N * Q * P,)
-        steps: tuple[int, ...] = (pixel,)
-    else:
-        positions = (N, rows.output, cols.output)
-        steps = (Q * P * pixel, rows.stride * P * pixel, cols.stride * pixel)
-    return np.lib.stride_tricks.as_strided(
-        flat,
-        (len(flat), rows.kernel, cols.kernel, *positions),
-        (flat.strides[0], rows.dilation * P * pixel, cols.dilation * pixel, *steps),
-        writeable=False,
-    )
-
-
-def _crop(y: Array, N: int, rows: Axis, cols: Axis) -> Array:
-    """From all the positions of `_windows`, (O, positions…), those that are outputs: a view (O, N, Ho, Wo)."""
-    if y.ndim == 4:
-        return y
-    return y.reshape(len(y), N, rows.pitch, cols.pitch)[:, :, : rows.output, : cols.output]
-
-
-def _columns(windows: Array, groups: int) -> Iterator[tuple[slice, Array]]:
-    """The columns (groups, C/groups·kh·kw, B), a tile of positions at a time, and which positions they are."""
-    each = math.prod(windows.shape[4:])  # positions behind one step of the axis that is cut
-    cells = math.prod(windows.shape[:3])
-    step = max(1, TILE_BYTES // (cells * each * windows.itemsize or 1))
-    for a in range(0, windows.shape[3], step):
-        tile = windows[:, :, :, a : a + step]
-        if windows.shape[1:3] != (1, 1):  # the columns of a 1×1 kernel are the pixels themselves
-            columns = _scratch.array(tile.shape, tile.dtype)
+    C, kh, kw, *positions = windows.shape
+    cells = windows.reshape(groups, C // groups, kh, kw, *positions)
+    if channels_last:
+        cells = np.moveaxis(cells, 1, 3)
+    K = C // groups * kh * kw
+    for where, inside in _tiles(tuple(positions), max(512, TILE_BYTES // (groups * K * cells.itemsize))):
+        tile = cells[(..., *inside)]
+        if (kh, kw) != (1, 1):  # the columns of a 1×1 kernel are the pixels themselves
+            columns = _scratch.array("columns", tile.shape, tile.dtype)
             np.copyto(columns, tile)  # this copy is im2col
             tile = columns
-        columns = tile.reshape(groups, cells // groups, -1)
-        yield slice(a * each, a * each + columns.shape[2]), columns
+        yield where, tile.reshape(groups, K, -1)
 
 
-def correlate(x: Array, w: Array, axes: Axes, groups: int = 1) -> Array:
-    """y = ∂S/∂y: x (N, C, H, W), w (O, C/groups, kh, kw) → (N, O, Ho, Wo)."""
-    N, O = len(x), len(w)
-    windows = _windows(x, *axes)
-    w2 = w.reshape(groups, O // groups, -1)  # (G, O/G, C/G·kh·kw)
-    y = np.empty((O, *windows.shape[3:]), np.result_type(x, w))
-    y2 = y.reshape(groups, O // groups, -1)  # (G, O/G, positions)
+def _tiles(positions: tuple[int, ...], most: int) -> Iterator[tuple[slice, tuple[slice, ...]]]:
+    """Cut the positions, (all) or (N, Ho, Wo), into tiles of at most about `most`: where they are, and their index."""
+    if len(positions) == 1:
+        step = -(-positions[0] // max(1, -(-positions[0] // most)))  # tiles of one size
+        for a in range(0, positions[0], max(1, step)):
+            yield slice(a, a + step), (slice(a, a + step),)
+        return
+    N, Ho, Wo = positions
+    rows = max(1, min(Ho, most // max(1, Wo)))
+    images = max(1, most // max(1, Ho * Wo)) if rows == Ho else 1
+    for n in range(0, N, images):
+        for i in range(0, Ho, rows):
+            here = min(images, N - n) * min(rows, Ho - i) * Wo
+            first = (n * Ho + i) * Wo
+            yield slice(first, first + here), (slice(n, n + images), slice(i, i + rows), slice(None))
+
+
+def _multiply(matrix: Array, windows: Array, channels_last: bool = False) -> Array:
+    """matrix (groups, M, K) @ columns of windows (C, kh, kw, positions…) → (groups·M, positions…)."""
+    G, M, _ = matrix.shape
+    positions = windows.shape[3:]
+    y = np.empty((G, M, math.prod(positions)), np.result_type(matrix, windows))
+    for where, columns in _columns(windows, G, channels_last):
+        np.matmul(matrix, columns, out=y[:, :, where])
+    return y.reshape(G * M, *positions)
+
+
+def _rows_pay(x: _Laid, O: int) -> bool:
+    """Where `_row_by_row` is the faster way (measured): not more outputs than inputs, many positions to a weight."""
+    rows, cols = x.rows, x.cols
+    return rows.stride == cols.stride == 1 < rows.kernel and O <= len(x.pixels) and x.grid.shape[1] >= 8 * O
+
+
+def _row_by_row(x: _Laid, w: Array) -> Array:
+    """The positions (O, N·Q·P) of `correlate`, with each row of the kernel as a kernel of its own.
+
+    y[i] = Σ_u z_u[i + d·u] with z_u the correlation with row u alone. All z_u come from one product, whose columns hold
+    C·kw cells in place of C·kh·kw, and a row further down is d·P further on in memory. Fewer cells are copied and the
+    matrix is taller, for kh additions of what is in the cache: 1.3–2 times faster with C = 2·O, 1.0–1.3 with C = O.
+    """
+    O, C, kh, kw = w.shape
+    matrix = w.transpose(2, 0, 1, 3).reshape(kh * O, C * kw)
+    down = x.rows.dilation * x.cols.pitch
+    cells = x.windows()[:, 0]  # (C, kw, positions): of the kernel's first row, as if it were all
+    y = np.empty((O, cells.shape[2]), np.result_type(x.pixels, w))
+    further = (kh - 1) * down
+    cells = np.lib.stride_tricks.as_strided(cells, (C, kw, cells.shape[2] + further), cells.strides, writeable=False)
+    for where, _ in _tiles(y.shape[1:], TILE_BYTES // (kw * C * y.itemsize)):
+        a, b = where.start, min(where.stop, y.shape[1])
+        columns = _scratch.array("columns", (C, kw, b - a + further), cells.dtype)
+        np.copyto(columns, cells[:, :, a : b + further])
+        z = _scratch.array("product", (kh, O, b - a + further), y.dtype)
+        np.matmul(matrix, columns.reshape(C * kw, -1), out=z.reshape(kh * O, -1))
+        np.add(z[0, :, : b - a], z[1, :, down : down + b - a], out=y[:, a:b])
+        for u in range(2, kh):
+            y[:, a:b] += z[u, :, u * down : u * down + b - a]
+    return y
+
+
+def correlate(x: _Laid, w: Array, groups: int = 1) -> Array:
+    """y = ∂S/∂y: x, laid, and w (O, C/G, kh, kw) → (N, O, Ho, Wo)."""
+    O, c, kh, kw = w.shape
+    if groups == 1 and _rows_pay(x, O):
+        return x.crop(_row_by_row(x, w))
+    matrix = w.transpose(1, 2, 3, 0).reshape(c * kh * kw, groups, O // groups).transpose(1, 2, 0)  # (G, O/G, K)
+    return x.crop(_multiply(matrix, x.windows()))
+
+
+def weight_gradient(x: _Laid, y: Array, groups: int = 1) -> Array:
+    """dw = ∂S/∂w: x, laid, and y (O, positions…) → (O, C/G, kh, kw)."""
+    windows = x.windows()
+    C, kh, kw = windows.shape[:3]
+    y = y.reshape(groups, len(y) // groups, -1)  # (G, O/G, positions)
+    dw = np.zeros((C // groups * kh * kw, groups, y.shape[1]), np.result_type(windows, y))
+    by_group = dw.transpose(1, 0, 2)  # (G, K, O/G)
     for where, columns in _columns(windows, groups):
-        np.matmul(w2, columns, out=y2[:, :, where])
-    return _crop(y, N, *axes).transpose(1, 0, 2, 3)
+        product = _scratch.array("product", by_group.shape, dw.dtype)
+        by_group += np.matmul(columns, y[:, :, where].swapaxes(1, 2), out=product)
+    return dw.reshape(C // groups, kh, kw, -1).transpose(3, 0, 1, 2)
 
 
-def weight_gradient(x: Array, y: Array, axes: Axes, groups: int = 1) -> Array:
-    """dw = ∂S/∂w: x (N, C, H, W), y (N, O, Ho, Wo) → (O, C/groups, kh, kw)."""
-    N, C, O = len(x), x.shape[1], y.shape[1]
-    rows, cols = axes
-    windows = _windows(x, rows, cols)
-    on_positions = np.zeros((O, *windows.shape[3:]), y.dtype)  # 0 where `_crop` drops
-    _crop(on_positions, N, rows, cols)[...] = y.transpose(1, 0, 2, 3)
-    y2 = on_positions.reshape(groups, O // groups, -1)  # (G, O/G, positions)
-    dw = np.zeros((groups, C // groups * rows.kernel * cols.kernel, O // groups), np.result_type(x, y))
-    for where, columns in _columns(windows, groups):
-        dw += columns @ y2[:, :, where].swapaxes(1, 2)
-    dw = dw.reshape(groups, C // groups, rows.kernel, cols.kernel, O // groups)
-    return dw.transpose(0, 4, 1, 2, 3).reshape(O, C // groups, rows.kernel, cols.kernel)
+def turned(axes: Axes) -> Axes | None:
+    """The windows over y that collect dx, if dx is itself a correlation: at stride 1, and padding within the kernel.
+
+    At stride 1, pixel h meets output i = h − d·u + p. Count the cells from the other end, u' = k − 1 − u:
+    i = h + d·u' − (d·(k − 1) − p). That is a correlation over y, with the kernel turned by 180°, its input and output
+    channels exchanged, and the padding d·(k − 1) − p: 10–15 % faster than adding up columns.
+    """
+    if any(a.stride > 1 or a.padding >= a.span for a in axes):
+        return None
+    rows, cols = (a._replace(input=a.output, output=a.input, padding=a.span - 1 - a.padding) for a in axes)
+    return rows, cols
+
+
+def correlate_turned(y: _Laid, w: Array, groups: int = 1) -> Array:
+    """x = ∂S/∂x: y, laid for `turned` axes, and w (O, C/G, kh, kw) → (N, C, H, W)."""
+    O, c, kh, kw = w.shape
+    if groups == 1 and _rows_pay(y, c):
+        return y.crop(_row_by_row(y, w.swapaxes(0, 1)[:, :, ::-1, ::-1]))
+    matrix = w.transpose(1, 2, 3, 0).reshape(c, kh, kw, groups, O // groups).transpose(3, 0, 1, 2, 4)
+    around = y.windows()[:, ::-1, ::-1]
+    return y.crop(_multiply(matrix.reshape(groups, c, -1), around, channels_last=True))
 
 
 def scatter(y: Array, w: Array, axes: Axes, groups: int = 1) -> Array:
-    """x = ∂S/∂x: y (N, O, Ho, Wo), w (O, C/groups, kh, kw) → (N, C, H, W)."""
+    """x = ∂S/∂x: y (N, O, Ho, Wo), w (O, C/G, kh, kw) → (N, C, H, W)."""
+    back = turned(axes)
+    if back:
+        return correlate_turned(_lay(y, back), w, groups)
     rows, cols = axes
     O, c, kh, kw = w.shape
-    C = c * groups
-    by_group = w.reshape(groups, O // groups, c, kh, kw)
-
-    if rows.stride == cols.stride == 1 and rows.padding < rows.span and cols.padding < cols.span:
-        # At stride 1, pixel h meets output i = h − d·u + p. Count the cells from the other end, u' = k − 1 − u:
-        # i = h + d·u' − (d·(k − 1) − p). That is a correlation over y, with the kernel turned by 180°, its input and
-        # output channels exchanged, and the padding d·(k − 1) − p: 10–15 % faster than adding up columns as below.
-        turned = by_group.swapaxes(1, 2)[:, :, :, ::-1, ::-1].reshape(C, O // groups, kh, kw)
-        back = [a._replace(input=a.output, output=a.input, padding=a.span - 1 - a.padding) for a in axes]
-        return correlate(y, turned, (back[0], back[1]), groups)
-
-    N = len(y)
-    y2 = y.transpose(1, 0, 2, 3).reshape(groups, O // groups, -1)  # (G, O/G, N·Ho·Wo)
-    columns = by_group.reshape(groups, O // groups, -1).swapaxes(1, 2) @ y2  # (G, C/G·kh·kw, N·Ho·Wo)
-    return col2im(columns.reshape(C, kh, kw, N, rows.output, cols.output), axes)
+    matrix = w.transpose(1, 2, 3, 0).reshape(c * kh * kw, groups, O // groups).transpose(1, 0, 2)  # (G, K, O/G)
+    y2 = channel_rows(y).reshape(groups, O // groups, -1)  # (G, O/G, N·Ho·Wo)
+    return col2im((matrix @ y2).reshape(c * groups, kh, kw, len(y), rows.output, cols.output), axes)
 
 
 def im2col(x: Array, axes: Axes) -> Array:
@@ -322,17 +422,20 @@ def conv2d(
     >>> conv2d(x, w)[0, 0, 0].item()                               # 30 from the edge, 5 from the centre
     35.0
     """
-    x, w, b = input, weight, bias
-    axes = conv_axes(x, w, b, stride, padding, dilation, groups)
+    w, b = weight, bias
+    axes = conv_axes(input, w, b, stride, padding, dilation, groups)
+    x = _lay(input, axes)  # kept for dw
 
-    y = _add_bias(correlate(x, w, axes, groups), b)
+    y = _add_bias(correlate(x, w, groups), b)
 
     def backward(dy: Array) -> Any:
-        return (
-            lambda: scatter(dy, w, axes, groups),
-            lambda: weight_gradient(x, dy, axes, groups),
-            lambda: _bias_gradient(dy),
-        )
+        back = turned(axes)
+        if back:  # dx and dw share the padded dy
+            laid = _lay(dy, back)
+            dx, positions = (lambda: correlate_turned(laid, w, groups)), laid.grid
+        else:
+            dx, positions = (lambda: scatter(dy, w, axes, groups)), x.spread(dy)
+        return dx, lambda: weight_gradient(x, positions, groups), lambda: _bias_gradient(dy)
 
     return y, backward
 
@@ -380,9 +483,10 @@ def conv_transpose2d(
     y = _add_bias(scatter(x, w, axes, groups), b)
 
     def backward(dy: Array) -> Any:
+        laid = _lay(dy, axes)
         return (
-            lambda: correlate(dy, w, axes, groups),
-            lambda: weight_gradient(dy, x, axes, groups),
+            lambda: correlate(laid, w, groups),
+            lambda: weight_gradient(laid, laid.spread(x), groups),
             lambda: _bias_gradient(dy),
         )
 

@@ -52,7 +52,9 @@ class Optimizer:
             if p.grad is not None:
                 state["t"] += 1
                 with p.writable() as w:
-                    arrays = [_in_order(a, w) for a in (w, p.grad.numpy(), *(state[slot] for slot in self.slots))]
+                    order = sorted(range(w.ndim), key=lambda axis: -w.strides[axis])  # in which w lies in memory
+                    arrays = [p.grad.numpy(), *(state[slot] for slot in self.slots)]
+                    arrays = [array.transpose(order).reshape(-1) for array in (w, *arrays)]
                     for a in range(0, w.size, self.PIECE):
                         self.update(int(state["t"]), *[array[a : a + self.PIECE] for array in arrays])
 
@@ -84,12 +86,6 @@ class Optimizer:
         for i, state in enumerate(self.state):
             for slot in state:
                 state[slot][...] = state_dict[f"{i}.{slot}"]
-
-
-def _in_order(a: Array, w: Array) -> Array:
-    """All elements of `a` in one row, in the order in which those of `w` lie in memory: a view if `a` lies so too."""
-    order = np.argsort([-stride for stride in w.strides], kind="stable")
-    return a.transpose(order).reshape(-1)
 
 
 class SGD(Optimizer):

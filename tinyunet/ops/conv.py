@@ -79,16 +79,16 @@ class _Laid(NamedTuple):
         """From the first pixel on, with all zeros between rows and between images: (C, N·Q·P)."""
         return self.pixels[:, self.lead : self.lead + self.batch * self.rows.pitch * self.cols.pitch]
 
-    def windows(self) -> Array:
+    def windows(self, outputs_only: bool = False) -> Array:
         """What every kernel cell sees: a view (C, kh, kw, positions…) of the pixels, nothing copied.
 
         With stride 1 the positions are all N·Q·P starts of a window: one long run for each kernel cell. The few among
         them that stand on padding (i ≥ Ho or j ≥ Wo) compute numbers that `crop` drops, which costs less than to leave
-        them out. With a larger stride they are (N, Ho, Wo).
+        them out. With a larger stride, or if asked for, they are (N, Ho, Wo).
         """
         rows, cols, pixel = self.rows, self.cols, self.pixels.itemsize
         Q, P = rows.pitch, cols.pitch
-        if rows.stride == cols.stride == 1:
+        if rows.stride == cols.stride == 1 and not outputs_only:
             positions: tuple[int, ...] = (self.batch * Q * P,)
             steps: tuple[int, ...] = (pixel,)
         else:
@@ -235,11 +235,16 @@ def weight_gradient(x: _Laid, y: Array, groups: int = 1) -> Array:
     windows = x.windows()
     C, kh, kw = windows.shape[:3]
     y = y.reshape(groups, len(y) // groups, -1)  # (G, O/G, positions)
-    dw = np.zeros((C // groups * kh * kw, groups, y.shape[1]), np.result_type(windows, y))
+    dw = np.empty((C // groups * kh * kw, groups, y.shape[1]), np.result_type(windows, y))
     by_group = dw.transpose(1, 0, 2)  # (G, K, O/G)
+    if not y.size:
+        dw[...] = 0
     for where, columns in _columns(windows, groups):
-        product = _scratch.array("product", by_group.shape, dw.dtype)
-        by_group += np.matmul(columns, y[:, :, where].swapaxes(1, 2), out=product)
+        if where.start == 0:
+            np.matmul(columns, y[:, :, where].swapaxes(1, 2), out=by_group)
+        else:
+            product = _scratch.array("product", by_group.shape, dw.dtype)
+            by_group += np.matmul(columns, y[:, :, where].swapaxes(1, 2), out=product)
     return dw.reshape(C // groups, kh, kw, -1).transpose(3, 0, 1, 2)
 
 
@@ -280,28 +285,32 @@ def scatter(y: Array, w: Array, axes: Axes, groups: int = 1) -> Array:
 
 def im2col(x: Array, axes: Axes) -> Array:
     """What every kernel cell sees: (N, C, H, W) → (C, kh, kw, N, Ho, Wo)."""
-    rows, cols = axes
-    N, C, H, W = x.shape
-    padded = np.zeros((C, N, H + rows.padding + rows.overhang, W + cols.padding + cols.overhang), x.dtype)
-    padded[:, :, rows.padding : rows.padding + H, cols.padding : cols.padding + W] = x.transpose(1, 0, 2, 3)
-    columns = np.empty((C, rows.kernel, cols.kernel, N, rows.output, cols.output), x.dtype)
-    for u in range(rows.kernel):
-        for v in range(cols.kernel):
-            columns[:, u, v] = padded[:, :, rows.inputs(u), cols.inputs(v)]
-    return columns
+    return np.ascontiguousarray(_lay(x, axes).windows(outputs_only=True))
 
 
 def col2im(columns: Array, axes: Axes) -> Array:
     """The gradient of `im2col`: every value goes back to the pixel it was seen at, and adds to what is there."""
     rows, cols = axes
+    apart = rows.stride >= rows.span and cols.stride >= cols.span
     C, kh, kw, N, _, _ = columns.shape
     H, W = rows.input, cols.input
-    padded = np.zeros((C, N, H + rows.padding + rows.overhang, W + cols.padding + cols.overhang), columns.dtype)
+    shape = C, N, H + rows.padding + rows.overhang, W + cols.padding + cols.overhang
+    filled = apart and all(n == axis.output * axis.kernel for n, axis in zip(shape[2:], axes, strict=True))
+    padded = (np.empty if filled else np.zeros)(shape, columns.dtype)
     for u in range(kh):
         for v in range(kw):
-            padded[:, :, rows.inputs(u), cols.inputs(v)] += columns[:, u, v]  # += : windows overlap
+            if apart:
+                padded[:, :, rows.inputs(u), cols.inputs(v)] = columns[:, u, v]
+            else:
+                padded[:, :, rows.inputs(u), cols.inputs(v)] += columns[:, u, v]  # += : windows overlap
     x = padded[:, :, rows.padding : rows.padding + H, cols.padding : cols.padding + W]
     return x.transpose(1, 0, 2, 3)  # (N, C, H, W)
+
+
+def _pixels(size: tuple[int, ...]) -> Axes:
+    """The axes of a 1×1 kernel on an image of this size."""
+    rows, cols = (Axis(input=n, output=n, kernel=1, stride=1, padding=0, dilation=1) for n in size)
+    return rows, cols
 
 
 def _add_bias(y: Array, bias: Any) -> Array:
@@ -483,10 +492,15 @@ def conv_transpose2d(
     y = _add_bias(scatter(x, w, axes, groups), b)
 
     def backward(dy: Array) -> Any:
-        laid = _lay(dy, axes)
+        laid, kernel = _lay(dy, axes), w
+        if not turned(axes):  # dx and dw share the columns of dy: a convolution is a 1×1 convolution of its columns
+            columns = np.ascontiguousarray(laid.windows(outputs_only=True))  # (C, kh, kw, N, Ho, Wo)
+            cells = columns.reshape(math.prod(columns.shape[:3]), *columns.shape[3:])
+            laid = _lay(cells.swapaxes(0, 1), _pixels(columns.shape[4:]))
+            kernel = w.reshape(len(w), math.prod(w.shape[1:]), 1, 1)
         return (
-            lambda: correlate(laid, w, groups),
-            lambda: weight_gradient(laid, laid.spread(x), groups),
+            lambda: correlate(laid, kernel, groups),
+            lambda: weight_gradient(laid, laid.spread(x), groups).reshape(w.shape),
             lambda: _bias_gradient(dy),
         )
 

@@ -59,8 +59,19 @@ def _cells(axes: Axes) -> Iterator[tuple[int, int, tuple[Any, ...]]]:
             yield u, v, (..., rows.inputs(u), cols.inputs(v))
 
 
-def _unpadded(dx: Array, axes: Axes) -> Array:
+def _spread(x: Array, axes: Axes, shares: Iterator[tuple[tuple[Any, ...], Any, Any]], dtype: Any) -> Array:
+    """The gradient of x, padded as it is, from what each cell of the window receives, a product of two factors.
+
+    Windows that do not overlap fill it, each pixel once; others add up.
+    """
     rows, cols = axes
+    apart = rows.stride >= rows.span and cols.stride >= cols.span
+    dx = np.zeros_like(x, dtype)
+    for seen, a, b in shares:
+        if apart:
+            np.multiply(a, b, out=dx[seen])
+        else:
+            dx[seen] += a * b
     return dx[:, :, rows.padding : rows.padding + rows.input, cols.padding : cols.padding + cols.input]
 
 
@@ -107,21 +118,19 @@ def max_pool2d(
         """For every cell of the window, where it is the first that equals the maximum."""
         undecided = np.ones_like(y, bool)
         any_nan = bool(np.isnan(y).any())  # type: ignore[arg-type]
-        inside = _padded(np.ones((1, 1, *input.shape[2:]), bool), axes, False)
+        inside = None if x is input else _padded(np.ones((1, 1, *input.shape[2:]), bool), axes, False)
         for u, v, seen in _cells(axes):
             wins = x[seen] == y
             if any_nan:  # nan is passed on, as in PyTorch
                 wins |= np.isnan(x[seen])
-            wins &= inside[seen]  # where the whole image is −∞, padding does not win either
+            if inside is not None:
+                wins &= inside[seen]  # where the whole image is −∞, padding does not win either
             wins &= undecided
             undecided ^= wins
             yield u, v, seen, wins
 
     def backward(dy: Array) -> Array:
-        dx = np.zeros_like(x, dy.dtype)
-        for _, _, seen, wins in winners():
-            dx[seen] += dy * wins
-        return _unpadded(dx, axes)
+        return _spread(x, axes, ((seen, dy, wins) for _, _, seen, wins in winners()), dy.dtype)
 
     if not return_indices:
         return y, backward
@@ -173,11 +182,7 @@ def avg_pool2d(
         total = x[seen].copy("K") if total is None else np.add(total, x[seen], out=total)
 
     def backward(dy: Array) -> Array:
-        share = dy / divisor
-        dx = np.zeros_like(x, dy.dtype)
-        for _, _, seen in _cells(axes):
-            dx[seen] += share
-        return _unpadded(dx, axes)
+        return _spread(x, axes, ((seen, dy, 1 / divisor) for _, _, seen in _cells(axes)), dy.dtype)
 
     return total / divisor, backward
 

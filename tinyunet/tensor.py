@@ -484,10 +484,11 @@ def differentiable(operation: Callable[..., Any] | None = None, *, updates: tupl
             return x
 
         values = [array_of(i, x) for i, x in enumerate(args)]
-        for key, x in kwargs.items():
-            if isinstance(x, Tensor) and key not in position:
-                raise TypeError(f"{name}: a Tensor is passed as {key!r}, which is none of {', '.join(position)}")
-        kwargs = {key: array_of(position.get(key, -1), x) for key, x in kwargs.items()}
+        if kwargs:
+            for key, x in kwargs.items():
+                if isinstance(x, Tensor) and key not in position:
+                    raise TypeError(f"{name}: a Tensor is passed as {key!r}, which is none of {', '.join(position)}")
+            kwargs = {key: array_of(position.get(key, -1), x) for key, x in kwargs.items()}
         with np.errstate(all="ignore"):  # 1/0 is inf and log(−1) nan, as in PyTorch: values, not warnings
             made = operation(*values, **kwargs)
         if not (isinstance(made, tuple) and len(made) == 2 and callable(made[1])):

@@ -30,9 +30,11 @@ Results are handed out as a transposed view (N, C, H, W), and the next convoluti
 
 from __future__ import annotations
 
+import functools
 import math
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -248,6 +250,7 @@ def weight_gradient(x: _Laid, y: Array, groups: int = 1) -> Array:
     return dw.reshape(C // groups, kh, kw, -1).transpose(3, 0, 1, 2)
 
 
+@functools.lru_cache(maxsize=256)
 def turned(axes: Axes) -> Axes | None:
     """The windows over y that collect dx, if dx is itself a correlation: at stride 1, and padding within the kernel.
 
@@ -257,7 +260,7 @@ def turned(axes: Axes) -> Axes | None:
     """
     if any(a.stride > 1 or a.padding >= a.span for a in axes):
         return None
-    rows, cols = (a._replace(input=a.output, output=a.input, padding=a.span - 1 - a.padding) for a in axes)
+    rows, cols = (replace(a, input=a.output, output=a.input, padding=a.span - 1 - a.padding) for a in axes)
     return rows, cols
 
 

@@ -96,18 +96,21 @@ def batch_norm(
         if running_mean is None or running_var is None:
             raise ValueError("batch_norm: evaluation needs running_mean and running_var")
         mean, variance = running_mean.astype(x.dtype), running_var.astype(x.dtype)
-        centred = rows - mean[:, None]
 
     inverse = 1 / np.sqrt(variance + x.dtype.type(eps))  # 1/s
     scale = inverse if weight is None else weight * inverse
-    y = centred * scale[:, None]
-    if bias is not None:
-        y += bias[:, None]
+    shift = np.zeros_like(mean) if bias is None else bias
+    if training:
+        y = centred * scale[:, None]
+        y += shift[:, None]
+    else:
+        y = rows * scale[:, None]
+        y += (shift - mean * scale)[:, None]
 
     def backward(dy: Array) -> Any:
         dy = channel_rows(dy)
         dbias = channel_sums(dy)  # Σ dy
-        dweight = np.vecdot(dy, centred) * inverse  # Σ dy·x̂
+        dweight = np.vecdot(dy, centred if training else rows - mean[:, None]) * inverse  # Σ dy·x̂
 
         def dx() -> Array:
             if not training:

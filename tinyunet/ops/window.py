@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -37,7 +38,8 @@ def pair(name: str, setting: str, value: Any, least: int) -> tuple[int, int]:
     return int(both[0]), int(both[1])
 
 
-class Axis(NamedTuple):
+@dataclass(frozen=True)
+class Axis:
     """One axis of a sliding window: see the equation at the top of this file. `padding` is the one before the input."""
 
     input: int
@@ -47,17 +49,17 @@ class Axis(NamedTuple):
     padding: int
     dilation: int
 
-    @property
+    @functools.cached_property
     def span(self) -> int:
         """How many pixels the window covers, from its first to its last cell."""
         return self.dilation * (self.kernel - 1) + 1
 
-    @property
+    @functools.cached_property
     def overhang(self) -> int:
         """How many pixels the last window reaches beyond the end of the input (0 if it does not)."""
         return max(0, self.stride * (self.output - 1) + self.span - self.padding - self.input)
 
-    @property
+    @functools.cached_property
     def pitch(self) -> int:
         """Pixels and zeros from one row (or image) to the next, when the zeros between two serve both."""
         return max(self.input + max(self.padding, self.overhang), self.output)
@@ -71,6 +73,7 @@ class Axis(NamedTuple):
 Axes = tuple[Axis, Axis]
 
 
+@functools.lru_cache(maxsize=256)  # a network asks for the same few again and again
 def fit(
     name: str,
     size: tuple[int, int],

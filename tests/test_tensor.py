@@ -490,14 +490,15 @@ def test_a_parameter_is_changed_in_place_unless_somebody_shares_it():
 
 
 def test_a_gradient_is_taken_over_unless_somebody_shares_it():
-    kept = np.ones(3)
-    made = []
+    kept, made, where = np.ones(3), [], 0
 
     @differentiable
     def op(x):
         def backward(dy):
-            made.append(fresh := 2 * dy)
-            return made.pop() if alone else kept if saved else fresh[:]
+            nonlocal where
+            made.append(2 * dy)
+            where = made[0].ctypes.data
+            return made.pop() if alone else kept if saved else made[0][:]
 
         return x + 0, backward
 
@@ -505,6 +506,8 @@ def test_a_gradient_is_taken_over_unless_somebody_shares_it():
         x = leaf([1.0, 2.0, 3.0])
         op(x).sum().backward()
         made.clear()
+        if alone:
+            assert x.grad.numpy().ctypes.data == where
         before = x.grad.numpy().copy()
         kept += 1
         np.testing.assert_array_equal(x.grad, before)

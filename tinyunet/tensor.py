@@ -349,11 +349,12 @@ class Node:
                     f"backward: a Tensor of shape {source.shape} was changed after {self.name} had used it "
                     "(by an optimizer step?); compute the result anew"
                 )
-        gradients = self.backward(dy)
-        if not isinstance(gradients, (tuple, list)):
-            gradients = (gradients,)
+        made = self.backward(dy)
+        gradients = list(made) if isinstance(made, (tuple, list)) else [made]
+        del made
         for i, source, shape, dtype, _ in self.inputs:
             dx = gradients[i] if i < len(gradients) else None
+            gradients[i : i + 1] = [None]
             if dx is None:
                 raise RuntimeError(f"backward: {self.name} has no derivative with respect to argument {i}")
             dx = np.asarray(dx() if callable(dx) else dx, dtype)
@@ -362,7 +363,7 @@ class Node:
                     f"backward of {self.name}: gradient of shape {dx.shape} for argument {i} of shape {shape}"
                 )
             handed = [source, dx]
-            del dx  # `handed` is now all that holds it, if nobody else does
+            del dx  # now only `handed` holds it, if nobody else does
             yield handed
 
 

@@ -1,5 +1,7 @@
 """Convolution against PyTorch, and the laws that it obeys without any reference."""
 
+from unittest.mock import patch
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 import tinyunet.functional as F
 from tests.parity import agree, close
 from tests.strategies import both, convolutions, layouts, normal, pairs, seeds
+from tinyunet.ops import conv
 
 
 def value(name, *args, **settings):
@@ -26,6 +29,14 @@ def test_conv2d_is_pytorchs(case, layout):
 def test_conv_transpose2d_is_pytorchs(case, layout):
     x, w, b, settings = case
     agree("conv_transpose2d", x, w, b, layout=layout, **settings)
+
+
+@pytest.mark.torch
+@given(st.sampled_from(["conv2d", "conv_transpose2d"]), st.data(), layouts)
+def test_convolutions_are_pytorchs_however_many_tiles_they_take(name, data, layout):
+    x, w, b, settings = data.draw(convolutions(transposed=name == "conv_transpose2d"))
+    with patch.multiple(conv, TILE_BYTES=128, TILE_LEAST=1):
+        agree(name, x, w, b, layout=layout, dtypes=[np.float64], **settings)
 
 
 @st.composite

@@ -32,35 +32,19 @@ from __future__ import annotations
 
 import functools
 import math
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from tinyunet.memory import scratch
 from tinyunet.ops.layout import channel_rows, channel_sums
 from tinyunet.ops.window import Axes, Axis, Pair, fit, image_or_batch, pair
 from tinyunet.tensor import Array, differentiable
 
 TILE_BYTES = 4 << 20  # of columns at a time: they stay in the cache between being copied and being multiplied
-
-
-class _Scratch(threading.local):
-    """Memory that is used again and again: fresh memory costs more than what is written to it."""
-
-    def __init__(self) -> None:
-        self.memory: dict[str, Array] = {}
-
-    def array(self, name: str, shape: tuple[int, ...], dtype: Any) -> Array:
-        """An array with anything in it; the same memory at every call with this name (in this thread)."""
-        size = math.prod(shape) * np.dtype(dtype).itemsize
-        if name not in self.memory or self.memory[name].size < size:
-            self.memory[name] = np.empty(size, np.uint8)
-        return self.memory[name][:size].view(dtype).reshape(shape)
-
-
-_scratch = _Scratch()
+TILE_LEAST = 512  # columns, however tall: with fewer, BLAS spends its time on rearranging the other matrix
 
 
 class _Laid(NamedTuple):
@@ -155,10 +139,10 @@ def _columns(windows: Array, groups: int, channels_last: bool = False) -> Iterat
     if channels_last:
         cells = np.moveaxis(cells, 1, 3)
     K = C // groups * kh * kw
-    for where, inside in _tiles(tuple(positions), max(512, TILE_BYTES // (groups * K * cells.itemsize))):
+    for where, inside in _tiles(tuple(positions), max(TILE_LEAST, TILE_BYTES // (groups * K * cells.itemsize))):
         tile = cells[(..., *inside)]
         if (kh, kw) != (1, 1):  # the columns of a 1×1 kernel are the pixels themselves
-            columns = _scratch.array("columns", tile.shape, tile.dtype)
+            columns = scratch("columns", tile.shape, tile.dtype)
             np.copyto(columns, tile)  # this copy is im2col
             tile = columns
         yield where, tile.reshape(groups, K, -1)
@@ -211,11 +195,12 @@ def _row_by_row(x: _Laid, w: Array) -> Array:
     y = np.empty((O, cells.shape[2]), np.result_type(x.pixels, w))
     further = (kh - 1) * down
     cells = np.lib.stride_tricks.as_strided(cells, (C, kw, cells.shape[2] + further), cells.strides, writeable=False)
-    for where, _ in _tiles(y.shape[1:], TILE_BYTES // (kw * C * y.itemsize)):
+    # Twice the usual tile: `further` positions of it are computed again with the next.
+    for where, _ in _tiles(y.shape[1:], max(4 * further, 2 * TILE_BYTES // (kw * C * y.itemsize))):
         a, b = where.start, min(where.stop, y.shape[1])
-        columns = _scratch.array("columns", (C, kw, b - a + further), cells.dtype)
+        columns = scratch("columns", (C, kw, b - a + further), cells.dtype)
         np.copyto(columns, cells[:, :, a : b + further])
-        z = _scratch.array("product", (kh, O, b - a + further), y.dtype)
+        z = scratch("product", (kh, O, b - a + further), y.dtype)
         np.matmul(matrix, columns.reshape(C * kw, -1), out=z.reshape(kh * O, -1))
         np.add(z[0, :, : b - a], z[1, :, down : down + b - a], out=y[:, a:b])
         for u in range(2, kh):
@@ -245,7 +230,7 @@ def weight_gradient(x: _Laid, y: Array, groups: int = 1) -> Array:
         if where.start == 0:
             np.matmul(columns, y[:, :, where].swapaxes(1, 2), out=by_group)
         else:
-            product = _scratch.array("product", by_group.shape, dw.dtype)
+            product = scratch("product", by_group.shape, dw.dtype)
             by_group += np.matmul(columns, y[:, :, where].swapaxes(1, 2), out=product)
     return dw.reshape(C // groups, kh, kw, -1).transpose(3, 0, 1, 2)
 
@@ -283,7 +268,7 @@ def scatter(y: Array, w: Array, axes: Axes, groups: int = 1) -> Array:
     O, c, kh, kw = w.shape
     matrix = w.transpose(1, 2, 3, 0).reshape(c * kh * kw, groups, O // groups).transpose(1, 0, 2)  # (G, K, O/G)
     y2 = channel_rows(y).reshape(groups, O // groups, -1)  # (G, O/G, N·Ho·Wo)
-    return col2im((matrix @ y2).reshape(c * groups, kh, kw, len(y), rows.output, cols.output), axes)
+    return col2im(np.matmul(matrix, y2).reshape(c * groups, kh, kw, len(y), rows.output, cols.output), axes)
 
 
 def im2col(x: Array, axes: Axes) -> Array:

@@ -124,7 +124,15 @@ def test_trace_prints_the_table_and_the_u(capsys):
     assert "skip1 (" not in out
 
 
-@pytest.mark.parametrize("name", ["", "demo", "train", "predict", "evaluate", "trace"])
+def test_doctor_measures_and_advises(capsys):
+    assert cli.main(["doctor"]) == 0
+    out = capsys.readouterr().out
+    for text in ("NumPy", "processor", "memory", "BLAS", "GFLOP/s", "GB/s", " ms\n"):
+        assert text in out
+    assert max(map(len, out.splitlines())) <= 100
+
+
+@pytest.mark.parametrize("name", ["", "demo", "train", "predict", "evaluate", "trace", "doctor"])
 def test_help_explains(name, capsys):
     with pytest.raises(SystemExit) as stop:
         cli.main([*([name] if name else []), "--help"])

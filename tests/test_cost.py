@@ -31,7 +31,7 @@ class Counted:
 
 
 def counted_step(name, monkeypatch):
-    """One training step: multiply-adds, bytes copied into columns, nodes on the tape, and peak bytes above the start."""
+    """Of one training step: multiply-adds, bytes copied into columns, nodes on the tape, peak bytes above the start."""
     configuration = CONFIGURATIONS[name]
     shape = (configuration.batch, configuration.planes, configuration.size, configuration.size)
     x = np.random.default_rng(0).random(shape, np.float32)
@@ -51,7 +51,7 @@ def counted_step(name, monkeypatch):
 
 
 def multiply_adds(configuration):
-    """What the convolutions of a training step need: forward, dw and dx take as many each, the first dx is not taken."""
+    """What the convolutions of a training step need: forward, dw and dx as many each; the first dx is not needed."""
     model = UNet(configuration.planes, configuration.planes, configuration.channels)
     N, size, levels = configuration.batch, configuration.size, len(configuration.channels)
     total = 0

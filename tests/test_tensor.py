@@ -502,7 +502,8 @@ def test_a_gradient_is_taken_over_unless_somebody_shares_it():
 
         return x + 0, backward
 
-    for alone, saved in ((True, None), (False, None), (False, kept), (False, kept[:]), (False, kept[::-1])):
+    for how in ((True, None), (False, None), (False, kept), (False, kept[::-1])):
+        alone, saved = how
         x = leaf([1.0, 2.0, 3.0])
         op(x).sum().backward()
         made.clear()

@@ -15,8 +15,8 @@ class Optimizer:
     """Parameters, a learning rate, and a `step()` that moves the parameters against their gradients.
 
     A subclass names the arrays it keeps for every parameter in `slots`, and says in `update` how weights move. It is
-    shown them PIECE at a time: what a formula of ten NumPy operations computes on the way then stays in the cache, which
-    makes a step of Adam 5 times faster than on whole parameters (14.8 million weights: 100 → 20 ms).
+    shown them PIECE at a time, so that what a formula of ten NumPy operations computes on the way stays in the cache:
+    4 times faster than on whole parameters (Adam, 14.8 million weights: 100 → 24 ms).
     """
 
     PIECE = 1 << 15

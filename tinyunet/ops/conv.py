@@ -94,7 +94,6 @@ class _Laid(NamedTuple):
             y = y[:, :, : self.rows.output, : self.cols.output]
         return y.swapaxes(0, 1)
 
-
     def spread(self, y: Array) -> Array:
         """The opposite of `crop`: y (N, O, Ho, Wo) at the positions of `windows`, 0 where no output is."""
         if self.rows.stride > 1 or self.cols.stride > 1:
@@ -140,7 +139,8 @@ def _columns(windows: Array, groups: int, channels_last: bool = False) -> Iterat
         cells = np.moveaxis(cells, 1, 3)
     K = C // groups * kh * kw
     for where, inside in _tiles(tuple(positions), max(TILE_LEAST, TILE_BYTES // (groups * K * cells.itemsize))):
-        tile = cells[(..., *inside)]
+        index: Any = (..., *inside)
+        tile = cells[index]
         if (kh, kw) != (1, 1):  # the columns of a 1×1 kernel are the pixels themselves
             columns = scratch("columns", tile.shape, tile.dtype)
             np.copyto(columns, tile)  # this copy is im2col
@@ -178,7 +178,8 @@ def _multiply(matrix: Array, windows: Array, channels_last: bool = False) -> Arr
 def _rows_pay(x: _Laid, O: int) -> bool:
     """Where `_row_by_row` is the faster way (measured): not more outputs than inputs, many positions to a weight."""
     rows, cols = x.rows, x.cols
-    return rows.stride == cols.stride == 1 < rows.kernel and O <= len(x.pixels) and x.grid.shape[1] >= 8 * O
+    dense = rows.stride == cols.stride == 1 and rows.kernel > 1
+    return dense and len(x.pixels) >= O and x.grid.shape[1] >= 8 * O
 
 
 def _row_by_row(x: _Laid, w: Array) -> Array:

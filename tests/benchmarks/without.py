@@ -1,0 +1,76 @@
+"""What makes it fast: a training step without one of the tricks at a time, as a ratio to the step with all of them.
+
+    python -m tests.benchmarks.without          R2, R3 and R4
+    python -m tests.benchmarks.without R2
+
+In one process, in turns; the medians of the rounds are compared. The first line is a check: it changes nothing.
+"""
+
+import argparse
+import contextlib
+import time
+from unittest.mock import patch
+
+import numpy as np
+
+from tests.benchmarks.worker import CONFIGURATIONS, ours
+from tinyunet import memory, nn, optim, tensor
+from tinyunet.ops import conv
+
+# `tinyunet.tensor` is the function of that name; its module is where Tensor was defined
+TAPE = __import__("sys").modules[tensor.__module__]
+
+
+def fresh(name, shape, dtype):
+    """Scratch that is new memory every time."""
+    return np.empty(shape, dtype)
+
+
+TRICKS = {
+    "nothing left out": lambda: contextlib.nullcontext(),
+    "weights (C, kh, kw, O) in memory": lambda: patch.object(nn, "_kernels", nn._uniform),
+    "kernel rows share columns": lambda: patch.object(conv, "_rows_pay", lambda x, O: False),
+    "dx as a correlation of dy": lambda: patch.object(conv, "turned", lambda axes: None),
+    "scratch used again": lambda: patch.object(conv, "scratch", fresh),
+    "tiles: a quarter of 4 MiB": lambda: patch.object(conv, "TILE_BYTES", 1 << 20),
+    "tiles: 16 MiB": lambda: patch.object(conv, "TILE_BYTES", 1 << 24),
+    "tiles: the whole batch": lambda: patch.object(conv, "TILE_BYTES", 1 << 40),
+    "gradients and weights not copied": lambda: patch.object(TAPE, "_unshared", lambda array: False),
+    "Adam in pieces": lambda: patch.object(optim.Optimizer, "PIECE", 1 << 40),
+}
+
+
+def measure(name, rounds):
+    """Print one line for each trick."""
+    configuration = CONFIGURATIONS[name]
+    shape = (configuration.batch, configuration.planes, configuration.size, configuration.size)
+    x = np.random.default_rng(0).random(shape, np.float32)
+    full, _ = ours(configuration, x, x)
+    for trick, without in TRICKS.items():
+        times = [[], []]
+        with without():
+            step, _ = ours(configuration, x, x)
+        for _ in range(rounds + 1):
+            for side, (run, left_out) in enumerate(((full, contextlib.nullcontext), (step, without))):
+                with left_out():
+                    began = time.perf_counter()
+                    run()
+                    times[side].append(time.perf_counter() - began)
+        all_of_them, one_less = (np.median(t[1:]) for t in times)
+        print(f"{name}  {trick:34} {all_of_them * 1e3:8.1f} {one_less * 1e3:8.1f}  {one_less / all_of_them:5.2f}")
+        memory.release()
+
+
+def main():
+    """Parse and measure."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.without", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="R", choices=CONFIGURATIONS, default=["R2", "R3", "R4"])
+    parser.add_argument("--rounds", type=int, default=15)
+    args = parser.parse_args()
+    print(f"{'a training step, ms':38} {'with':>8} {'without':>8}  ratio")
+    for name in args.names:
+        measure(name, args.rounds)
+
+
+if __name__ == "__main__":
+    main()

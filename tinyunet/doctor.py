@@ -1,0 +1,237 @@
+"""`tinyunet doctor`: what this machine gives NumPy, and what holds it back.
+
+A U-Net's time goes into matrix products, which NumPy leaves to a library, the BLAS, and into moving arrays through
+memory. `examine` gathers the facts and measures both, `advice` draws the conclusions, `report` writes them down.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import statistics
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import tinyunet.functional as F
+from tinyunet import __version__, memory, optim
+from tinyunet.unet import UNet
+
+# Every BLAS known to be fast, the variables that limit its threads, and the one that chooses its kernels.
+LIBRARIES: dict[str, tuple[tuple[str, ...], str]] = {
+    "OpenBLAS": (
+        ("OPENBLAS_NUM_THREADS", "OPENBLAS_DEFAULT_NUM_THREADS", "GOTO_NUM_THREADS", "OMP_NUM_THREADS"),
+        "OPENBLAS_CORETYPE",
+    ),
+    "MKL": (("MKL_NUM_THREADS", "OMP_NUM_THREADS"), "MKL_CBWR"),
+    "BLIS": (("BLIS_NUM_THREADS", "OMP_NUM_THREADS"), "BLIS_ARCH_TYPE"),
+    "Accelerate": (("VECLIB_MAXIMUM_THREADS",), ""),
+}
+# Instructions of the processor, and the kernels, as OpenBLAS and BLIS call them, that do without.
+_BEFORE_AVX2 = ["prescott", "core2", "nehalem", "atom", "sandybridge", "barcelona", "bulldozer", "piledriver"]
+WITHOUT = {"AVX2": _BEFORE_AVX2, "AVX-512": [*_BEFORE_AVX2, "excavator", "haswell", "zen", "zen2", "zen3"]}
+WHEEL_THREADS = 24  # what OpenBLAS is built for in NumPy's wheels, at least (Windows; 64 on Linux)
+
+
+class Blas(NamedTuple):
+    """The library of NumPy's matrix products; "" and None stand for what it does not tell."""
+
+    name: str  # a key of LIBRARIES, or whatever NumPy was built with
+    version: str = ""
+    kernels: str = ""
+    threads: int | None = None
+
+
+class Speed(NamedTuple):
+    """Products in GFLOP/s (2·M·K·N operations), copies in GB/s (bytes read plus written), a training step in ms."""
+
+    square: float
+    convolution: float
+    memory: float
+    cache: float
+    step: float
+    busy: float  # cores that worked on the square product, on average
+
+
+class Facts(NamedTuple):
+    """What `examine` found."""
+
+    versions: str
+    processor: str
+    simd: str  # a key of WITHOUT, or ""
+    cores: int  # that this process may use
+    total: str
+    free: str
+    keeps: bool  # does malloc keep freed memory?
+    blas: Blas
+    environment: dict[str, str]
+    speed: Speed
+
+
+def examine() -> Facts:
+    """Look and measure, for about two seconds."""
+    config: Any = np.show_config(mode="dicts")
+    return Facts(
+        versions=f"tinyunet {__version__}, NumPy {np.__version__}, Python {platform.python_version()}",
+        processor=_found("/proc/cpuinfo", r"model name\s*: (.+)") or platform.processor() or platform.machine(),
+        simd=_simd(config.get("SIMD Extensions", {})),
+        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        total=_memory("MemTotal"),
+        free=_memory("MemAvailable"),
+        keeps=memory.keep(),
+        blas=_blas(config.get("Build Dependencies", {}).get("blas", {})),
+        environment=dict(os.environ),
+        speed=_speed(),
+    )
+
+
+def _found(file: str, pattern: str) -> str:
+    """The first match in a file of the system, or "" where there is none."""
+    try:
+        match = re.search(pattern, Path(file).read_text(encoding="utf-8", errors="replace"))
+    except OSError:
+        return ""
+    return match[1] if match else ""
+
+
+def _memory(name: str) -> str:
+    kibibytes = _found("/proc/meminfo", rf"{name}:\s*(\d+) kB")
+    return f"{int(kibibytes) / 2**20:.1f} GiB" if kibibytes else "unknown"
+
+
+def _simd(extensions: dict[str, list[str]]) -> str:
+    """The widest instructions that NumPy found, by its names before 2.4 and since."""
+    names = {*extensions.get("baseline", []), *extensions.get("found", [])}
+    if names & {"AVX512_SKX", "X86_V4"}:
+        return "AVX-512"
+    return "AVX2" if names & {"AVX2", "X86_V3"} else ""
+
+
+def _blas(built: dict[str, str]) -> Blas:
+    """The BLAS that NumPy loads, or if it cannot be asked, what NumPy was built with."""
+
+    def known(name: str) -> str | None:
+        return next((key for key in LIBRARIES if key.lower() in name.lower()), None)
+
+    # In a process of its own, because importing threadpoolctl sets an environment variable (KMP_DUPLICATE_LIB_OK).
+    answer = subprocess.check_output([sys.executable, "-P", "-m", "threadpoolctl", "--import", "numpy"])
+    for library in json.loads(answer):
+        if name := known(library["internal_api"]):
+            about = library.get("version") or "", library.get("architecture") or ""
+            return Blas(name, *about, library["num_threads"])
+    name = built.get("name", "none")
+    return Blas(known(name) or name, built.get("version", "").replace("unknown", ""))
+
+
+def _median(work: Callable[[], object]) -> float:
+    """Median time of work(), in seconds, repeated for 0.3 s."""
+    times: list[float] = []
+    end = time.perf_counter() + 0.3
+    while not times or time.perf_counter() < end:
+        began = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - began)
+    return statistics.median(times)
+
+
+def _product(M: int, K: int, N: int) -> float:
+    rng = np.random.default_rng(0)
+    a, b, out = rng.random((M, K), np.float32), rng.random((K, N), np.float32), np.empty((M, N), np.float32)
+    return 2 * M * K * N / _median(lambda: np.matmul(a, b, out=out)) / 1e9
+
+
+def _copy(size: int) -> float:
+    source, target = np.ones(size, np.uint8), np.empty(size, np.uint8)
+    return 2 * size / _median(lambda: np.copyto(target, source)) / 1e9
+
+
+def _step() -> float:
+    x, target = np.random.default_rng(0).random((2, 8, 1, 64, 64), np.float32)
+    model = UNet(1, 1, (16, 32, 64), rng=0)
+    optimizer = optim.Adam(model.parameters())
+
+    def step() -> None:
+        optimizer.zero_grad()
+        F.mse_loss(model(x), target).backward()
+        optimizer.step()
+
+    return _median(step) * 1e3
+
+
+def _speed() -> Speed:
+    began, used = time.perf_counter(), time.process_time()
+    square = _product(1024, 1024, 1024)
+    busy = (time.process_time() - used) / (time.perf_counter() - began)
+    return Speed(square, _product(64, 576, 16384), _copy(64 << 20), _copy(256 << 10), _step(), busy)
+
+
+def advice(facts: Facts) -> list[str]:
+    """A sentence for everything that holds NumPy back: the cause and, after the colon, what to do."""
+    cores, (name, version, kernels, threads) = facts.cores, facts.blas
+    limits, chooser = LIBRARIES.get(name, ((), ""))
+    found = []
+    if name not in LIBRARIES:
+        found.append(f"NumPy's BLAS ({name}) is not known to be fast: install NumPy with pip, which brings a fast one.")
+
+    # Not every limit is obeyed: OPENBLAS_NUM_THREADS goes before OMP_NUM_THREADS.
+    for variable in limits if threads is None or threads < cores else ():
+        value = facts.environment.get(variable, "").split(",")[0]  # OpenMP takes a list, outer loops first
+        if value.isdecimal() and 0 < int(value) < cores:
+            found.append(f"{variable}={value} lets {name} use {value} of {cores} cores: unset it.")
+    if name == "OpenBLAS" and threads is not None:
+        if threads < min(cores, WHEEL_THREADS) and not found:
+            found.append(f"OpenBLAS was built to use {threads} of {cores} cores: install the newest NumPy with pip.")
+        if threads > cores:
+            found.append(f"OpenBLAS has {threads} threads for {cores} cores: set OPENBLAS_NUM_THREADS={cores}.")
+    if threads is not None and facts.speed.busy < 0.75 * min(threads, cores):
+        found.append(
+            f"Only {facts.speed.busy:.1f} of {min(threads, cores)} cores were free for a matrix product: "
+            "end other programs, or raise the limit of this container."
+        )
+
+    weak = kernels.lower() in WITHOUT.get(facts.simd, ())
+    cost = f", which leave this processor's {facts.simd} idle and can halve the speed of products" if weak else ""
+    if chosen := facts.environment.get(chooser):
+        found.append(f"{chooser}={chosen} chooses the kernels of {name}{cost}: unset it.")
+    elif weak:
+        found.append(f"{name} {version} chose its kernels for {kernels}{cost}: install the newest NumPy with pip.")
+    if name == "OpenBLAS" and version and [int(n) for n in re.findall(r"\d+", version)] < [0, 3, 20]:
+        found.append(f"OpenBLAS {version} lacks kernels for newer processors: install the newest NumPy with pip.")
+    if not facts.keeps:
+        found.append(
+            "This C library cannot be told to keep freed memory, which makes a training step up to 1.7 times faster "
+            "with glibc: use Linux with glibc if you can."
+        )
+    return found
+
+
+def report(facts: Facts) -> str:
+    """The facts, the measurements and the advice, for a terminal of 100 columns."""
+    name, version, kernels, threads = facts.blas
+    simd, keeps = facts.simd and f" with {facts.simd}", "yes" if facts.keeps else "no"
+    lines = [
+        facts.versions,
+        "",
+        f"processor        {facts.processor or 'unknown'}{simd}, usable cores: {facts.cores}",
+        f"memory           {facts.total}, free: {facts.free}, kept by malloc: {keeps}",
+        f"BLAS             {name} {version or '(version unknown)'}, kernels: {kernels or 'unknown'}, "
+        f"threads: {threads or 'unknown'}",
+        "",
+        f"matrix product   1024×1024 @ 1024×1024                {facts.speed.square:8.1f} GFLOP/s",
+        f"                 64×576 @ 576×16384, as in a U-Net    {facts.speed.convolution:8.1f} GFLOP/s",
+        f"copy             64 MiB, through memory               {facts.speed.memory:8.1f} GB/s",
+        f"                 256 KiB, in the cache                {facts.speed.cache:8.1f} GB/s",
+        f"training step    channels 16 32 64, 8×1×64×64         {facts.speed.step:8.1f} ms",
+        "",
+    ]
+    for sentence in advice(facts) or ["Nothing holds NumPy back here."]:
+        lines += textwrap.wrap(sentence, 98, subsequent_indent="  ", break_on_hyphens=False)
+    return "\n".join(lines)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.benchmarks.worker import CONFIGURATIONS, ours
-from tinyunet.ops import conv
+from tinyunet.ops import columns, conv
 from tinyunet.tensor import Node
 from tinyunet.unet import UNet
 
@@ -38,7 +38,8 @@ def counted_step(name, monkeypatch):
     train, _ = ours(configuration, x, x)
     train()  # the scratch, and what is reckoned once
     counted, nodes = Counted(), []
-    monkeypatch.setattr(conv, "np", counted)
+    for room in (columns, conv):
+        monkeypatch.setattr(room, "np", counted)
     made = Node.__init__
     monkeypatch.setattr(Node, "__init__", lambda self, *args: (nodes.append(args[0]), made(self, *args))[1])
     tracemalloc.start()

@@ -10,7 +10,7 @@ import pytest
 
 import tinyunet.functional as F
 from tinyunet import memory
-from tinyunet.ops.conv import TILE_BYTES
+from tinyunet.ops.columns import TILE_BYTES
 
 CODE = """
 import resource, numpy as np

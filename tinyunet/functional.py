@@ -6,7 +6,8 @@ Traceback (most recent call last):
 TypeError: conv2d: input must be a Tensor or an array, not list
 """
 
-from tinyunet.ops.conv import conv2d, conv_transpose2d, fold, unfold
+from tinyunet.ops.columns import fold, unfold
+from tinyunet.ops.conv import conv2d, conv_transpose2d
 from tinyunet.ops.elementwise import (
     abs,
     add,

@@ -15,7 +15,7 @@ import numpy as np
 
 from tests.benchmarks.worker import CONFIGURATIONS, ours
 from tinyunet import memory, nn, optim, tensor
-from tinyunet.ops import conv
+from tinyunet.ops import columns, conv
 
 # `tinyunet.tensor` is the function of that name; its module is where Tensor was defined
 TAPE = __import__("sys").modules[tensor.__module__]
@@ -26,15 +26,22 @@ def fresh(name, shape, dtype):
     return np.empty(shape, dtype)
 
 
+@contextlib.contextmanager
+def fresh_scratch():
+    """The same in both rooms that use scratch."""
+    with patch.object(columns, "scratch", fresh), patch.object(conv, "scratch", fresh):
+        yield
+
+
 TRICKS = {
     "nothing left out": lambda: contextlib.nullcontext(),
     "weights (C, kh, kw, O) in memory": lambda: patch.object(nn, "_kernels", nn._uniform),
     "kernel rows share columns": lambda: patch.object(conv, "_rows_pay", lambda x, O: False),
     "dx as a correlation of dy": lambda: patch.object(conv, "turned", lambda axes: None),
-    "scratch used again": lambda: patch.object(conv, "scratch", fresh),
-    "tiles: a quarter of 4 MiB": lambda: patch.object(conv, "TILE_BYTES", 1 << 20),
-    "tiles: 16 MiB": lambda: patch.object(conv, "TILE_BYTES", 1 << 24),
-    "tiles: the whole batch": lambda: patch.object(conv, "TILE_BYTES", 1 << 40),
+    "scratch used again": fresh_scratch,
+    "tiles: a quarter of 4 MiB": lambda: patch.object(columns, "TILE_BYTES", 1 << 20),
+    "tiles: 16 MiB": lambda: patch.object(columns, "TILE_BYTES", 1 << 24),
+    "tiles: the whole batch": lambda: patch.object(columns, "TILE_BYTES", 1 << 40),
     "gradients and weights not copied": lambda: patch.object(TAPE, "_unshared", lambda array: False),
     "Adam in pieces": lambda: patch.object(optim.Optimizer, "PIECE", 1 << 40),
 }

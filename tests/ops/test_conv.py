@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import tinyunet.functional as F
 from tests.parity import agree, close
 from tests.strategies import both, convolutions, layouts, normal, pairs, seeds
-from tinyunet.ops import conv
+from tinyunet.ops import columns
 
 
 def value(name, *args, **settings):
@@ -35,7 +35,7 @@ def test_conv_transpose2d_is_pytorchs(case, layout):
 @given(st.sampled_from(["conv2d", "conv_transpose2d"]), st.data(), layouts)
 def test_convolutions_are_pytorchs_however_many_tiles_they_take(name, data, layout):
     x, w, b, settings = data.draw(convolutions(transposed=name == "conv_transpose2d"))
-    with patch.multiple(conv, TILE_BYTES=128, TILE_LEAST=1):
+    with patch.multiple(columns, TILE_BYTES=128, TILE_LEAST=1):
         agree(name, x, w, b, layout=layout, dtypes=[np.float64], **settings)
 
 

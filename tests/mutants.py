@@ -44,7 +44,7 @@ MUTANTS = [
     ),
     *_in(
         "ops/columns.py",
-        "tests/ops/test_conv.py",
+        "tests/ops/test_conv.py tests/ops/test_columns.py",
         ("dw: gaps between images counted", "at = np.zeros(", "at = np.ones("),
         ("col2im assigns", "+= columns[:, u, v]  # += :", "= columns[:, u, v]  # += :"),
         ("tiles of rows all start at the first", "first = (n * Ho + i) * Wo", "first = n * Ho * Wo"),

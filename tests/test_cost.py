@@ -33,8 +33,7 @@ class Counted:
 def counted_step(name, monkeypatch):
     """Of one training step: multiply-adds, bytes copied into columns, nodes on the tape, peak bytes above the start."""
     configuration = CONFIGURATIONS[name]
-    shape = (configuration.batch, configuration.planes, configuration.size, configuration.size)
-    x = np.random.default_rng(0).random(shape, np.float32)
+    x = np.random.default_rng(0).random(configuration.shape, np.float32)
     train, _ = ours(configuration, x, x)
     train()  # the scratch, and what is reckoned once
     counted, nodes = Counted(), []

@@ -24,7 +24,7 @@ def run(mutant, folder):
     file.write_text(file.read_text(encoding="utf-8").replace(mutant.right, mutant.wrong), encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:doctest"]
     done = subprocess.run(
-        [*command, "--override-ini=addopts=", mutant.tests],
+        [*command, "--override-ini=addopts=", *mutant.tests.split()],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(folder), "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
         capture_output=True,

@@ -207,7 +207,7 @@ def advice(facts: Facts) -> list[str]:
         found.append(f"OpenBLAS {version} lacks kernels for newer processors: install the newest NumPy with pip.")
     if not facts.keeps:
         found.append(
-            "This C library cannot be told to keep freed memory, which makes a training step up to 1.7 times faster "
+            "This C library cannot be told to keep freed memory, which makes a training step 1.1 to 1.4 times faster "
             "with glibc: use Linux with glibc if you can."
         )
     return found

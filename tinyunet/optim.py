@@ -16,7 +16,7 @@ class Optimizer:
 
     A subclass names the arrays it keeps for every parameter in `slots`, and says in `update` how weights move. It is
     shown them PIECE at a time, so that what a formula of ten NumPy operations computes on the way stays in the cache:
-    4 times faster than on whole parameters (Adam, 14.8 million weights: 100 → 24 ms).
+    29 → 24 ms for Adam on 14.8 million weights.
     """
 
     PIECE = 1 << 15

@@ -2,4 +2,9 @@
 
 python -m tests.benchmarks                    a training step and inference against PyTorch
 python -m tests.benchmarks --rounds 15 R2     more rounds, only this configuration
+python -m tests.benchmarks --markdown         the table for docs/measurements.md
+python -m tests.benchmarks.layer              one convolution layer: PyTorch, tinyunet and other libraries
+python -m tests.benchmarks.operations         every operation against the obvious way to write it in NumPy
+python -m tests.benchmarks.bounds             convolutions against bare matrix products, the tape, growth with size
+python -m tests.benchmarks.bounds --figure roofline.png
 """

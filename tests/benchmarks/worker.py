@@ -1,16 +1,14 @@
-"""One side of a comparison, in a process of its own: answers requests on stdin with measurements on stdout.
+"""One side of the comparison of whole U-Nets, in a process of its own: tinyunet or PyTorch."""
 
-Two numeric libraries in one process would share out the cores between their threads, and disturb each other.
-"""
-
-import json
 import os
 import resource
 import sys
-import time
 from typing import NamedTuple
 
 import numpy as np
+
+from tests.benchmarks.report import numpy_version, torch_version
+from tests.benchmarks.turns import serve
 
 
 class Configuration(NamedTuple):
@@ -20,6 +18,11 @@ class Configuration(NamedTuple):
     batch: int
     planes: int
     size: int
+
+    @property
+    def shape(self):
+        """Of the images: (N, C, H, W)."""
+        return self.batch, self.planes, self.size, self.size
 
 
 CONFIGURATIONS = {
@@ -83,33 +86,23 @@ def resident():
 
 
 def main(side, name):
-    """Make the model, then measure on request: {"what": "train" or "infer", "seconds": how long} → milliseconds."""
+    """Make the model, take two training steps, say how much memory they took, and measure on request."""
     configuration = CONFIGURATIONS[name]
-    shape = (configuration.batch, configuration.planes, configuration.size, configuration.size)
     rng = np.random.default_rng(0)
-    x, target = rng.random(shape, np.float32), rng.random(shape, np.float32)
-    make = {"tinyunet": ours, "PyTorch": theirs}[side]
+    x, target = rng.random(configuration.shape, np.float32), rng.random(configuration.shape, np.float32)
     if side == "PyTorch":
-        import torch  # noqa: F401
+        make, version = theirs, torch_version()
     else:
-        import tinyunet  # noqa: F401
+        import tinyunet  # noqa: F401  the library itself is not counted as memory of a step
+
+        make, version = ours, numpy_version()
     before = resident()
     train, infer = make(configuration, x, target)
     for _ in range(2):
         train()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"step": peak - before, "process": peak}), flush=True)
     infer()
-    for line in sys.stdin:
-        request = json.loads(line)
-        step = {"train": train, "infer": infer}[request["what"]]
-        step()  # the caches are the other side's
-        times, began = [], time.perf_counter()
-        while len(times) < 3 or time.perf_counter() - began < request["seconds"]:
-            t = time.perf_counter()
-            step()
-            times.append(time.perf_counter() - t)
-        print(json.dumps(float(np.median(times)) * 1e3), flush=True)
+    serve({"train": train, "infer": infer}, version=version, step=peak - before, process=peak)
 
 
 if __name__ == "__main__":

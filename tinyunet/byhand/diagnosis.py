@@ -1,0 +1,192 @@
+"""What is wrong with an answer: the first wrong element, and the mistakes that would give just this answer.
+
+An answer is compared with what every known mistake (`mistakes.py`) would have given. Those that give exactly the answer
+explain it, all of them equally. Failing that, those that give all the elements that are wrong. Failing that, a slip in
+one term of the first wrong element: left out, taken twice, with the wrong sign, added in place of multiplied, or a
+multiplication that is one off. If nothing explains the answer, that is what is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tinyunet.byhand.mistakes import Mistake, wrong_answers
+from tinyunet.byhand.numbers import EXACT, read, read_array, write
+from tinyunet.byhand.operations import Operation
+from tinyunet.byhand.worked import Sum, Term, Worked, named
+from tinyunet.tensor import Array
+
+SLIPS = 3  # that fit, beyond which it is not said which
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What there is to say about an answer; true if it is right.
+
+    Attributes:
+        right: whether it is, to the digits given.
+        where: the index of the first wrong element; None if there is none, or the shape is wrong.
+        mistakes: those that explain the answer, equally well.
+        text: all of it in words, without giving the right answer away.
+    """
+
+    right: bool
+    text: str
+    where: tuple[int, ...] | None = None
+    mistakes: tuple[Mistake, ...] = ()
+
+    def __bool__(self) -> bool:
+        return self.right
+
+    def __str__(self) -> str:
+        return self.text
+
+
+RIGHT = Verdict(True, "right")
+UNEXPLAINED = "none of the mistakes known here explains it"
+
+
+def _same(a: Array, tolerance: Any, b: Array) -> Any:
+    """Where the numbers of an answer are those of b."""
+    with np.errstate(invalid="ignore"):
+        return np.abs(a - b) <= tolerance + EXACT * np.maximum(1, np.abs(b))
+
+
+def _squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Without leading ones: a single image, channel or row may be given with its brackets or without."""
+    return shape if not shape or shape[0] != 1 else _squeezed(shape[1:])
+
+
+def check_map(op: Operation, what: str, dy: Array | None, answer: Any, worked: Callable[..., Worked]) -> Verdict:
+    """Check a whole result or gradient.
+
+    Raises:
+        ValueError, TypeError: an answer that is no array of finite numbers.
+    """
+    values, tolerances = read_array(answer)
+    truth = op.result(what, dy)
+    shape = _squeezed(truth.shape)
+    fits = _squeezed(values.shape) == shape
+    if fits:
+        values, tolerances = values.reshape(truth.shape), tolerances.reshape(truth.shape)
+        wrong = ~_same(values, tolerances, truth)
+        if not wrong.any():
+            return RIGHT
+    found: dict[str, list[Mistake]] = {"whole": [], "part": [], "shape": []}
+    for mistake, array in wrong_answers(op, what, dy):
+        if _squeezed(array.shape) != _squeezed(values.shape):
+            continue
+        candidate = array.reshape(values.shape)
+        if fits and np.all(_same(candidate, tolerances, truth)):
+            continue  # it makes no difference here
+        same = _same(values, tolerances, candidate)
+        if same.all():
+            found["whole"].append(mistake)
+        elif fits and same[wrong].all():
+            found["part"].append(mistake)
+        elif not fits:
+            found["shape"].append(mistake)
+    left_out = op.left_out.get(what, 0)
+    if not fits:
+        start = f"not right: the shape is {values.shape}, but {what} has the shape {truth.shape[left_out:]}"
+        if found["whole"]:
+            return _verdict(start, None, found["whole"])
+        known = tuple(_distinct(found["shape"]))
+        if known:
+            names = " or ".join(f"'{m.name}'" for m in known)
+            return Verdict(False, f"{start}. {names} gives this shape, though not these numbers.", None, ())
+        return Verdict(False, f"{start}; {UNEXPLAINED}.")
+    where = tuple(int(k) for k in np.argwhere(wrong)[0])
+    shown = where[left_out:]
+    many = f", the first of {wrong.sum()} wrong elements (of {truth.size})" if wrong.sum() > 1 else ""
+    start = f"not right: {named(what, shown).text} = {write(values[where])}{many}"
+    if mistakes := found["whole"] or found["part"]:
+        return _verdict(start, shown, mistakes)
+    return _slips(start, shown, worked(*shown), values[where], float(tolerances[where]))
+
+
+def check_element(
+    op: Operation, what: str, dy: Array | None, index: tuple[int, ...], worked: Worked, answer: Any
+) -> Verdict:
+    """Check one element; `index` counts all axes.
+
+    Raises:
+        ValueError, TypeError: an answer that is no finite number.
+    """
+    given = read(answer)
+    if given.fits(worked.value):
+        return RIGHT
+    mistakes = []
+    truth = op.result(what, dy)
+    for mistake, array in wrong_answers(op, what, dy):
+        if array.ndim == truth.ndim and all(k < n for k, n in zip(index, array.shape, strict=True)):
+            if array.shape[:2] != truth.shape[:2] and what == "y":
+                continue  # other channels: the index means something else there
+            if given.fits(float(array[index])) and not given.fits(worked.value):
+                mistakes.append(mistake)
+    shown = index[op.left_out.get(what, 0) :]
+    start = f"not right: {worked.symbol.text} = {write(given.value)}"
+    if mistakes:
+        return _verdict(start, shown, mistakes)
+    return _slips(start, shown, worked, given.value, given.tolerance)
+
+
+def _distinct(mistakes: list[Mistake]) -> list[Mistake]:
+    """Each name once, with what its details have in common."""
+    by_name: dict[str, Mistake] = {}
+    for mistake in mistakes:
+        known = by_name.get(mistake.name)
+        if known is not None and mistake.detail not in known.detail.split(" or "):
+            mistake = mistake._replace(detail=f"{known.detail} or {mistake.detail}")
+        by_name[mistake.name] = mistake
+    return list(by_name.values())
+
+
+def _verdict(start: str, where: tuple[int, ...] | None, mistakes: list[Mistake]) -> Verdict:
+    known = tuple(_distinct(mistakes))
+    if len(known) == 1:
+        text = f"{start}. It is what this mistake gives: {known[0]}."
+    else:
+        text = "\n".join([f"{start}. These mistakes would each give it:", *(f"  - {m}" for m in known)])
+    return Verdict(False, text, where, known)
+
+
+def _ways_to_slip(term: Term) -> Iterator[tuple[str, float]]:
+    """What a slip in one term adds to the sum."""
+    value = term.value
+    yield "left out", -value
+    yield "taken twice", value
+    yield "taken with the wrong sign", -2 * value
+    factors = [f.value for f in term.factors]
+    if len(factors) == 2:
+        a, b = factors
+        yield "added instead of multiplied", a + b - value
+        if min(abs(a), abs(b)) > 1:  # one row off in the multiplication table
+            for by in (a, -a, b, -b):
+                yield f"multiplied to {write(value + by)}", by
+
+
+def _slips(start: str, where: tuple[int, ...], worked: Worked, answer: float, tolerance: float) -> Verdict:
+    """A slip of arithmetic in one term."""
+    last = worked.steps[-1]
+    found: dict[tuple[str, str], list[Term]] = {}
+    if isinstance(last, Sum):
+        off = (answer - worked.value) * last.divisor
+        allowed = tolerance * last.divisor + EXACT * max(1.0, abs(worked.value * last.divisor))
+        for term in last.terms:
+            for slip, difference in _ways_to_slip(term):
+                if difference and abs(difference - off) <= allowed:
+                    found.setdefault((term.text, slip), []).append(term)
+    if not found or len(found) > SLIPS:
+        several = "it could be one of several slips in one term; work it out again" if found else UNEXPLAINED
+        return Verdict(False, f"{start}; {several}.", where)
+    slips = []
+    for (text, slip), terms in found.items():
+        places = " or ".join("·".join(f.place for f in term.factors) for term in terms[:SLIPS])
+        slips.append(f"{text} {slip} ({places})")
+    mistake = Mistake("slip in one term", "check the products again", " or ".join(slips))
+    return Verdict(False, f"{start}. A slip in one term would give it: {mistake.detail}.", where, (mistake,))

@@ -1,0 +1,139 @@
+"""Numbers as they are written by hand: read with the digits that were given, and written short.
+
+An answer is right if it equals the result as far as it was written out. A whole number or a fraction must be exact; the
+decimal 0.248 stands for everything from 0.2475 to 0.2485, so half a unit of its last digit is allowed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tinyunet.tensor import Array, Tensor
+
+EXACT = 1e-9  # of a number's size: what rounding in float64 leaves undecided
+SINGLE = 1e-5  # the same for numbers that were computed in float32
+DENOMINATOR = 99  # the largest in a fraction that is shown as one
+
+
+class Given(NamedTuple):
+    """A number that somebody wrote, and how far from it the number that they meant may be."""
+
+    value: float
+    tolerance: float
+
+    def fits(self, value: float) -> bool:
+        """Whether it is this value, to the digits given."""
+        return abs(self.value - value) <= self.tolerance + EXACT * max(1.0, abs(value))
+
+
+def read(number: Any) -> Given:
+    """A number as it was written: an integer, a float, or a text such as "35", "-0.248", "1/3".
+
+    Raises:
+        ValueError: a text that is no number, or a number that is not finite.
+        TypeError: something else.
+
+    >>> read("0.248").fits(0.2483), read("1/3").fits(1 / 3), read(35).fits(34.99)
+    (True, True, False)
+    """
+    if isinstance(number, (bool, np.bool_)):
+        raise TypeError(f"a number is needed, not {number!r}")
+    if isinstance(number, (int, np.integer, Fraction)):
+        return _finite(number, number, 0)
+    if isinstance(number, np.floating) and number.dtype.itemsize < 8:
+        return _finite(number, number, SINGLE * abs(float(number)))
+    if isinstance(number, (float, np.floating)):
+        value = float(number)
+        return _finite(number, value, 0 if value.is_integer() else _half_a_unit(Decimal(repr(value))))
+    if not isinstance(number, str):
+        raise TypeError(f"a number is needed, or a text such as '1/3', not {number!r}")
+    text = number.strip().replace("−", "-")  # a typographic minus
+    try:
+        if "/" in text:
+            return _finite(number, Fraction(text), 0)
+        decimal = Decimal(text)
+    except (ValueError, ZeroDivisionError, InvalidOperation):
+        raise ValueError(f"{number!r} is not a number such as 35, -0.248 or 1/3") from None
+    return _finite(number, decimal, _half_a_unit(decimal))
+
+
+def _half_a_unit(decimal: Decimal) -> float:
+    """Of the last digit after the point; whole numbers are exact."""
+    exponent = decimal.as_tuple().exponent
+    return 0.5 * 10.0**exponent if isinstance(exponent, int) and exponent < 0 else 0.0
+
+
+def _finite(number: Any, value: Any, tolerance: float) -> Given:
+    try:
+        value = float(value)
+    except OverflowError:
+        value = math.inf
+    if not math.isfinite(value):
+        raise ValueError(f"a finite number is needed, not {number!r}")
+    return Given(value, tolerance)
+
+
+def read_array(numbers: Any) -> tuple[Array, Array]:
+    """Nested lists of numbers as `read` takes them, or an array or Tensor: their values and their tolerances.
+
+    Raises:
+        ValueError, TypeError: rows of different lengths, and what `read` raises.
+
+    >>> read_array([[1, "1/2"], [0.25, 3]])[0]
+    array([[1.  , 0.5 ],
+           [0.25, 3.  ]])
+    """
+    if isinstance(numbers, Tensor):
+        numbers = numbers.numpy()
+    if isinstance(numbers, np.ndarray):
+        shape, flat = numbers.shape, list(numbers.flat)
+    else:
+        shape = _shape(numbers)
+        flat = list(_leaves(numbers))
+    given = [read(number) for number in flat]
+    values, tolerances = (np.array([g[k] for g in given], np.float64).reshape(shape) for k in range(2))
+    return values, tolerances
+
+
+def _shape(numbers: Any) -> tuple[int, ...]:
+    if not isinstance(numbers, (list, tuple)):
+        return ()
+    shapes = {_shape(row) for row in numbers}
+    if len(shapes) > 1:
+        raise ValueError(f"rows must have the same length; here are rows of the shapes {sorted(shapes)}")
+    return (len(numbers), *(shapes.pop() if shapes else ()))
+
+
+def _leaves(numbers: Any) -> Iterator[Any]:
+    if isinstance(numbers, (list, tuple)):
+        for row in numbers:
+            yield from _leaves(row)
+    else:
+        yield numbers
+
+
+def write(value: float, digits: int = 4) -> str:
+    """A number in as few characters as say it: whole, a short decimal, a fraction, or rounded.
+
+    >>> [write(x) for x in (35.0, -0.25, 1 / 3, 0.1 + 0.2, -1.0690449, 20000**0.5, 0.00001)]
+    ['35', '−0.25', '1/3', '0.3', '−1.069', '141.4', '1e−05']
+    """
+    value = float(value)
+    if not math.isfinite(value):
+        return {math.inf: "∞", -math.inf: "−∞"}.get(value, "nan")
+    if abs(value - round(value)) <= EXACT * max(1.0, abs(value)) and (value == 0 or round(value)) and abs(value) < 1e9:
+        return str(round(value)).replace("-", "−")
+    if abs(value - round(value, digits)) <= EXACT * abs(value):
+        return f"{value:.{digits}f}".rstrip("0").replace("-", "−")
+    fraction = Fraction(value).limit_denominator(DENOMINATOR)
+    if fraction and abs(value - fraction) <= EXACT * abs(value):
+        return str(fraction).replace("-", "−")
+    if abs(value) >= 10**digits:
+        return f"{value:.0f}".replace("-", "−") if abs(value) < 1e9 else f"{value:.{digits}g}".replace("-", "−")
+    return f"{value:.{digits}g}".replace("-", "−")

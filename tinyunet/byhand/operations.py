@@ -1,0 +1,766 @@
+"""The operations, worked out: for every element of a result or gradient, the steps that lead to it.
+
+Every class here knows one operation of `tinyunet.ops`: how to run it (`run`), and for each quantity, the result "y" or
+a gradient such as "dw", how one element of it comes about (a method of that name). The sums are found by the meaning of
+the sliding window (`ops/window.py`), one meeting at a time, and not by the code that computes them fast.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
+
+import numpy as np
+
+from tinyunet.byhand.numbers import write
+from tinyunet.byhand.worked import Factor, Formula, Largest, Part, Sum, Symbol, Term, Worked, latex_number, named
+from tinyunet.ops import conv, elementwise, linear, loss, norm, pool, reduce
+from tinyunet.ops.window import Axes, Axis
+from tinyunet.tensor import Array
+
+Index = tuple[int, ...]
+
+
+def _met(axis: Axis, output: int, cell: int) -> int | None:
+    """The input position where an output and a cell of the window meet: None in the padding."""
+    h = axis.stride * output + axis.dilation * cell - axis.padding
+    return h if 0 <= h < axis.input else None
+
+
+def window(axes: Axes, i: int, j: int) -> Iterator[tuple[Index, Index | None]]:
+    """The cells (u, v) of the window of output (i, j), and the pixel (h, w) under each: None in the padding."""
+    rows, cols = axes
+    for u in range(rows.kernel):
+        for v in range(cols.kernel):
+            h, w = _met(rows, i, u), _met(cols, j, v)
+            yield (u, v), None if h is None or w is None else (h, w)
+
+
+def covering(axes: Axes, h: int, w: int) -> Iterator[tuple[Index, Index]]:
+    """The windows that cover pixel (h, w): by which cell (u, v), and of which output (i, j)."""
+    rows, cols = axes
+    for u in range(rows.kernel):
+        for v in range(cols.kernel):
+            i, down = divmod(h + rows.padding - rows.dilation * u, rows.stride)
+            j, right = divmod(w + cols.padding - cols.dilation * v, cols.stride)
+            if down == right == 0 and 0 <= i < rows.output and 0 <= j < cols.output:
+                yield (u, v), (i, j)
+
+
+def meetings(axes: Axes, u: int, v: int) -> Iterator[tuple[Index, Index | None]]:
+    """All outputs (i, j), and the pixel that cell (u, v) of their window lies on: None in the padding."""
+    rows, cols = axes
+    for i in range(rows.output):
+        for j in range(cols.output):
+            h, w = _met(rows, i, u), _met(cols, j, v)
+            yield (i, j), None if h is None or w is None else (h, w)
+
+
+def _plain(operation: Any) -> Any:
+    """The NumPy function under `@differentiable`."""
+    return operation.__wrapped__
+
+
+class Operation:
+    """An operation with its arrays and settings.
+
+    Attributes:
+        arrays: by name, in the order of the operation's arguments; those of images always with their batch axis, as
+            float64. An optional one may be None.
+        settings: the other arguments.
+        left_out: by name, how many leading axes of an array are not the user's: 1 for the batch axis of one image.
+    """
+
+    name: ClassVar[str]
+    leaves: ClassVar[tuple[str, ...]]  # the arrays that have gradients
+    formulas: ClassVar[dict[str, tuple[str, str]]]
+
+    def __init__(self, arrays: dict[str, Any], settings: dict[str, Any], left_out: dict[str, int]) -> None:
+        self.arrays, self.settings, self.left_out = arrays, settings, left_out
+
+    def changed(self, **changes: Any) -> Operation:
+        """The same with other arrays or settings."""
+        arrays = {name: changes.pop(name, array) for name, array in self.arrays.items()}
+        return type(self)(arrays, self.settings | changes, self.left_out)
+
+    def run(self) -> tuple[Any, Any]:
+        """Result and backward of the operation itself."""
+        raise NotImplementedError
+
+    def axes(self) -> Axes:
+        """How the window slides, for operations that have one."""
+        raise NotImplementedError
+
+    @functools.cached_property
+    def ran(self) -> tuple[Any, Any]:
+        """Result and backward, of the only run."""
+        return self.run()
+
+    def shape(self, what: str) -> tuple[int, ...]:
+        """Of a quantity: a gradient has that of its array."""
+        return np.shape(self.ran[0] if what == "y" else self.arrays[what.removeprefix("d")])
+
+    def result(self, what: str = "y", dy: Array | None = None) -> Array:
+        """The whole of a quantity, computed by the operation and its backward; dy is 1 everywhere by default."""
+        y, backward = self.ran
+        if what == "y":
+            return np.asarray(y)
+        gradients = backward(np.ones_like(y) if dy is None else dy)
+        gradients = gradients if isinstance(gradients, tuple) else (gradients,)
+        wanted = gradients[list(self.arrays).index(what[1:])]
+        return np.asarray(wanted() if callable(wanted) else wanted)
+
+    def quantities(self) -> list[str]:
+        """What can be worked out: "y", and the gradients of the arrays that are there."""
+        return ["y", *(f"d{name}" for name in self.leaves if self.arrays[name] is not None)]
+
+    def work_out(self, what: str, index: Index, dy: Array | None) -> Worked:
+        """The steps to one element of a quantity."""
+        steps = getattr(self, what)(*index) if what == "y" else getattr(self, what)(dy, *index)
+        return Worked(Symbol(*self.formulas[what]), steps)
+
+    def symbol(self, what: str, *index: int) -> Symbol:
+        """The name of an element, with the index that the user sees."""
+        return named(what, index[self.left_out.get(what, 0) :])
+
+    def factor(self, name: str, at: Index | None, array: Array | None = None) -> Factor:
+        """An element of an array, or None: a zero of the padding."""
+        if at is None:
+            return Factor("padding", None, 0.0)
+        array = self.arrays[name] if array is None else array
+        return Factor(name, at[self.left_out.get(name, 0) :], float(array[at]))
+
+    def product(self, a: str, at: Index | None, b: str, other: Index | None) -> Term:
+        """The product of elements of two arrays."""
+        return Term((self.factor(a, at), self.factor(b, other)))
+
+    def upstream(self, dy: Array, at: Index, name: str = "", other: Index | None = None) -> Term:
+        """An element of dy, times an element of an array if one is named."""
+        factor = self.factor("dy", at, dy)
+        return Term((factor, self.factor(name, other))) if name else Term((factor,))
+
+
+class Conv2d(Operation):
+    """`tinyunet.ops.conv.conv2d`."""
+
+    name = "conv2d"
+    leaves = "x", "w", "b"
+    formulas: ClassVar = {
+        "y": (
+            "y[n,o,i,j] = b[o] + Σ x[n, c, s·i+d·u−p, s·j+d·v−p] · w[o,c,u,v], over c, u, v",
+            r"y_{n,o,i,j} = b_o + \sum_{c,u,v} x_{n,\,c,\,si+du-p,\,sj+dv-p}\, w_{o,c,u,v}",
+        ),
+        "dx": (
+            "dx[n,c,h,w] = Σ dy[n,o,i,j] · w[o,c,u,v], over all o and all windows with s·i+d·u−p = h, s·j+d·v−p = w",
+            r"\frac{\partial L}{\partial x_{n,c,h,w}} = \sum \frac{\partial L}{\partial y_{n,o,i,j}}\, w_{o,c,u,v}",
+        ),
+        "dw": (
+            "dw[o,c,u,v] = Σ dy[n,o,i,j] · x[n, c, s·i+d·u−p, s·j+d·v−p], over n, i, j",
+            r"\frac{\partial L}{\partial w_{o,c,u,v}} = \sum_{n,i,j} \frac{\partial L}{\partial y_{n,o,i,j}}\, "
+            r"x_{n,\,c,\,si+du-p,\,sj+dv-p}",
+        ),
+        "db": (
+            "db[o] = Σ dy[n,o,i,j], over n, i, j",
+            r"\frac{\partial L}{\partial b_o} = \sum_{n,i,j} \frac{\partial L}{\partial y_{n,o,i,j}}",
+        ),
+    }
+
+    def run(self) -> tuple[Any, Any]:
+        x, w, b = self.arrays.values()
+        return _plain(conv.conv2d)(x, w, b, **self.settings)
+
+    def axes(self) -> Axes:
+        x, w, b = self.arrays.values()
+        return conv.conv_axes(x, w, b, **self.settings)
+
+    def groups(self) -> tuple[int, int]:
+        """How many filters and how many channels are in a group."""
+        G = self.settings["groups"]
+        return len(self.arrays["w"]) // G, self.arrays["x"].shape[1] // G
+
+    def y(self, n: int, o: int, i: int, j: int) -> tuple[Sum]:
+        filters, channels = self.groups()
+        seen = list(window(self.axes(), i, j))
+        parts = []
+        for place in range(channels):
+            c = o // filters * channels + place
+            terms = (self.product("x", pixel and (n, c, *pixel), "w", (o, place, *cell)) for cell, pixel in seen)
+            parts.append(Part(f"channel {c}", tuple(terms)))
+        if self.arrays["b"] is not None:
+            parts.append(Part("bias", (Term((self.factor("b", (o,)),)),)))
+        return (Sum(self.symbol("y", n, o, i, j), tuple(parts)),)
+
+    def dx(self, dy: Array, n: int, c: int, h: int, w: int) -> tuple[Sum]:
+        filters, channels = self.groups()
+        group, place = divmod(c, channels)
+        seen = list(covering(self.axes(), h, w))
+        parts = []
+        for o in range(group * filters, (group + 1) * filters):
+            terms = (self.upstream(dy, (n, o, *output), "w", (o, place, *cell)) for cell, output in seen)
+            parts.append(Part(f"filter {o}", tuple(terms)))
+        return (Sum(self.symbol("dx", n, c, h, w), tuple(parts)),)
+
+    def dw(self, dy: Array, o: int, place: int, u: int, v: int) -> tuple[Sum]:
+        filters, channels = self.groups()
+        c = o // filters * channels + place
+        parts = []
+        for n in range(len(dy)):
+            terms = (
+                self.upstream(dy, (n, o, *output), "x", pixel and (n, c, *pixel))
+                for output, pixel in meetings(self.axes(), u, v)
+            )
+            parts.append(Part(f"image {n}", tuple(terms)))
+        return (Sum(self.symbol("dw", o, place, u, v), tuple(parts)),)
+
+    def db(self, dy: Array, o: int) -> tuple[Sum]:
+        return (_sum_over_images(self, dy, o),)
+
+
+def _sum_over_images(op: Operation, dy: Array, o: int) -> Sum:
+    """The gradient of a bias: of all that it was added to."""
+    parts = (
+        Part(f"image {n}", tuple(op.upstream(dy, (n, o, *at)) for at in np.ndindex(*dy.shape[2:])))
+        for n in range(len(dy))
+    )
+    return Sum(op.symbol("db", o), tuple(parts))
+
+
+class ConvTranspose2d(Operation):
+    """`tinyunet.ops.conv.conv_transpose2d`, whose axes are those of the convolution that it is the transpose of."""
+
+    name = "conv_transpose2d"
+    leaves = "x", "w", "b"
+    formulas: ClassVar = {
+        "y": (
+            "y[n,o,h,w] = b[o] + Σ x[n,c,i,j] · w[c,o,u,v], over all c and all i, j with s·i+d·u−p = h, s·j+d·v−p = w",
+            r"y_{n,o,h,w} = b_o + \sum_{si+du-p=h,\; sj+dv-p=w} x_{n,c,i,j}\, w_{c,o,u,v}",
+        ),
+        "dx": (
+            "dx[n,c,i,j] = Σ dy[n, o, s·i+d·u−p, s·j+d·v−p] · w[c,o,u,v], over o, u, v",
+            r"\frac{\partial L}{\partial x_{n,c,i,j}} = \sum_{o,u,v} "
+            r"\frac{\partial L}{\partial y_{n,\,o,\,si+du-p,\,sj+dv-p}}\, w_{c,o,u,v}",
+        ),
+        "dw": (
+            "dw[c,o,u,v] = Σ x[n,c,i,j] · dy[n, o, s·i+d·u−p, s·j+d·v−p], over n, i, j",
+            r"\frac{\partial L}{\partial w_{c,o,u,v}} = \sum_{n,i,j} x_{n,c,i,j}\, "
+            r"\frac{\partial L}{\partial y_{n,\,o,\,si+du-p,\,sj+dv-p}}",
+        ),
+        "db": Conv2d.formulas["db"],
+    }
+
+    def run(self) -> tuple[Any, Any]:
+        x, w, b = self.arrays.values()
+        return _plain(conv.conv_transpose2d)(x, w, b, **self.settings)
+
+    def axes(self) -> Axes:
+        x, w, b = self.arrays.values()
+        return conv.transposed_axes(x, w, b, **self.settings)
+
+    def groups(self) -> tuple[int, int]:
+        """How many output and how many input channels are in a group."""
+        return self.arrays["w"].shape[1], self.arrays["x"].shape[1] // self.settings["groups"]
+
+    def y(self, n: int, o: int, h: int, w: int) -> tuple[Sum]:
+        outs, channels = self.groups()
+        group, place = divmod(o, outs)
+        seen = list(covering(self.axes(), h, w))
+        parts = []
+        for c in range(group * channels, (group + 1) * channels):
+            terms = (self.product("x", (n, c, *at), "w", (c, place, *cell)) for cell, at in seen)
+            parts.append(Part(f"channel {c}", tuple(terms)))
+        if self.arrays["b"] is not None:
+            parts.append(Part("bias", (Term((self.factor("b", (o,)),)),)))
+        return (Sum(self.symbol("y", n, o, h, w), tuple(parts)),)
+
+    def dx(self, dy: Array, n: int, c: int, i: int, j: int) -> tuple[Sum]:
+        outs, channels = self.groups()
+        seen = list(window(self.axes(), i, j))
+        parts = []
+        for place in range(outs):
+            o = c // channels * outs + place
+            terms = (self.upstream(dy, (n, o, *pixel), "w", (c, place, *cell)) for cell, pixel in seen if pixel)
+            parts.append(Part(f"output channel {o}", tuple(terms)))
+        return (Sum(self.symbol("dx", n, c, i, j), tuple(parts)),)
+
+    def dw(self, dy: Array, c: int, place: int, u: int, v: int) -> tuple[Sum]:
+        outs, channels = self.groups()
+        o = c // channels * outs + place
+        parts = []
+        for n in range(len(dy)):
+            terms = (
+                self.upstream(dy, (n, o, *pixel), "x", (n, c, *at))
+                for at, pixel in meetings(self.axes(), u, v)
+                if pixel
+            )
+            parts.append(Part(f"image {n}", tuple(terms)))
+        return (Sum(self.symbol("dw", c, place, u, v), tuple(parts)),)
+
+    def db(self, dy: Array, o: int) -> tuple[Sum]:
+        return (_sum_over_images(self, dy, o),)
+
+
+class MaxPool2d(Operation):
+    """`tinyunet.ops.pool.max_pool2d`."""
+
+    name = "max_pool2d"
+    leaves = ("x",)
+    formulas: ClassVar = {
+        "y": (
+            "y[n,c,i,j] = max x[n, c, s·i+d·u−p, s·j+d·v−p], over u, v; padding never wins",
+            r"y_{n,c,i,j} = \max_{u,v} x_{n,\,c,\,si+du-p,\,sj+dv-p}",
+        ),
+        "dx": (
+            "dx[n,c,h,w] = Σ dy[n,c,i,j], over the windows whose maximum x[n,c,h,w] is (the first, among equals)",
+            r"\frac{\partial L}{\partial x_{n,c,h,w}} = \sum_{\text{windows won}} "
+            r"\frac{\partial L}{\partial y_{n,c,i,j}}",
+        ),
+    }
+
+    def run(self) -> tuple[Any, Any]:
+        return _plain(pool.max_pool2d)(self.arrays["x"], **self.settings)
+
+    def axes(self) -> Axes:
+        s = self.settings
+        size = self.arrays["x"].shape[2:]
+        return pool.pool_axes(
+            self.name, size, s["kernel_size"], s["stride"], s["padding"], s["dilation"], s["ceil_mode"]
+        )
+
+    def y(self, n: int, c: int, i: int, j: int) -> tuple[Largest]:
+        terms = (
+            Term((self.factor("x", (n, c, *pixel)) if pixel else Factor("padding", None, -math.inf),))
+            for _, pixel in window(self.axes(), i, j)
+        )
+        return (Largest(self.symbol("y", n, c, i, j), tuple(terms)),)
+
+    def dx(self, dy: Array, n: int, c: int, h: int, w: int) -> tuple[Sum]:
+        here = self.factor("x", (n, c, h, w))
+        terms = []
+        for _, output in covering(self.axes(), h, w):
+            won = self.y(n, c, *output)[0].winner.factors[0] == here
+            terms.append(Term((self.factor("dy", (n, c, *output), dy), Factor("won", (), float(won)))))
+        return (Sum(self.symbol("dx", n, c, h, w), (Part("windows", tuple(terms)),)),)
+
+
+class AvgPool2d(Operation):
+    """`tinyunet.ops.pool.avg_pool2d`."""
+
+    name = "avg_pool2d"
+    leaves = ("x",)
+    formulas: ClassVar = {
+        "y": (
+            "y[n,c,i,j] = Σ x[n, c, s·i+u−p, s·j+v−p] / divisor, over u, v",
+            r"y_{n,c,i,j} = \frac{1}{\text{divisor}} \sum_{u,v} x_{n,\,c,\,si+u-p,\,sj+v-p}",
+        ),
+        "dx": (
+            "dx[n,c,h,w] = Σ dy[n,c,i,j] / divisor, over all windows that cover x[n,c,h,w]",
+            r"\frac{\partial L}{\partial x_{n,c,h,w}} = \sum \frac{1}{\text{divisor}} "
+            r"\frac{\partial L}{\partial y_{n,c,i,j}}",
+        ),
+    }
+
+    def run(self) -> tuple[Any, Any]:
+        return _plain(pool.avg_pool2d)(self.arrays["x"], **self.settings)
+
+    def axes(self) -> Axes:
+        s = self.settings
+        size = self.arrays["x"].shape[2:]
+        return pool.pool_axes(self.name, size, s["kernel_size"], s["stride"], s["padding"], 1, s["ceil_mode"])
+
+    def divisor(self, i: int, j: int) -> int:
+        """What the sum of the window of output (i, j) is divided by."""
+        if self.settings["divisor_override"] is not None:
+            return int(self.settings["divisor_override"])
+        seen = 1
+        for axis, output in zip(self.axes(), (i, j), strict=True):
+            first = axis.stride * output - axis.padding
+            last = min(first + axis.kernel, axis.input + axis.padding)  # what hangs over the padding never counts
+            if not self.settings["count_include_pad"]:
+                first, last = max(first, 0), min(last, axis.input)
+            seen *= last - first
+        return seen
+
+    def y(self, n: int, c: int, i: int, j: int) -> tuple[Sum]:
+        terms = (Term((self.factor("x", pixel and (n, c, *pixel)),)) for _, pixel in window(self.axes(), i, j))
+        return (Sum(self.symbol("y", n, c, i, j), (Part("window", tuple(terms)),), self.divisor(i, j)),)
+
+    def dx(self, dy: Array, n: int, c: int, h: int, w: int) -> tuple[Sum]:
+        terms = (
+            Term((self.factor("dy", (n, c, *output), dy), Factor("1/divisor", (), 1 / self.divisor(*output))))
+            for _, output in covering(self.axes(), h, w)
+        )
+        return (Sum(self.symbol("dx", n, c, h, w), (Part("windows", tuple(terms)),)),)
+
+
+class ReLU(Operation):
+    """`tinyunet.ops.elementwise.relu`."""
+
+    name = "relu"
+    leaves = ("x",)
+    formulas: ClassVar = {
+        "y": ("y = max(0, x)", r"y = \max(0, x)"),
+        "dx": (
+            "dx = dy where x > 0, else 0",
+            r"\frac{\partial L}{\partial x} = \frac{\partial L}{\partial y}\,[x > 0]",
+        ),
+    }
+
+    def run(self) -> tuple[Any, Any]:
+        return _plain(elementwise.relu)(self.arrays["x"])
+
+    def y(self, *index: int) -> tuple[Formula]:
+        x = self.factor("x", index)
+        text, latex = f"max(0, {write(x.value)})", rf"\max(0, {latex_number(x.value)})"
+        return (Formula(self.symbol("y", *index), text, latex, max(0.0, x.value), (x,)),)
+
+    def dx(self, dy: Array, *index: int) -> tuple[Formula]:
+        x, d = self.factor("x", index), self.factor("dy", index, dy)
+        slope = 1 if x.value > 0 else 0
+        text = f"{write(d.value)}×{slope}, since x = {write(x.value)}"
+        latex = rf"{latex_number(d.value)} \cdot {slope}"
+        return (Formula(self.symbol("dx", *index), text, latex, d.value * slope, (d, x)),)
+
+
+class Linear(Operation):
+    """`tinyunet.ops.linear.linear`."""
+
+    name = "linear"
+    leaves = "x", "w", "b"
+    formulas: ClassVar = {
+        "y": ("y[n,o] = b[o] + Σ x[n,k] · w[o,k], over k", r"y_{n,o} = b_o + \sum_k x_{n,k}\, w_{o,k}"),
+        "dx": (
+            "dx[n,k] = Σ dy[n,o] · w[o,k], over o",
+            r"\frac{\partial L}{\partial x_{n,k}} = \sum_o \frac{\partial L}{\partial y_{n,o}}\, w_{o,k}",
+        ),
+        "dw": (
+            "dw[o,k] = Σ dy[n,o] · x[n,k], over n",
+            r"\frac{\partial L}{\partial w_{o,k}} = \sum_n \frac{\partial L}{\partial y_{n,o}}\, x_{n,k}",
+        ),
+        "db": (
+            "db[o] = Σ dy[n,o], over n",
+            r"\frac{\partial L}{\partial b_o} = \sum_n \frac{\partial L}{\partial y_{n,o}}",
+        ),
+    }
+
+    def run(self) -> tuple[Any, Any]:
+        return _plain(linear.linear)(*self.arrays.values())
+
+    def y(self, *index: int) -> tuple[Sum]:
+        *lead, o = index
+        terms = (self.product("x", (*lead, k), "w", (o, k)) for k in range(self.arrays["w"].shape[1]))
+        parts = [Part("inputs", tuple(terms))]
+        if self.arrays["b"] is not None:
+            parts.append(Part("bias", (Term((self.factor("b", (o,)),)),)))
+        return (Sum(self.symbol("y", *index), tuple(parts)),)
+
+    def dx(self, dy: Array, *index: int) -> tuple[Sum]:
+        *lead, k = index
+        terms = (self.upstream(dy, (*lead, o), "w", (o, k)) for o in range(len(self.arrays["w"])))
+        return (Sum(self.symbol("dx", *index), (Part("outputs", tuple(terms)),)),)
+
+    def dw(self, dy: Array, o: int, k: int) -> tuple[Sum]:
+        terms = (self.upstream(dy, (*lead, o), "x", (*lead, k)) for lead in np.ndindex(*dy.shape[:-1]))
+        return (Sum(self.symbol("dw", o, k), (Part("rows", tuple(terms)),)),)
+
+    def db(self, dy: Array, o: int) -> tuple[Sum]:
+        terms = (self.upstream(dy, (*lead, o)) for lead in np.ndindex(*dy.shape[:-1]))
+        return (Sum(self.symbol("db", o), (Part("rows", tuple(terms)),)),)
+
+
+def _exponentials(x: Array, lead: Index) -> Sum:
+    """Z = Σ e^{x_k} of one row of logits; the terms are the exponentials."""
+    row = x[lead]
+    at = f"[{', '.join(map(str, lead))}]" if lead else ""
+    low = f"_{{{','.join(map(str, lead))}}}" if lead else ""
+    terms = tuple(Term((Factor(f"e^x{[*lead, k]}", (), math.exp(value)),)) for k, value in enumerate(row))
+    return Sum(Symbol(f"Z{at} = Σ e^x", f"Z{low} = \\sum_k e^{{x_k}}"), (Part("classes", terms),))
+
+
+class Softmax(Operation):
+    """`tinyunet.ops.reduce.softmax` along the last dimension."""
+
+    name = "softmax"
+    leaves = ("x",)
+    formulas: ClassVar = {
+        "y": ("y_k = e^x_k / Z, with Z = Σ e^x_j over all classes j", r"y_k = \frac{e^{x_k}}{\sum_j e^{x_j}}"),
+        "dx": (
+            "dx_k = y_k · (dy_k − Σ dy_j·y_j)",
+            r"\frac{\partial L}{\partial x_k} = y_k \Big(\frac{\partial L}{\partial y_k} - "
+            r"\sum_j \frac{\partial L}{\partial y_j} y_j\Big)",
+        ),
+    }
+
+    def run(self) -> tuple[Any, Any]:
+        return _plain(reduce.softmax)(self.arrays["x"], -1)
+
+    def y(self, *index: int) -> tuple[Sum, Formula]:
+        total = _exponentials(self.arrays["x"], index[:-1])
+        top = self.factor("x", index)
+        text = f"e^{write(top.value)} / {write(total.value)}"
+        latex = rf"\frac{{e^{{{latex_number(top.value)}}}}}{{{latex_number(total.value)}}}"
+        value = math.exp(top.value) / total.value
+        return total, Formula(self.symbol("y", *index), text, latex, value, (top,))
+
+    def dx(self, dy: Array, *index: int) -> tuple[Sum, Formula]:
+        *lead, k = index
+        y = self.result()[tuple(lead)]
+        terms = tuple(
+            Term((self.factor("dy", (*lead, j), dy), Factor(f"y{[*lead, j]}", (), float(p)))) for j, p in enumerate(y)
+        )
+        dot = Sum(Symbol("Σ dy·y", r"\sum_j \frac{\partial L}{\partial y_j} y_j"), (Part("classes", terms),))
+        d, p = self.factor("dy", index, dy), float(y[k])
+        text = f"{write(p)}·({write(d.value)} − {_bracketed(dot.value)})"
+        latex = rf"{latex_number(p)} \cdot ({latex_number(d.value)} - {_bracketed(dot.value, latex_number)})"
+        return dot, Formula(self.symbol("dx", *index), text, latex, p * (d.value - dot.value), (d,))
+
+
+def _bracketed(value: float, form: Callable[[float], str] = write) -> str:
+    """A number after an operator."""
+    text = form(value)
+    return f"({text})" if text[0] in "-−" else text
+
+
+class CrossEntropy(Operation):
+    """`tinyunet.ops.loss.cross_entropy` of one row of logits, or a batch of them, with whole classes as targets."""
+
+    name = "cross_entropy"
+    leaves = ("x",)
+    formulas: ClassVar = {
+        "y": (
+            "ℓ = −log softmax(x)[target] = log Z − x[target], with Z = Σ e^x over the classes",
+            r"\ell = -\log \frac{e^{x_t}}{\sum_k e^{x_k}} = \log Z - x_t",
+        ),
+        "dx": (
+            "dx_k = (p_k − 1 if k is the target, else p_k) · dy, divided by the number of rows for a mean",
+            r"\frac{\partial L}{\partial x_k} = (p_k - [k = t])\, \frac{\partial L}{\partial \ell}",
+        ),
+    }
+
+    def run(self) -> tuple[Any, Any]:
+        return _plain(loss.cross_entropy)(self.arrays["x"], self.arrays["target"], **self.settings)
+
+    def quantities(self) -> list[str]:
+        return ["y", "dx"]
+
+    def _rows(self) -> list[Index]:
+        return [(n,) for n in range(len(self.arrays["x"]))] if self.arrays["x"].ndim == 2 else [()]
+
+    def _share(self) -> int:
+        return len(self._rows()) if self.settings["reduction"] == "mean" else 1
+
+    def _loss(self, lead: Index) -> tuple[Sum, Formula]:
+        total = _exponentials(self.arrays["x"], lead)
+        t = self.factor("x", (*lead, int(self.arrays["target"][lead])))
+        text = f"log {write(total.value)} − {_bracketed(t.value)}"
+        latex = rf"\log {latex_number(total.value)} - {_bracketed(t.value, latex_number)}"
+        symbol = Symbol(f"ℓ{list(lead)}" if lead else "ℓ", f"\\ell_{{{lead[0]}}}" if lead else r"\ell")
+        return total, Formula(symbol, text, latex, math.log(total.value) - t.value, (t,))
+
+    def y(self, *index: int) -> tuple[Any, ...]:
+        rows = [index] if self.settings["reduction"] == "none" else self._rows()
+        steps: list[Any] = [step for lead in rows for step in self._loss(lead)]
+        losses = [step for step in steps if isinstance(step, Formula)]
+        terms = tuple(Term((Factor(step.symbol.text, (), step.value),)) for step in losses)
+        return (*steps, Sum(self.symbol("y", *index), (Part("rows", terms),), self._share() if len(rows) > 1 else 1))
+
+    def dx(self, dy: Array, *index: int) -> tuple[Sum, Formula]:
+        *lead, k = index
+        total = _exponentials(self.arrays["x"], tuple(lead))
+        x = self.factor("x", index)
+        hit = int(self.arrays["target"][tuple(lead)]) == k
+        d = float(dy[tuple(lead)] if dy.ndim else dy)
+        p = math.exp(x.value) / total.value
+        by, over = ("", "") if self._share() == 1 else (f" / {self._share()}", rf" / {self._share()}")
+        times, dot = ("", "") if d == 1 else (f" · {_bracketed(d)}", rf" \cdot {_bracketed(d, latex_number)}")
+        text = f"(e^{write(x.value)} / {write(total.value)} − {int(hit)}){times}{by}"
+        latex = (
+            rf"\Big(\frac{{e^{{{latex_number(x.value)}}}}}{{{latex_number(total.value)}}} - {int(hit)}\Big){dot}{over}"
+        )
+        return total, Formula(self.symbol("dx", *index), text, latex, (p - hit) * d / self._share(), (x,))
+
+
+class BatchNorm(Operation):
+    """`tinyunet.ops.norm.batch_norm`, in training and in evaluation."""
+
+    name = "batch_norm"
+    leaves = "x", "weight", "bias"
+    formulas: ClassVar = {
+        "y": (
+            "y = γ·(x − μ) / √(σ² + ε) + β, with mean μ and biased variance σ² of the channel",
+            r"y = \gamma\, \frac{x - \mu}{\sqrt{\sigma^2 + \varepsilon}} + \beta",
+        ),
+        "dx": (
+            "dx = γ/√(σ² + ε) · (dy − mean(dy) − x̂·mean(dy·x̂)), with x̂ = (x − μ)/√(σ² + ε); "
+            "in evaluation γ/√(σ² + ε) · dy",
+            r"\frac{\partial L}{\partial x} = \frac{\gamma}{\sqrt{\sigma^2+\varepsilon}} \Big(\frac{\partial L}"
+            r"{\partial y} - \overline{\frac{\partial L}{\partial y}} - "
+            r"\hat{x}\, \overline{\frac{\partial L}{\partial y} \hat{x}}\Big)",
+        ),
+        "dweight": (
+            "dγ = Σ dy·x̂, over the channel",
+            r"\frac{\partial L}{\partial \gamma} = \sum \frac{\partial L}{\partial y}\, \hat{x}",
+        ),
+        "dbias": (
+            "dβ = Σ dy, over the channel",
+            r"\frac{\partial L}{\partial \beta} = \sum \frac{\partial L}{\partial y}",
+        ),
+        "running_mean": (
+            "running ← (1 − momentum)·running + momentum·μ",
+            r"\mu_{\text{running}} \leftarrow (1 - m)\, \mu_{\text{running}} + m\, \mu",
+        ),
+        "running_var": (
+            "running ← (1 − momentum)·running + momentum·Σ(x − μ)²/(m − 1): the unbiased variance is kept",
+            r"\sigma^2_{\text{running}} \leftarrow (1 - m)\, \sigma^2_{\text{running}} + m\, "
+            r"\frac{\sum (x-\mu)^2}{M - 1}",
+        ),
+    }
+
+    def run(self) -> tuple[Any, Any]:
+        return _plain(norm.batch_norm)(self.arrays["x"], *self._copies(), **self._settings())
+
+    def _copies(self) -> tuple[Any, Any]:
+        """The running statistics, which training overwrites."""
+        mean, var = self.arrays["running_mean"], self.arrays["running_var"]
+        return (None if mean is None else mean.copy()), (None if var is None else var.copy())
+
+    def _settings(self) -> dict[str, Any]:
+        return {"weight": self.arrays["weight"], "bias": self.arrays["bias"], **self.settings}
+
+    def quantities(self) -> list[str]:
+        updated = ["running_mean", "running_var"] if self.settings["training"] else []
+        return [*super().quantities(), *(name for name in updated if self.arrays[name] is not None)]
+
+    def result(self, what: str = "y", dy: Array | None = None) -> Array:
+        if not what.startswith("running"):
+            return super().result(what, dy)
+        copies = self._copies()
+        _plain(norm.batch_norm)(self.arrays["x"], *copies, **self._settings())
+        return copies[what == "running_var"]
+
+    def work_out(self, what: str, index: Index, dy: Array | None) -> Worked:
+        if what.startswith("running"):
+            return Worked(Symbol(*self.formulas[what]), self._running(what, *index))
+        return super().work_out(what, index, dy)
+
+    def _channel(self, c: int) -> list[Index]:
+        """Where the numbers of a channel stand."""
+        N, _, *positions = self.arrays["x"].shape
+        return [(n, c, *at) for n in range(N) for at in np.ndindex(*positions)]
+
+    def _statistics(self, c: int, unbiased: bool = False) -> tuple[Sum, Sum]:
+        """The mean and the variance of a channel in the batch."""
+        places = self._channel(c)
+        mean = Sum(
+            Symbol("μ", r"\mu"),
+            (Part("values", tuple(Term((self.factor("x", at),)) for at in places)),),
+            len(places),
+        )
+        off = [Factor(f"(x − μ){list(at)}", (), self.factor("x", at).value - mean.value) for at in places]
+        squares = tuple(Term((f, f)) for f in off)
+        var = Sum(Symbol("σ²", r"\sigma^2"), (Part("squares", squares),), len(places) - unbiased)
+        return mean, var
+
+    def _scale(self, c: int) -> tuple[tuple[Any, ...], float, float]:
+        """The steps to mean and variance, and both; in evaluation they are given."""
+        if self.settings["training"]:
+            steps = self._statistics(c)
+            return steps, steps[0].value, steps[1].value
+        mean, var = self.factor("running_mean", (c,)), self.factor("running_var", (c,))
+        given = (
+            Formula(Symbol("μ", r"\mu"), "running mean", r"\mu_{\text{running}}", mean.value, (mean,)),
+            Formula(Symbol("σ²", r"\sigma^2"), "running variance", r"\sigma^2_{\text{running}}", var.value, (var,)),
+        )
+        return given, mean.value, var.value
+
+    def _affine(self, c: int) -> tuple[float, float]:
+        gamma, beta = self.arrays["weight"], self.arrays["bias"]
+        return (1.0 if gamma is None else float(gamma[c])), (0.0 if beta is None else float(beta[c]))
+
+    def _root(self, var: float) -> tuple[str, str]:
+        eps = self.settings["eps"]
+        return f"√({write(var)} + {write(eps)})", rf"\sqrt{{{latex_number(var)} + {latex_number(eps)}}}"
+
+    def y(self, n: int, c: int, *at: int) -> tuple[Any, ...]:
+        steps, mean, var = self._scale(c)
+        gamma, beta = self._affine(c)
+        x = self.factor("x", (n, c, *at))
+        root, latex_root = self._root(var)
+        value = gamma * (x.value - mean) / math.sqrt(var + self.settings["eps"]) + beta
+        times, plus = self.arrays["weight"] is not None, self.arrays["bias"] is not None
+        text = f"({write(x.value)} − {_bracketed(mean)}) / {root}"
+        latex = rf"\frac{{{latex_number(x.value)} - {_bracketed(mean, latex_number)}}}{{{latex_root}}}"
+        if times:
+            text, latex = f"{write(gamma)}·{text}", rf"{latex_number(gamma)} \cdot {latex}"
+        if plus:
+            text, latex = f"{text} + {_bracketed(beta)}", f"{latex} + {_bracketed(beta, latex_number)}"
+        vectors = [self.factor(name, (c,)) for name in ("weight", "bias") if self.arrays[name] is not None]
+        return (*steps, Formula(self.symbol("y", n, c, *at), text, latex, value, (x, *vectors)))
+
+    def _normal(self, at: Index, mean: float, var: float) -> Factor:
+        value = (self.factor("x", at).value - mean) / math.sqrt(var + self.settings["eps"])
+        return Factor(f"x̂{list(at)}", (), value)
+
+    def dx(self, dy: Array, n: int, c: int, *at: int) -> tuple[Any, ...]:
+        steps, mean, var = self._scale(c)
+        gamma, _ = self._affine(c)
+        here, (root, latex_root) = (n, c, *at), self._root(var)
+        d = self.factor("dy", here, dy)
+        scale, latex_scale = f"{write(gamma)}/{root}", rf"\frac{{{latex_number(gamma)}}}{{{latex_root}}}"
+        value = gamma / math.sqrt(var + self.settings["eps"])
+        symbol, x = self.symbol("dx", *here), self.factor("x", here)
+        if not self.settings["training"]:
+            text, latex = (
+                f"{scale} · {_bracketed(d.value)}",
+                rf"{latex_scale} \cdot {_bracketed(d.value, latex_number)}",
+            )
+            return (*steps, Formula(symbol, text, latex, value * d.value, (d, x)))
+        places = self._channel(c)
+        mean_dy = Sum(
+            Symbol("mean(dy)", r"\overline{\tfrac{\partial L}{\partial y}}"),
+            (Part("values", tuple(self.upstream(dy, p) for p in places)),),
+            len(places),
+        )
+        products = tuple(Term((self.factor("dy", p, dy), self._normal(p, mean, var))) for p in places)
+        mean_product = Sum(
+            Symbol("mean(dy·x̂)", r"\overline{\tfrac{\partial L}{\partial y} \hat{x}}"),
+            (Part("values", products),),
+            len(places),
+        )
+        normal = self._normal(here, mean, var).value
+        a, b = mean_dy.value, mean_product.value
+        text = f"{scale} · ({write(d.value)} − {_bracketed(a)} − {_bracketed(normal)}·{_bracketed(b)})"
+        latex = (
+            rf"{latex_scale} \Big({latex_number(d.value)} - {_bracketed(a, latex_number)} - "
+            rf"{_bracketed(normal, latex_number)} \cdot {_bracketed(b, latex_number)}\Big)"
+        )
+        whole = Formula(symbol, text, latex, value * (d.value - a - normal * b), (d, x))
+        return (*steps, mean_dy, mean_product, whole)
+
+    def dweight(self, dy: Array, c: int) -> tuple[Any, ...]:
+        steps, mean, var = self._scale(c)
+        terms = tuple(Term((self.factor("dy", p, dy), self._normal(p, mean, var))) for p in self._channel(c))
+        return (*steps, Sum(self.symbol("dweight", c), (Part("values", terms),)))
+
+    def dbias(self, dy: Array, c: int) -> tuple[Sum]:
+        return (Sum(self.symbol("dbias", c), (Part("values", tuple(self.upstream(dy, p) for p in self._channel(c))),)),)
+
+    def _running(self, what: str, c: int) -> tuple[Any, ...]:
+        mean, var = self._statistics(c, unbiased=True)
+        batch = (var if what == "running_var" else mean).value
+        old, momentum = self.factor(what, (c,)), self.settings["momentum"]
+        text = f"(1 − {write(momentum)})·{_bracketed(old.value)} + {write(momentum)}·{_bracketed(batch)}"
+        latex = (
+            rf"(1 - {latex_number(momentum)}) \cdot {_bracketed(old.value, latex_number)} + "
+            rf"{latex_number(momentum)} \cdot {_bracketed(batch, latex_number)}"
+        )
+        value = (1 - momentum) * old.value + momentum * batch
+        steps = (mean, var) if what == "running_var" else (mean,)
+        return (*steps, Formula(self.symbol(what, c), text, latex, value, (old,)))
+
+
+OPERATIONS: dict[str, type[Operation]] = {
+    cls.name: cls
+    for cls in (Conv2d, ConvTranspose2d, MaxPool2d, AvgPool2d, BatchNorm, ReLU, Linear, Softmax, CrossEntropy)
+}

@@ -171,7 +171,9 @@ def _ways_to_slip(term: Term) -> Iterator[tuple[str, float]]:
 
 
 def _slips(start: str, where: tuple[int, ...], worked: Worked, answer: float, tolerance: float) -> Verdict:
-    """A slip of arithmetic in one term."""
+    """A slip of arithmetic: digits cut off, or one term."""
+    if abs(answer) < abs(worked.value) < abs(answer) + 2 * tolerance:
+        return _verdict(start, where, [Mistake("digits cut off", "round to the nearest: 2/3 is 0.667, not 0.666")])
     last = worked.steps[-1]
     found: dict[tuple[str, str], list[Term]] = {}
     if isinstance(last, Sum):

@@ -107,7 +107,7 @@ class Explanation:
         >>> y = byhand.conv2d([[1, 2, 3], [4, 5, 6]], [[0, 1], [2, 3]])
         >>> print(y.grad("w", dy=[[1, -1]]).at(0, 1))
         dw[o,c,u,v] = Σ dy[n,o,i,j] · x[n, c, s·i+d·u−p, s·j+d·v−p], over n, i, j
-          dw[0, 1] = 1×2 + −1×3 = −1
+          dw[0, 1] = 1×2 + (−1)×3 = −1
         """
         known = [what[1:] for what in self.operation.quantities() if what.startswith("d")]
         if self.what != "y" or name not in known:

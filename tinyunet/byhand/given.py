@@ -187,7 +187,7 @@ def batch_norm(
     >>> print(batch_norm([[1], [2], [3], [6]], training=True).at(0, 0))
     y = γ·(x − μ) / √(σ² + ε) + β, with mean μ and biased variance σ² of the channel
       μ = (1 + 2 + 3 + 6) / 4 = 3
-      σ² = (−2×(−2) + −1×(−1) + 0×0 + 3×3) / 4 = 3.5
+      σ² = (−2×(−2) + (−1)×(−1) + 0×0 + 3×3) / 4 = 3.5
       y[0, 0] = (1 − 3) / √(3.5 + 1e−05) = −1.069
     """
     x = _array("x", x)
@@ -249,8 +249,7 @@ def cross_entropy(x: Any, target: Any, reduction: str = "mean") -> Explanation:
     >>> print(cross_entropy([0, 0], 1).at())
     ℓ = −log softmax(x)[target] = log Z − x[target], with Z = Σ e^x over the classes
       Z = Σ e^x = 1 + 1 = 2
-      ℓ = log 2 − 0 = 0.6931
-      y = 0.6931 = 0.6931
+      y = log 2 − 0 = 0.6931
     """
     x, target = _logits(x, 2), np.asarray(target.numpy() if isinstance(target, Tensor) else target)
     if target.dtype.kind not in "iu":

@@ -550,20 +550,20 @@ class CrossEntropy(Operation):
     def _share(self) -> int:
         return len(self._rows()) if self.settings["reduction"] == "mean" else 1
 
-    def _loss(self, lead: Index) -> tuple[Sum, Formula]:
+    def _loss(self, lead: Index, symbol: Symbol) -> tuple[Sum, Formula]:
         total = _exponentials(self.arrays["x"], lead)
         t = self.factor("x", (*lead, int(self.arrays["target"][lead])))
         text = f"log {write(total.value)} − {_bracketed(t.value)}"
         latex = rf"\log {latex_number(total.value)} - {_bracketed(t.value, latex_number)}"
-        symbol = Symbol(f"ℓ{list(lead)}" if lead else "ℓ", f"\\ell_{{{lead[0]}}}" if lead else r"\ell")
         return total, Formula(symbol, text, latex, math.log(total.value) - t.value, (t,))
 
     def y(self, *index: int) -> tuple[Any, ...]:
-        rows = [index] if self.settings["reduction"] == "none" else self._rows()
-        steps: list[Any] = [step for lead in rows for step in self._loss(lead)]
-        losses = [step for step in steps if isinstance(step, Formula)]
-        terms = tuple(Term((Factor(step.symbol.text, (), step.value),)) for step in losses)
-        return (*steps, Sum(self.symbol("y", *index), (Part("rows", terms),), self._share() if len(rows) > 1 else 1))
+        rows, symbol = self._rows(), self.symbol("y", *index)
+        if self.settings["reduction"] == "none" or len(rows) == 1:
+            return self._loss(index or rows[0], symbol)
+        steps = [self._loss(lead, Symbol(f"ℓ{list(lead)}", f"\\ell_{{{lead[0]}}}")) for lead in rows]
+        terms = tuple(Term((Factor(loss.symbol.text, (), loss.value),)) for _, loss in steps)
+        return (*(step for pair in steps for step in pair), Sum(symbol, (Part("rows", terms),), self._share()))
 
     def dx(self, dy: Array, *index: int) -> tuple[Sum, Formula]:
         *lead, k = index

@@ -45,7 +45,7 @@ class Term(NamedTuple):
     def text(self) -> str:
         """Such as "0×(−1)"."""
         first, *others = (write(f.value) for f in self.factors)
-        return "×".join([_in_a_sum(first), *(f"({t})" if t.startswith("−") or "/" in t else t for t in others)])
+        return "×".join([first, *(f"({t})" if t.startswith("−") or "/" in t else t for t in others)])
 
 
 class Part(NamedTuple):
@@ -193,16 +193,17 @@ class Worked:
         return f"$\\displaystyle {self.latex()}$"
 
 
-def _in_a_sum(text: str, first: bool = True) -> str:
-    """Negative numbers in brackets, except where a line begins."""
-    return f"({text})" if text.startswith("−") and not first else text
+def _after_a_sign(text: str) -> str:
+    """A number or product, its first number in brackets if it is negative."""
+    first, times, others = text.partition("×")
+    return f"({first}){times}{others}" if first.startswith("−") else text
 
 
-def _joined(texts: list[str], sign: str = " + ") -> str:
+def _joined(texts: list[str]) -> str:
     """A sum; what is in the middle of a long one is left out."""
     if len(texts) > SHOWN:
         texts = [*texts[: SHOWN // 2], "…", *texts[-SHOWN // 4 :]]
-    return sign.join(_in_a_sum(text, first=k == 0 or "×" in text) for k, text in enumerate(texts))
+    return " + ".join([*texts[:1], *(_after_a_sign(text) for text in texts[1:])])
 
 
 def _lines_of_parts(step: Sum) -> list[Part | None]:

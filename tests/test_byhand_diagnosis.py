@@ -1,0 +1,276 @@
+"""Answers: right ones pass, wrong ones get the mistake that leads to them, and nothing gives the answer away."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.strategies import normal, seeds
+from tests.test_byhand_explanation import ARTICLE
+from tinyunet import byhand
+from tinyunet.byhand.mistakes import WAYS, wrong_answers
+from tinyunet.byhand.numbers import write
+
+# A problem of every kind, drawn with a random generator: each of the mistakes can be made in some of them.
+
+
+def convolution(rng, R):
+    groups, padding, stride = (
+        int(rng.choice([1, 1, 1, 2])),
+        rng.choice(["same", "0", "1", "2"]),
+        int(rng.integers(1, 4)),
+    )
+    C, O = (groups * int(rng.integers(1, 4)) for _ in range(2))
+    kernel = int(rng.integers(2, 4)), int(rng.integers(2, 4))
+    if rng.integers(2):
+        kernel = kernel[0], kernel[0]
+    same = padding == "same"
+    batch = [2] if rng.integers(2) else []
+    return byhand.conv2d(
+        R(*batch, C, 6, 7),
+        R(O, C // groups, *kernel),
+        R(O) if rng.integers(2) else None,
+        1 if same else stride,
+        "same" if same else int(padding),
+        int(rng.choice([1, 1, 2])),
+        groups,
+    )
+
+
+def transposed(rng, R):
+    groups, stride, dilation = int(rng.choice([1, 1, 2])), int(rng.integers(1, 4)), int(rng.choice([1, 1, 2]))
+    C, O, k = groups * int(rng.integers(1, 4)), int(rng.integers(1, 4)), int(rng.integers(2, 4))
+    extra = int(rng.integers(2)) if max(stride, dilation) > 1 else 0
+    return byhand.conv_transpose2d(
+        R(*([2] if rng.integers(2) else []), C, 3, 4),
+        R(C, O, k, k),
+        R(O * groups) if rng.integers(2) else None,
+        stride,
+        int(rng.integers(2)),
+        extra,
+        groups,
+        dilation,
+    )
+
+
+def max_pool(rng, R):
+    x = R(2, 5, 6) - 1 if rng.integers(2) else rng.integers(-4, 1, (2, 5, 6))
+    return byhand.max_pool2d(
+        x, int(rng.integers(2, 4)), rng.choice([None, 1, 2]), int(rng.integers(2)), ceil_mode=bool(rng.integers(2))
+    )
+
+
+def avg_pool(rng, R):
+    choice = bool(rng.integers(2)), bool(rng.integers(2))
+    return byhand.avg_pool2d(
+        R(2, 5, 6), int(rng.integers(2, 4)), rng.choice([None, 1, 2]), int(rng.integers(2)), *choice
+    )
+
+
+def norm(rng, R):
+    shape = [(4, 2), (3, 2, 2, 2), (2, 3, 4)][rng.integers(3)]
+    C = shape[1]
+    affine = {"weight": R(C), "bias": R(C)} if rng.integers(2) else {}
+    training, momentum, eps = bool(rng.integers(3)), float(rng.choice([0.1, 0.3])), float(rng.choice([1e-5, 0.1]))
+    return byhand.batch_norm(R(*shape), R(C), np.abs(R(C)) + 1, **affine, training=training, momentum=momentum, eps=eps)
+
+
+KINDS = {
+    "conv2d": convolution,
+    "conv_transpose2d": transposed,
+    "max_pool2d": max_pool,
+    "avg_pool2d": avg_pool,
+    "batch_norm": norm,
+    "relu": lambda rng, R: byhand.relu(R(3, 4)),
+    "linear": lambda rng, R: byhand.linear(
+        R(3, 3), R(int(rng.integers(2, 4)), 3), None if rng.integers(2) else R(1)[:0]
+    ),
+    "softmax": lambda rng, R: byhand.softmax(R(3, 4)),
+    "cross_entropy": lambda rng, R: byhand.cross_entropy(
+        R(3, 4), rng.integers(0, 4, 3), str(rng.choice(["mean", "sum", "none"]))
+    ),
+}
+KINDS["linear"] = lambda rng, R: (lambda O: byhand.linear(R(3, 3), R(O, 3), R(O) if rng.integers(2) else None))(
+    int(rng.integers(2, 4))
+)
+
+
+def explanations(kind, seed):
+    """A problem, and the gradients and updates of it: everything that can be asked."""
+    rng = np.random.default_rng(seed)
+    whole = bool(rng.integers(2))
+    y = KINDS[kind](rng, lambda *s: rng.integers(-5, 6, s) if whole else rng.standard_normal(s))
+    yield y
+    for what in y.operation.quantities():
+        if what.startswith("d"):
+            yield y.grad(what[1:], rng.standard_normal(y.result.shape))
+        elif what.startswith("running"):
+            yield y.updated(what)
+
+
+def same(a, b):
+    return a.shape == b.shape and np.allclose(a, b, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_mistake_is_named_wherever_it_changes_the_answer(kind):
+    """In whole answers: always among the explanations, and the first of them in 99 of 100."""
+    made, first, seen = 0, 0, set()
+    for seed in range(60):
+        for explanation in explanations(kind, seed):
+            op, what = explanation.operation, explanation.what
+            truth = op.result(what, explanation._dy)
+            for mistake, wrong in wrong_answers(op, what, explanation._dy):
+                if same(wrong, truth):
+                    continue
+                seen.add((what, mistake.name))
+                verdict = explanation.check(wrong)
+                names = [m.name for m in verdict.mistakes]
+                assert mistake.name in names, f"{what}: {mistake} in {verdict}"
+                assert not verdict
+                made += 1
+                first += names[0] == mistake.name
+                if wrong.shape == truth.shape and wrong.ndim:  # and so it is in the first element alone
+                    index = tuple(np.argwhere(~np.isclose(wrong, truth, rtol=1e-9, atol=1e-9))[0])
+                    element = explanation.at(*index[op.left_out.get(what, 0) :])
+                    assert mistake.name in [m.name for m in element.check(float(wrong[index])).mistakes]
+    assert first >= 0.97 * made, f"{first} of {made} named first"
+    assert seen == {(what, m.name) for (name, what), ways in WAYS.items() if name == kind for m, _ in ways}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(seeds)
+@settings(max_examples=15)
+def test_a_right_answer_is_right(kind, seed):
+    for explanation in explanations(kind, seed):
+        result = explanation.result
+        assert explanation.check(result), explanation.check(result)
+        assert explanation.check(result[None]).right, "brackets more do no harm"
+        assert explanation.check(np.vectorize(lambda v: f"{v:.3f}")(result).tolist()), "to the digits given"
+        index = tuple(np.random.default_rng(seed).integers(0, n) for n in result.shape)
+        assert explanation.at(*index).check(float(result[index]))
+
+
+@given(seeds)
+def test_a_wrong_answer_is_wrong_and_the_verdict_does_not_say_the_right_one(seed):
+    rng = np.random.default_rng(seed)
+    y = byhand.conv2d(rng.integers(-9, 10, (2, 5, 5)), rng.integers(-9, 10, (1, 2, 3, 3)))
+    answer = y.result.copy()
+    where = tuple(rng.integers(0, n) for n in answer.shape)
+    answer[where] += 1000.5
+    verdict = y.check(answer)
+    assert not verdict
+    assert verdict.where == where
+    assert verdict.mistakes == ()
+    assert "none of the mistakes known here explains it" in verdict.text
+    right = write(y.result[where])
+    assert right not in verdict.text.replace(write(answer[where]), "").replace(str(list(where)), "") or len(right) < 3
+    assert y.at(*map(int, where)).check(answer[where]).text.startswith(f"not right: y{[int(k) for k in where]}")
+
+
+def test_published_wrong_answers():
+    # a loop over range(0, (H − k) // s + 1, s): the stride in the bound as well
+    x = [[1, 2, 0, 1, 3], [0, 1, 2, 1, 0], [2, 1, 1, 0, 1], [1, 0, 2, 2, 1], [3, 1, 0, 1, 2]]
+    strided = byhand.conv2d(x, [[1, 0.5, 0], [0, 1, 0.2], [0.1, 0, 1]], stride=2)
+    verdict = strided.check([[write(strided.result[0, 0])]])
+    assert "stride applied twice" in [m.name for m in verdict.mistakes]
+    assert "the shape is (1, 1), but y has the shape (2, 2)" in verdict.text
+
+    ones = byhand.conv_transpose2d([[1, 2], [3, 4]], [[1, 1, 1]] * 3, stride=2)
+    assert ones.at(2, 2).check(10)
+    assert [m.name for m in ones.at(2, 2).check(4).mistakes] == ["overlaps overwritten"]
+
+    norm = byhand.batch_norm([[1], [2], [3], [6]], training=True)
+    assert norm.at(0, 0).check("-1.069")
+    assert [m.name for m in norm.at(0, 0).check("-0.926").mistakes] == ["unbiased variance"]
+
+
+def test_two_mistakes_that_explain_an_answer_are_both_named():
+    y = byhand.conv2d([[1, 2], [3, 4]], [[0, 1], [2, 0]])  # turned or transposed: the same kernel
+    verdict = y.at(0, 0).check(7)
+    assert {"kernel flipped", "kernel transposed"} <= {m.name for m in verdict.mistakes}
+    assert "These mistakes would each give it" in verdict.text
+
+
+def test_the_first_wrong_element_is_named_and_one_that_is_wrong_alone_is_diagnosed():
+    y = byhand.conv2d(*ARTICLE)
+    answer = y.result.copy()
+    answer[0, 1, 0] = 30  # without the second channel
+    verdict = y.check(answer)
+    assert verdict.where == (0, 1, 0)
+    assert [(m.name, m.detail) for m in verdict.mistakes] == [("one channel skipped", "channel 1")]
+
+
+@pytest.mark.parametrize(
+    ("answer", "slip"),
+    [
+        (7 * 8 + 5 * 9 - 2 * 4 + 6 * 3 + 7, "7×8 multiplied to 63"),
+        (5 * 9 - 2 * 4 + 6 * 3, "7×8 left out"),
+        (7 * 8 + 5 * 9 + 2 * 4 + 6 * 3, "−2×4 taken with the wrong sign"),
+        (7 * 8 + (5 + 9) - 2 * 4 + 6 * 3, "5×9 added instead of multiplied"),
+    ],
+)
+def test_a_slip_in_one_term_is_found(answer, slip):
+    verdict = byhand.conv2d([[7, 5, -2, 6]], [[8, 9, 4, 3]]).at(0, 0).check(answer)
+    assert [m.name for m in verdict.mistakes] == ["slip in one term"]
+    assert slip in verdict.text
+
+
+def test_a_slip_that_many_terms_would_explain_is_not_pinned_on_one():
+    verdict = byhand.conv2d([[2, 3, 6, 6, 6, 6]], [[6, 6, 4, 5, 7, 8]]).at(0, 0).check(174 + 6)
+    assert verdict.mistakes == ()
+    assert "it could be one of several slips" in verdict.text
+
+
+def test_digits_cut_off():
+    third = byhand.avg_pool2d([[1, 1, 0]], (1, 3)).at(0, 0)
+    assert third.check("0.67")
+    assert third.check("2/3")
+    assert [m.name for m in third.check("0.66").mistakes] == ["digits cut off"]
+    assert not third.check(1)
+
+
+@pytest.mark.parametrize(
+    ("answer", "right"),
+    [("0.248", True), ("0.25", True), ("0.2483", True), ("0.247", False), ("0.2480", False), (0.248, True), (0, False)],
+)
+def test_decimals_are_right_to_the_digits_given(answer, right):
+    assert byhand.relu([0.24829]).at(0).check(answer).right is right
+
+
+def test_an_answer_of_another_shape():
+    y = byhand.conv2d(normal(0, 1, 5, 5), normal(1, 1, 1, 3, 3), padding=1)
+    verdict = y.check(np.zeros((3, 3)))
+    assert "the shape is (3, 3), but y has the shape (1, 5, 5)" in verdict.text
+    assert "'padding forgotten'" in verdict.text
+    assert y.check(np.zeros((4, 9))).mistakes == ()
+    assert [m.name for m in y.check(byhand.conv2d(normal(0, 1, 5, 5), normal(1, 1, 1, 3, 3)).result).mistakes] == [
+        "padding forgotten"
+    ]
+
+
+@pytest.mark.parametrize("answer", ["", "x", "1/0", "nan", "inf", "1e999", "1/2/3", "--1", "0x10"])
+def test_what_is_no_number_is_refused(answer):
+    with pytest.raises(ValueError, match="number"):
+        byhand.relu([1]).at(0).check(answer)
+    with pytest.raises(ValueError, match="number"):
+        byhand.relu([1]).check([answer])
+
+
+@pytest.mark.parametrize("answer", [None, True, [1], {}, 1j])
+def test_what_is_of_the_wrong_kind_is_refused(answer):
+    with pytest.raises(TypeError, match="number"):
+        byhand.relu([1]).at(0).check(answer)
+
+
+@given(
+    st.floats(-1e6, 1e6, allow_subnormal=False) | st.integers(-(10**6), 10**6) | st.fractions(-9, 9, max_denominator=99)
+)
+def test_what_is_written_reads_as_the_number(number):
+    """To four digits, and exactly if it is whole or a short fraction."""
+    value = float(number)
+    text = write(value)
+    assert len(text) <= 14
+    assert byhand.numbers.read(text).value == pytest.approx(value, rel=5e-4)
+    if not isinstance(number, float):
+        assert byhand.numbers.read(text).value == pytest.approx(value, rel=1e-9)

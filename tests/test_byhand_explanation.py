@@ -1,0 +1,288 @@
+"""Every element of every result and gradient, worked out: the terms give PyTorch's numbers."""
+
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+import tinyunet
+from tests.parity import _cotangent, theirs
+from tests.strategies import both, convolutions, images, normal, seeds, ties
+from tinyunet import byhand
+from tinyunet.byhand.operations import OPERATIONS, Operation
+from tinyunet.byhand.worked import Formula, Largest, Sum
+
+ELEMENTS = 12  # of each quantity, drawn at random: working out all of them would take the time of many examples
+
+
+@st.composite
+def pools(draw, name):
+    kernel = draw(st.integers(1, 3))
+    settings = {
+        "kernel_size": kernel,
+        "stride": draw(st.sampled_from([None, 1, 2, (2, 1)])),
+        "padding": draw(st.integers(0, kernel // 2)),
+        "ceil_mode": draw(st.booleans()),
+    }
+    if name == "avg_pool2d":
+        settings |= {"count_include_pad": draw(st.booleans()), "divisor_override": draw(st.sampled_from([None, 3]))}
+    x = draw(images(least=(5, 5)))
+    assume(x.size)
+    return name, [ties(3 * x) if draw(st.booleans()) else x], settings
+
+
+@st.composite
+def norms(draw):
+    shape = draw(st.sampled_from([(4, 2), (2, 3, 5), (3, 2, 2, 3)]))
+    x, *vectors = (normal(draw(seeds), *s) for s in (shape, *[shape[1:2]] * 4))
+    vectors[1] = vectors[1] ** 2 + 0.1
+    if draw(st.booleans()):
+        vectors[2:] = None, None
+    settings = {"training": draw(st.booleans()), "momentum": draw(st.sampled_from([0.1, 0.3])), "eps": 0.01}
+    return "batch_norm", [x, *vectors], settings
+
+
+@st.composite
+def others(draw):
+    seed, shape = draw(seeds), draw(st.sampled_from([(4,), (3, 4), (2, 3, 4)]))
+    x = normal(seed, *shape)
+    return draw(
+        st.sampled_from(
+            [
+                ("relu", [x], {}),
+                ("softmax", [x], {}),
+                ("linear", [x, normal(seed + 1, 5, 4), normal(seed + 2, 5)], {}),
+                ("linear", [x, normal(seed + 1, 2, 4), None], {}),
+            ]
+        )
+    )
+
+
+@st.composite
+def losses(draw):
+    shape = draw(st.sampled_from([(4,), (1, 4), (3, 4)]))
+    target = np.random.default_rng(draw(seeds)).integers(0, 4, shape[:-1])
+    return (
+        "cross_entropy",
+        [normal(draw(seeds), *shape), target],
+        {"reduction": draw(st.sampled_from(["mean", "sum", "none"]))},
+    )
+
+
+@st.composite
+def convolution(draw, transposed=False):
+    x, w, b, settings = draw(convolutions(transposed))
+    assume(x.size)
+    return "conv_transpose2d" if transposed else "conv2d", [x, w, b], settings
+
+
+problems = st.one_of(
+    convolution(), convolution(True), pools("max_pool2d"), pools("avg_pool2d"), norms(), others(), losses()
+)
+
+
+def pytorchs(name, arrays, settings):
+    """The value and all gradients in PyTorch, the gradients for the cotangent of parity.py."""
+    settings = settings | {"dim": -1} if name == "softmax" else settings
+    if name == "batch_norm":  # the running statistics have no gradient
+        import torch
+
+        arrays, running = arrays[:1] + arrays[3:], [torch.tensor(a) for a in arrays[1:3]]
+        got = theirs(lambda F, x, *affine, **kw: F.batch_norm(x, *running, *affine, **kw), arrays, settings, np.float64)
+        return got, [a.numpy() for a in running]
+    return theirs(lambda F, *x, **kw: getattr(F, name)(*x, **kw), arrays, settings, np.float64), []
+
+
+def agree(explanation, expected, rng):
+    """Some elements are what PyTorch says, and the result is too."""
+    assert explanation.result.shape == expected.shape
+    tolerance = 1e-9 * max(1.0, np.abs(expected).max())
+    np.testing.assert_allclose(explanation.result, expected, rtol=0, atol=tolerance)
+    for k in rng.permutation(expected.size)[:ELEMENTS]:
+        index = np.unravel_index(k, expected.shape)
+        worked = explanation.at(*map(int, index))
+        assert abs(worked.value - expected[index]) <= tolerance, worked
+        for step in worked.steps:
+            if isinstance(step, Sum):
+                assert abs(sum(term.value for term in step.terms) / step.divisor - step.value) <= tolerance
+        for term in worked.terms:
+            for factor in term.factors:  # each factor is the number that stands at its place
+                if factor.at and factor.name in explanation.arrays:
+                    assert explanation.arrays[factor.name][factor.at] == factor.value
+
+
+@pytest.mark.torch
+@given(problems, seeds)
+def test_the_terms_give_pytorchs_values_and_gradients(problem, seed):
+    name, arrays, settings = problem
+    rng = np.random.default_rng(seed)
+    (y, *gradients), running = pytorchs(name, arrays, settings)
+    explanation = getattr(byhand, name)(*arrays, **settings)
+    agree(explanation, y, rng)
+    dy = _cotangent(y.shape, np.float64)
+    wanted = [what[1:] for what in explanation.operation.quantities() if what.startswith("d")]
+    assert len(wanted) == len(gradients)
+    for leaf, gradient in zip(wanted, gradients, strict=True):
+        agree(explanation.grad(leaf, dy), gradient, rng)
+    if running and settings["training"]:
+        for what, expected in zip(("running_mean", "running_var"), running, strict=True):
+            agree(explanation.updated(what), expected, rng)
+
+
+@given(convolution())
+def test_a_convolution_has_a_term_for_every_cell_of_the_kernel_in_order(problem):
+    _, arrays, settings = problem
+    element = byhand.conv2d(*arrays, **settings).at(*[0] * arrays[0].ndim)
+    _, w, b = arrays
+    _, C, kh, kw = w.shape
+    cells = [term.factors[1].at for term in element.terms if len(term.factors) == 2]
+    assert cells == [(0, c, u, v) for c in range(C) for u in range(kh) for v in range(kw)]
+    parts = [part.name for part in element.parts]
+    assert parts == [f"channel {c}" for c in range(C)] + ["bias"] * (b is not None)
+    rows, cols = both(settings["dilation"])
+    for term in element.terms[: C * kh * kw]:  # neighbours in the kernel lie `dilation` apart in the image
+        (pixel, weight) = term.factors
+        if pixel.name == "padding":
+            assert (pixel.at, pixel.value) == (None, 0)
+        else:
+            first = next(t for t in element.terms if t.factors[0].at is not None)
+            moved = np.subtract(pixel.at[-2:], first.factors[0].at[-2:])
+            assert tuple(moved) == tuple(np.subtract(weight.at[-2:], first.factors[1].at[-2:]) * (rows, cols))
+
+
+ARTICLE = (
+    [[[10, 10, 0, 0]] * 4, [[5] * 4] * 4],
+    [[[[1, 0, -1]] * 3, [[0, 0, 0], [0, 1, 0], [0, 0, 0]]]],
+)
+
+
+def test_the_articles_example_reads_as_in_the_article():
+    lines = byhand.conv2d(*ARTICLE, b=[2]).at(0, 0, 0).text().splitlines()
+    assert lines[1].startswith("  channel 0: 10×1 + 10×0 + 0×(−1) + 10×1")
+    assert lines[1].endswith("= 30")
+    assert lines[2].endswith("5×1 + 5×0 + 5×0 + 5×0 + 5×0 = 5")
+    assert lines[3] == "  y[0, 0, 0] = 30 + 5 + 2 (bias) = 37"
+
+
+def test_both_readings_of_the_articles_example_are_35():
+    assert byhand.conv2d(*ARTICLE).at(0, 0, 0).value == byhand.conv2d(*ARTICLE).at(0, 1, 1).value == 35
+    padded = byhand.conv2d(*ARTICLE, padding=1)
+    assert padded.at(0, 1, 1).value == 35
+    assert {term.factors[0].name for term in padded.at(0, 0, 0).terms} == {"padding", "x"}
+
+
+def test_images_and_kernels_without_brackets():
+    x, w = normal(0, 5, 6), normal(1, 3, 3)
+    plain = byhand.conv2d(x, w)
+    assert plain.result.shape == (3, 4)
+    assert plain.at(1, 2).value == byhand.conv2d(x[None], w[None, None]).at(0, 1, 2).value
+    assert plain.at(-1, -1).value == plain.at(2, 3).value
+    assert plain.at(1, 2).terms[0].factors[0].at == (1, 2)
+    assert plain.grad("w").result.shape == (3, 3)
+    assert byhand.conv2d(x, w[None, None]).result.shape == (1, 3, 4)
+    assert byhand.conv_transpose2d(x, w, 2).result.shape == (7, 8)
+    assert byhand.max_pool2d(x, 2).at(0, 0).value == x[:2, :2].max()
+
+
+def test_numbers_may_be_texts_tensors_and_fractions():
+    y = byhand.conv2d([["1/3", "0.25"]], tinyunet.tensor([[3.0, 4.0]]), b=["−1"])
+    assert y.at(0, 0).value == pytest.approx(1)
+    assert "1/3×3 + 0.25×4 = 2" in str(y.at(0, 0))
+
+
+def test_a_gradient_without_dy_is_that_of_the_sum():
+    y = byhand.conv2d(normal(0, 1, 4, 4), normal(1, 2, 1, 2, 2))
+    np.testing.assert_allclose(y.grad("w").result, y.grad("w", np.ones((2, 3, 3))).result)
+
+
+def test_the_winner_of_a_pool_is_the_first_of_equals_and_never_the_padding():
+    y = byhand.max_pool2d([[-1, -1], [-1, -2]], 2, padding=1)
+    step = y.at(0, 0).steps[-1]
+    assert isinstance(step, Largest)
+    assert step.winner.factors[0].at == (0, 0)
+    assert [term.factors[0].value for term in step.terms] == [-np.inf] * 3 + [-1]
+    assert byhand.max_pool2d([[3, 3], [1, 2]], 2).grad("x").result.tolist() == [[1, 0], [0, 0]]
+
+
+def test_a_formula_points_at_the_numbers_that_it_uses():
+    step = byhand.batch_norm([[1], [2], [3], [6]], weight=[2], bias=[1], training=True).at(3, 0).steps[-1]
+    assert isinstance(step, Formula)
+    assert [(f.name, f.at) for f in step.factors] == [("x", (3, 0)), ("weight", (0,)), ("bias", (0,))]
+    assert step.text == "2·(6 − 3) / √(3.5 + 1e−05) + 1"
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: byhand.conv2d([[1, 2], [3]], [[1]]), r"x: rows must have the same length"),
+        (lambda: byhand.conv2d([["a"]], [[1]]), r"x: 'a' is not a number"),
+        (lambda: byhand.conv2d([[1.0]], [[np.nan]]), r"w: a finite number is needed"),
+        (lambda: byhand.conv2d(np.full((2, 2), np.inf), [[1]]), r"x: finite numbers"),
+        (lambda: byhand.conv2d([], [[1]]), r"x: there are no numbers"),
+        (lambda: byhand.conv2d([1, 2], [[1]]), r"x: must be \(N, C, H, W\)"),
+        (lambda: byhand.conv2d([[1]], [1]), r"w: must have four axes"),
+        (lambda: byhand.conv2d([[1]], [[1, 2]]), r"conv2d: a kernel of \(1, 2\)"),
+        (lambda: byhand.conv2d([[[1]]] * 2, [[1]]), r"conv2d: input has 2 channels"),
+        (lambda: byhand.batch_norm([1, 2]), r"x: must be \(N, C, …\)"),
+        (lambda: byhand.batch_norm([[1], [2]]), r"running"),
+        (lambda: byhand.softmax([1000]), r"x: e\^x can be written out"),
+        (lambda: byhand.cross_entropy([0, 1], 5), r"target classes \[5\] do not exist"),
+        (lambda: byhand.conv2d([[1]], [[1]]).grad("b"), r"there is no gradient of conv2d's y with respect to 'b'"),
+        (lambda: byhand.conv2d([[1]], [[1]]).grad("w").grad("w"), r"no gradient of conv2d's dw"),
+        (lambda: byhand.conv2d([[1, 2]], [[1]]).grad("w", [[1]]), r"dy has the shape \(1, 1\)"),
+        (lambda: byhand.relu([1]).updated("running_mean"), r"relu does not update 'running_mean'"),
+    ],
+)
+def test_wrong_input_is_named(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_wrong_kinds_are_named():
+    with pytest.raises(TypeError, match="target: must be the numbers of classes"):
+        byhand.cross_entropy([0, 1], 1.5)
+    with pytest.raises(TypeError, match="x: a number is needed"):
+        byhand.relu([None])
+
+
+@pytest.mark.parametrize("index", [(0,), (0, 0, 0), (2, 0), (0, -3), (0.0, 0), ("0", 0), (True, 0)])
+def test_an_element_that_is_not_there(index):
+    with pytest.raises(IndexError, match=r"y has the shape \(2, 2\); there is no element"):
+        byhand.conv2d(normal(0, 3, 3), normal(1, 2, 2)).at(*index)
+
+
+def test_a_layer_of_the_whole_unet_needs_no_special_case():
+    """A feature map of a real size: 1024 channels in, 9,217 terms to a number."""
+    x, w, b = normal(0, 1024, 16, 16).astype(np.float32), normal(1, 8, 1024, 3, 3).astype(np.float32), normal(2, 8)
+    y = byhand.conv2d(x, w, b, padding=1)
+    with patch.object(Operation, "result", side_effect=AssertionError("the whole map is not needed for one element")):
+        element = y.at(3, 4, 5)
+    expected = np.sum(x[:, 3:6, 4:7].astype(np.float64) * w[3].astype(np.float64)) + b[3]
+    assert element.value == pytest.approx(expected)
+    assert len(element.terms) == 9217
+    assert len(element.text()) < 10_000, "the middle of long sums is left out"
+    assert "…" in element.text()
+
+
+def test_latex_and_markdown_hold_the_same_numbers():
+    element = byhand.conv2d(*ARTICLE, b=["−1/2"]).at(0, 0, 0)
+    latex = element.latex()
+    assert latex.count("&") == 3
+    assert r"10 \cdot 1 + 10 \cdot 0 + 0 \cdot (-1)" in latex
+    assert r"y_{0,0,0} &= 30 + 5 + (-0.5) = 34.5" in latex
+    markdown = element.markdown()
+    assert "| channel 0 | x[0, 0, 0] × w[0, 0, 0, 0] | 10×1 | 10 |" in markdown
+    assert markdown.count("\n|") == 20
+
+
+def test_every_formula_can_be_typeset():
+    """matplotlib's mathtext knows most of LaTeX, and refuses what is malformed."""
+    from matplotlib.mathtext import MathTextParser
+
+    parser = MathTextParser("path")
+    for operation in OPERATIONS.values():
+        for _, latex in operation.formulas.values():
+            plain = latex.replace(r"\Big", "").replace(r"\,", " ").replace(r"\text", r"\mathrm")
+            parser.parse(f"${plain}$")

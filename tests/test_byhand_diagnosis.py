@@ -192,10 +192,10 @@ def test_two_mistakes_that_explain_an_answer_are_both_named():
     assert "These mistakes would each give it" in verdict.text
 
 
-def test_the_first_wrong_element_is_named_and_one_that_is_wrong_alone_is_diagnosed():
+def test_the_first_wrong_element_is_named_and_what_explains_all_wrong_ones():
     y = byhand.conv2d(*ARTICLE)
     answer = y.result.copy()
-    answer[0, 1, 0] = 30  # without the second channel
+    answer[0, 1, :] = 30  # without the second channel
     verdict = y.check(answer)
     assert verdict.where == (0, 1, 0)
     assert [(m.name, m.detail) for m in verdict.mistakes] == [("one channel skipped", "channel 1")]
@@ -274,3 +274,103 @@ def test_what_is_written_reads_as_the_number(number):
     assert byhand.numbers.read(text).value == pytest.approx(value, rel=5e-4)
     if not isinstance(number, float):
         assert byhand.numbers.read(text).value == pytest.approx(value, rel=1e-9)
+
+
+X = [[1, 2, 0], [3, -1, 4], [2, 5, 1]]
+W = [[1, 2], [-1, 0]]
+PAIR = [[1, 2], [3, 4]]
+ONES = [[1, 1, 1]] * 3
+COLUMN = [[1], [2], [3], [6]]
+CHANNELS = byhand.conv2d([PAIR, [[1, 0], [2, 5]]], [[[[1, 1], [1, 1]], [[2, 0], [0, 1]]]], b=[10])  # 10 + 7 + 10 = 27
+
+# Answers worked out by hand, each with one mistake in it.
+BY_HAND = {
+    "kernel flipped": (byhand.conv2d(X, W), [[3, 2], [10, 7]]),
+    "kernel transposed": (byhand.conv2d(X, W), [[5, 0], [8, 5]]),
+    "stride forgotten": (byhand.conv2d(X, [[1]], stride=2), X),
+    "stride applied twice": (byhand.conv2d([[1, 2, 3, 4, 5]], [[1]], stride=2), [[1, 5]]),
+    "padding forgotten": (byhand.conv2d(X, W, padding=1), [[2, 3], [-1, 2]]),
+    "edge padding": (byhand.conv2d([[3]], ONES, padding=1), [[27]]),
+    "reflect padding": (byhand.conv2d([[3, 5]], [[1, 1, 1]], padding=(0, 1)), [[13, 11]]),
+    "asymmetric 'same'": (byhand.conv2d([[1, 2, 3]], [[1, 1, 1]], padding=(0, 1)), [[6, 5, 3]]),
+    "output size off by one": (byhand.conv2d([[1, 2, 3, 4]], [[1]]), [[1, 2, 3]]),
+    "dilation off by one": (byhand.conv2d([[1, 2, 4, 8, 16]], [[1, 1]], dilation=2), [[3, 6, 12, 24]]),
+    "channels kept apart": (CHANNELS, [[[20]], [[17]]]),
+    "one channel skipped": (CHANNELS, [[[20]]]),
+    "bias forgotten": (CHANNELS, [[[17]]]),
+    "bias added per tap": (CHANNELS, [[[17 + 80]]]),
+    "bias added per channel": (CHANNELS, [[[37]]]),
+    "zero or negative weight skipped": (byhand.conv2d([[3, 4]], [[2, -1]]), [[6]]),
+    "average instead of sum": (byhand.conv2d([[3, 4, 8]], [[2, 1, 1]]), [[6]]),
+    "overlaps overwritten": (
+        byhand.conv_transpose2d(PAIR, ONES, stride=2),
+        [[1, 1, 2, 2, 2], [1, 1, 2, 2, 2], [3, 3, 4, 4, 4], [3, 3, 4, 4, 4], [3, 3, 4, 4, 4]],
+    ),
+    "padding added instead of cropped": (
+        byhand.conv_transpose2d([[5]], [[1, 2, 3]] * 3, stride=2, padding=1),
+        [[0] * 5, [0, 5, 10, 15, 0], [0, 5, 10, 15, 0], [0, 5, 10, 15, 0], [0] * 5],
+    ),
+    "output_padding as zeros": (
+        byhand.conv_transpose2d([[1, 2]], [[1, 1, 1]], stride=(1, 2), padding=(0, 1), output_padding=(0, 1)),
+        [[1, 3, 2, 0]],
+    ),
+    "weight layout swapped": (
+        byhand.conv_transpose2d([[[1]], [[10]]], [[[[1]], [[2]]], [[[3]], [[4]]]]),
+        [[[21]], [[43]]],
+    ),
+    "treated as the inverse": (byhand.conv_transpose2d([[6]], [[2]]), [[3]]),
+    "zero padding in max-pool": (byhand.max_pool2d([[-1, -2]], (1, 2), 1, (0, 1)), [[0, -1, 0]]),
+    "divisor at the border": (byhand.avg_pool2d([[4, 2]], (1, 2), 1, (0, 1)), [[4, 3, 2]]),
+    "ceil for floor": (byhand.max_pool2d([[1, 2, 3]], (1, 2)), [[2, 3]]),
+    "average instead of maximum": (byhand.max_pool2d(PAIR, 2), [[2.5]]),
+    "maximum instead of average": (byhand.avg_pool2d(PAIR, 2), [[4]]),
+    "not divided": (byhand.avg_pool2d(PAIR, 2), [[10]]),
+    "unbiased variance": (byhand.batch_norm(COLUMN, training=True), [["-0.926"], ["-0.463"], [0], ["1.389"]]),
+    "variance for standard deviation": (
+        byhand.batch_norm(COLUMN, training=True),
+        [["-0.571"], ["-0.286"], [0], ["0.857"]],
+    ),
+    "epsilon forgotten": (byhand.batch_norm([[0], [2]], training=True, eps=3), [[-1], [1]]),
+    "wrong axes": (byhand.batch_norm([[0, 2], [4, 10]], training=True, eps=0), [[-1, 1], [-1, 1]]),
+    "gamma and beta swapped": (
+        byhand.batch_norm([[0], [2]], weight=[5], bias=[7], training=True, eps=0),
+        [[-2], [12]],
+    ),
+    "momentum reversed": (byhand.batch_norm(COLUMN, [10], [1], training=True).updated("running_mean"), ["3.7"]),
+    "biased variance": (byhand.batch_norm(COLUMN, [0], [1], training=True).updated("running_var"), ["1.25"]),
+    "no rot180": (byhand.conv2d([[1, 2, 3]], [[1, 2]]).grad("x", [[10, 100]]), [[20, 210, 100]]),
+    "no zeros inserted for the stride": (
+        byhand.conv2d([[1, 2, 3]], [[1]], stride=2).grad("x", [[10, 100]]),
+        [[10, 100]],
+    ),
+    "not summed over filters": (
+        byhand.conv2d([[[1]]], [[[[2]]], [[[3]]]]).grad("x", [[[10]], [[100]]]),
+        [[[300]]],
+    ),
+    "not summed over the batch": (byhand.linear([[1], [2]], [[3]]).grad("w", [[10], [100]]), [[200]]),
+    "col2im that assigns": (byhand.conv2d([[1, 2, 3]], [[1, 2]]).grad("x", [[10, 100]]), [[10, 20, 200]]),
+    "bias gradient not summed": (byhand.linear([[1], [2]], [[3]], [0]).grad("b", [[10], [100]]), [55]),
+    "ties shared": (byhand.max_pool2d([[2, 2]], (1, 2)).grad("x", [[6]]), [[3, 3]]),
+    "dx as dy·γ/σ": (
+        byhand.batch_norm([[0], [2]], weight=[5], training=True, eps=0).grad("x", [[1], [0]]),
+        [[5], [0]],
+    ),
+    "without its variance term": (
+        byhand.batch_norm([[0], [2]], weight=[5], training=True, eps=0).grad("x", [[1], [0]]),
+        [[2.5], [-2.5]],
+    ),
+    "mask from the gradient's sign": (byhand.relu([-1, 2, 3]).grad("x", [4, -5, 6]), [4, 0, 6]),
+    "mask forgotten": (byhand.relu([-1, 2, 3]).grad("x", [4, -5, 6]), [4, -5, 6]),
+    "negative numbers kept": (byhand.relu([-1, 2]), [-1, 2]),
+    "not normalised": (byhand.softmax([0, 0]), [1, 1]),
+    "logarithm to another base": (byhand.cross_entropy([0, 0], 1), 1),
+    "1 not subtracted at the target": (byhand.cross_entropy([0, 0], 1).grad("x"), [0.5, 0.5]),
+    "weight transposed": (byhand.linear([1, 2], [[1, 3], [5, 7]]), [11, 17]),
+}
+
+
+@pytest.mark.parametrize("name", BY_HAND)
+def test_a_mistake_is_what_its_name_says(name):
+    explanation, answer = BY_HAND[name]
+    verdict = explanation.check(answer)
+    assert name in [m.name for m in verdict.mistakes], verdict

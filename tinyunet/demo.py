@@ -5,45 +5,31 @@ from __future__ import annotations
 import os
 import time
 
-import numpy as np
-
-import tinyunet.functional as F
-from tinyunet import classical, plot
+from tinyunet import byhand, classical, plot
 from tinyunet.data import cells
 from tinyunet.tasks import segmentation
 from tinyunet.unet import UNet
 
 
 def worked_example() -> str:
-    """The convolution that gives 35, every product of it, computed here and by `F.conv2d`.
+    """The convolution that gives 35, with every product of it.
 
     >>> print(worked_example().splitlines()[-1])
-    F.conv2d says 35.
+    With a bias it is 30 + 5 + bias = 35 + bias. More:  tinyunet byhand --list
     """
-    x = np.stack([np.tile([10.0, 10, 0, 0], (4, 1)), np.full((4, 4), 5.0)])  # (2, 4, 4)
-    w = np.stack([np.tile([1.0, 0, -1], (3, 1)), np.zeros((3, 3))])  # (2, 3, 3)
-    w[1, 1, 1] = 1
+    x = [[[10, 10, 0, 0]] * 4, [[5] * 4] * 4]  # (2, 4, 4)
+    w = [[[[1, 0, -1]] * 3, [[0, 0, 0], [0, 1, 0], [0, 0, 0]]]]  # (1, 2, 3, 3)
+    y = byhand.conv2d(x, w)
     lines = [
         "One output of a 3×3 convolution with 2 input channels: the window over rows and columns 0–2 of the input.",
         "Channel 0 of the image has the rows 10 10 0 0, channel 1 is 5 everywhere. The filter looks for a vertical",
         "edge in channel 0 (rows 1 0 −1) and takes the centre of channel 1.",
         "",
-    ]
-    sums = []
-    for c in range(2):
-        lines.append(f"  channel {c}")
-        for u in range(3):
-            products = " + ".join(f"{x[c, u, v]:.0f}·{w[c, u, v]:.0f}".replace("·-1", "·(−1)") for v in range(3))
-            lines.append(f"    row {u}:  {products} = {float(x[c, u, :3] @ w[c, u]):.0f}")
-        sums.append(float((x[c, :3, :3] * w[c]).sum()))
-        lines.append(f"    sum     {sums[-1]:.0f}")
-    total = F.conv2d(x, w[None]).numpy()[0, 0, 0]
-    lines += [
+        *y.at(0, 0, 0).text().splitlines()[1:],
         "",
-        f"  {sums[0]:.0f} + {sums[1]:.0f} + bias = {sum(sums):.0f} + bias.",
-        "  With padding=1 this is output (1, 1), whose window is centred on input (1, 1); without padding the same",
-        "  window makes output (0, 0), and output (1, 1), one step down and right, happens to be 35 too.",
-        f"F.conv2d says {total:.0f}.",
+        "With padding=1 this is output (1, 1), whose window is centred on input (1, 1); without padding the same",
+        "window makes output (0, 0), and output (1, 1), one step down and right, happens to be 35 too.",
+        "With a bias it is 30 + 5 + bias = 35 + bias. More:  tinyunet byhand --list",
     ]
     return "\n".join(lines)
 

@@ -50,9 +50,12 @@ def mistake(where: str, name: str, hint: str) -> Callable[[Way], Way]:
 def wrong_answers(op: Operation, what: str, dy: Array | None) -> Iterator[tuple[Mistake, Array]]:
     """Every mistake that can be made here, with the answer that it leads to."""
     for known, way in WAYS.get((op.name, what), []):
-        for answer in way(op, dy):
+        with np.errstate(divide="ignore", invalid="ignore"):  # a variance of 0, by a wrong formula
+            answers = list(way(op, dy))
+        for answer in answers:
             array, detail = answer if isinstance(answer, tuple) else (answer, "")
-            yield known._replace(detail=detail), np.asarray(array)
+            if np.all(np.isfinite(array)):
+                yield known._replace(detail=detail), np.asarray(array)
 
 
 def _both(value: Any) -> tuple[int, int]:

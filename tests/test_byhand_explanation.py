@@ -293,3 +293,9 @@ def test_every_formula_can_be_typeset():
         for _, latex in operation.formulas.values():
             plain = latex.replace(r"\Big", "").replace(r"\,", " ").replace(r"\text", r"\mathrm")
             parser.parse(f"${plain}$")
+
+
+def test_a_window_that_hangs_over_the_end_divides_by_the_cells_that_it_has():
+    y = byhand.avg_pool2d([[1, 2, 3], [4, 5, 6], [7, 8, 9]], 2, ceil_mode=True)
+    assert y.result.tolist() == [[3, 4.5], [7.5, 9]]
+    assert [y.at(*index).value for index in np.ndindex(2, 2)] == [3, 4.5, 7.5, 9]

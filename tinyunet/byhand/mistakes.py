@@ -32,6 +32,8 @@ class Mistake(NamedTuple):
 Answers = Iterator[Any]  # arrays, or pairs of an array and a detail
 Way = Callable[[Operation, Any], Answers]
 
+MANY = 64  # channels: with more nobody works by hand, and to try each would take minutes
+
 WAYS: dict[tuple[str, str], list[tuple[Mistake, Way]]] = {}
 
 
@@ -201,6 +203,11 @@ def _dilation(op: Operation, dy: Any) -> Answers:
             continue
 
 
+def _each(count: int) -> range:
+    """Which of several channels or images to leave out, one after the other; too many are left alone."""
+    return range(count if 1 < count <= MANY else 0)
+
+
 def _plain(both: tuple[int, ...]) -> str:
     return str(both[0]) if len(set(both)) == 1 else str(both)
 
@@ -214,7 +221,7 @@ def _plain(both: tuple[int, ...]) -> str:
 def _apart(op: Operation, dy: Any) -> Answers:
     x, w, b = op.arrays["x"], op.arrays["w"], op.arrays["b"]
     O, C = w.shape[:2]
-    if op.settings["groups"] != 1 or C == 1:
+    if op.settings["groups"] != 1 or not _each(C) or not _each(O + 1):
         return
     each = op.changed(x=np.tile(x, (1, O, 1, 1)), w=w.reshape(O * C, 1, *w.shape[2:]), b=None, groups=O * C).result()
     for bias in [None] if b is None else [b, None]:
@@ -227,7 +234,7 @@ def _apart(op: Operation, dy: Any) -> Answers:
 @mistake(CONVOLUTIONS, "one channel skipped", "every input channel counts")
 def _skipped(op: Operation, dy: Any) -> Answers:
     x = op.arrays["x"]
-    for c in range(x.shape[1] if x.shape[1] > 1 else 0):
+    for c in _each(x.shape[1]):
         rest = x.copy()
         rest[:, c] = 0
         yield op.changed(x=rest).result(), f"channel {c}"
@@ -470,7 +477,7 @@ def _not_spread(op: Operation, dy: Any) -> Answers:
 
 @mistake("conv2d dx", "not summed over filters", "a pixel is read by every filter; their gradients add up")
 def _one_filter(op: Operation, dy: Any) -> Answers:
-    for o in range(dy.shape[1] if dy.shape[1] > 1 else 0):
+    for o in _each(dy.shape[1]):
         one = np.zeros_like(dy)
         one[:, o] = dy[:, o]
         yield op.result("dx", one), f"only filter {o}"
@@ -484,7 +491,7 @@ def _one_output_channel(op: Operation, dy: Any) -> Answers:
 @mistake("conv2d dw, conv_transpose2d dw, linear dw", "not summed over the batch", "all images use the same weights")
 def _one_image(op: Operation, dy: Any) -> Answers:
     if dy.ndim in (2, 4) and len(dy) > 1:
-        for n in range(len(dy)):
+        for n in _each(len(dy)):
             one = np.zeros_like(dy)
             one[n] = dy[n]
             yield op.result("dw", one), f"only image {n}" if dy.ndim == 4 else f"only row {n}"
@@ -729,7 +736,7 @@ def _linear_dw_transposed(op: Operation, dy: Any) -> Answers:
 @mistake("linear y", "one input skipped", "every input counts")
 def _input_skipped(op: Operation, dy: Any) -> Answers:
     x = op.arrays["x"]
-    for k in range(x.shape[-1] if x.shape[-1] > 1 else 0):
+    for k in _each(x.shape[-1]):
         rest = x.copy()
         rest[..., k] = 0
         yield op.changed(x=rest).result(), f"input {k}"

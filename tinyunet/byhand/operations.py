@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -644,23 +644,22 @@ class BatchNorm(Operation):
             return Worked(Symbol(*self.formulas[what]), self._running(what, *index))
         return super().work_out(what, index, dy)
 
-    def _channel(self, c: int) -> list[Index]:
-        """Where the numbers of a channel stand."""
-        N, _, *positions = self.arrays["x"].shape
-        return [(n, c, *at) for n in range(N) for at in np.ndindex(*positions)]
+    def _channel(self, name: str, array: Array, c: int) -> list[Factor]:
+        """The numbers of a channel, in order; a real image has many."""
+        N, _, *positions = array.shape
+        places = ((n, c, *at) for n in range(N) for at in np.ndindex(*positions))
+        return [Factor(name, at, value) for at, value in zip(places, array[:, c].ravel().tolist(), strict=True)]
+
+    def _mean(self, symbol: Symbol, factors: Sequence[tuple[Factor, ...]], count: int) -> Sum:
+        """The sum of products of the channel's numbers, divided."""
+        return Sum(symbol, (Part("values", tuple(map(Term, factors))),), count)
 
     def _statistics(self, c: int, unbiased: bool = False) -> tuple[Sum, Sum]:
         """The mean and the variance of a channel in the batch."""
-        places = self._channel(c)
-        mean = Sum(
-            Symbol("μ", r"\mu"),
-            (Part("values", tuple(Term((self.factor("x", at),)) for at in places)),),
-            len(places),
-        )
-        off = [Factor(f"(x − μ){list(at)}", (), self.factor("x", at).value - mean.value) for at in places]
-        squares = tuple(Term((f, f)) for f in off)
-        var = Sum(Symbol("σ²", r"\sigma^2"), (Part("squares", squares),), len(places) - unbiased)
-        return mean, var
+        x = self._channel("x", self.arrays["x"], c)
+        mean = self._mean(Symbol("μ", r"\mu"), [(f,) for f in x], len(x))
+        off = [Factor(f"(x − μ){list(f.at or ())}", (), f.value - mean.value) for f in x]
+        return mean, self._mean(Symbol("σ²", r"\sigma^2"), [(f, f) for f in off], len(x) - unbiased)
 
     def _scale(self, c: int) -> tuple[tuple[Any, ...], float, float]:
         """The steps to mean and variance, and both; in evaluation they are given."""
@@ -698,9 +697,13 @@ class BatchNorm(Operation):
         vectors = [self.factor(name, (c,)) for name in ("weight", "bias") if self.arrays[name] is not None]
         return (*steps, Formula(self.symbol("y", n, c, *at), text, latex, value, (x, *vectors)))
 
-    def _normal(self, at: Index, mean: float, var: float) -> Factor:
-        value = (self.factor("x", at).value - mean) / math.sqrt(var + self.settings["eps"])
-        return Factor(f"x̂{list(at)}", (), value)
+    def _with_normal(self, dy: Array, c: int, mean: float, var: float) -> list[tuple[Factor, Factor]]:
+        """dy and x̂ at every place of a channel."""
+        root = math.sqrt(var + self.settings["eps"])
+        normal = (
+            Factor(f"x̂{list(f.at or ())}", (), (f.value - mean) / root) for f in self._channel("x", self.arrays["x"], c)
+        )
+        return list(zip(self._channel("dy", dy, c), normal, strict=True))
 
     def dx(self, dy: Array, n: int, c: int, *at: int) -> tuple[Any, ...]:
         steps, mean, var = self._scale(c)
@@ -716,19 +719,14 @@ class BatchNorm(Operation):
                 rf"{latex_scale} \cdot {_bracketed(d.value, latex_number)}",
             )
             return (*steps, Formula(symbol, text, latex, value * d.value, (d, x)))
-        places = self._channel(c)
-        mean_dy = Sum(
+        pairs = self._with_normal(dy, c, mean, var)
+        symbols = (
             Symbol("mean(dy)", r"\overline{\tfrac{\partial L}{\partial y}}"),
-            (Part("values", tuple(self.upstream(dy, p) for p in places)),),
-            len(places),
-        )
-        products = tuple(Term((self.factor("dy", p, dy), self._normal(p, mean, var))) for p in places)
-        mean_product = Sum(
             Symbol("mean(dy·x̂)", r"\overline{\tfrac{\partial L}{\partial y} \hat{x}}"),
-            (Part("values", products),),
-            len(places),
         )
-        normal = self._normal(here, mean, var).value
+        mean_dy = self._mean(symbols[0], [(f,) for f, _ in pairs], len(pairs))
+        mean_product = self._mean(symbols[1], pairs, len(pairs))
+        normal = (x.value - mean) / math.sqrt(var + self.settings["eps"])
         a, b = mean_dy.value, mean_product.value
         text = f"{scale} · ({write(d.value)} − {_bracketed(a)} − {_bracketed(normal)}·{_bracketed(b)})"
         latex = (
@@ -740,11 +738,10 @@ class BatchNorm(Operation):
 
     def dweight(self, dy: Array, c: int) -> tuple[Any, ...]:
         steps, mean, var = self._scale(c)
-        terms = tuple(Term((self.factor("dy", p, dy), self._normal(p, mean, var))) for p in self._channel(c))
-        return (*steps, Sum(self.symbol("dweight", c), (Part("values", terms),)))
+        return (*steps, self._mean(self.symbol("dweight", c), self._with_normal(dy, c, mean, var), 1))
 
     def dbias(self, dy: Array, c: int) -> tuple[Sum]:
-        return (Sum(self.symbol("dbias", c), (Part("values", tuple(self.upstream(dy, p) for p in self._channel(c))),)),)
+        return (self._mean(self.symbol("dbias", c), [(f,) for f in self._channel("dy", dy, c)], 1),)
 
     def _running(self, what: str, c: int) -> tuple[Any, ...]:
         mean, var = self._statistics(c, unbiased=True)

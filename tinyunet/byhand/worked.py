@@ -6,6 +6,7 @@ factors, and a factor knows its value and the cell of the array that it stands i
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -90,12 +91,12 @@ class Sum:
     parts: tuple[Part, ...]
     divisor: float = 1
 
-    @property
+    @functools.cached_property
     def terms(self) -> tuple[Term, ...]:
         """Of all parts, in order."""
         return tuple(term for part in self.parts for term in part.terms)
 
-    @property
+    @functools.cached_property
     def value(self) -> float:
         """The sum of the parts, divided."""
         return math.fsum(term.value for term in self.terms) / self.divisor
@@ -108,13 +109,13 @@ class Largest:
     symbol: Symbol
     terms: tuple[Term, ...]
 
-    @property
+    @functools.cached_property
     def winner(self) -> Term:
         """The term that is the largest."""
         inside = [term for term in self.terms if term.factors[0].name != "padding"] or list(self.terms)
         return max(inside, key=lambda term: term.value)
 
-    @property
+    @functools.cached_property
     def value(self) -> float:
         """Its value."""
         return self.winner.value

@@ -90,7 +90,7 @@ def check_map(op: Operation, what: str, dy: Array | None, answer: Any, worked: C
             found["shape"].append(mistake)
     left_out = op.left_out.get(what, 0)
     if not fits:
-        start = f"not right: the shape is {values.shape}, but {what} has the shape {truth.shape[left_out:]}"
+        start = f"not right: {what} does not have the shape {values.shape}"
         if found["whole"]:
             return _verdict(start, None, found["whole"])
         known = tuple(_distinct(found["shape"]))

@@ -18,6 +18,7 @@ from tinyunet.tensor import Array, Tensor
 
 EXACT = 1e-9  # of a number's size: what rounding in float64 leaves undecided
 SINGLE = 1e-5  # the same for numbers that were computed in float32
+NOISE = 1e-12  # what rounding leaves where a sum is 0
 DENOMINATOR = 99  # the largest in a fraction that is shown as one
 
 
@@ -125,9 +126,11 @@ def write(value: float, digits: int = 4) -> str:
     ['35', '−0.25', '1/3', '0.3', '−1.069', '141.4', '1e−05']
     """
     value = float(value)
+    if abs(value) < NOISE:
+        return "0"
     if not math.isfinite(value):
         return {math.inf: "∞", -math.inf: "−∞"}.get(value, "nan")
-    if abs(value - round(value)) <= EXACT * max(1.0, abs(value)) and (value == 0 or round(value)) and abs(value) < 1e9:
+    if abs(value - round(value)) <= EXACT * max(1.0, abs(value)) and round(value) and abs(value) < 1e9:
         return str(round(value)).replace("-", "−")
     if abs(value - round(value, digits)) <= EXACT * abs(value):
         return f"{value:.{digits}f}".rstrip("0").replace("-", "−")

@@ -1,7 +1,9 @@
-"""Settings of the whole suite. `pytest -m "not torch"` runs what needs no PyTorch, and does not import it."""
+"""Settings of the whole suite. `pytest -m "not torch and not browser"` runs what needs neither PyTorch nor Chromium."""
 
 import os
+import shutil
 
+import pytest
 from hypothesis import settings
 
 # The same examples in every run, so that a failure can be repeated: HYPOTHESIS_PROFILE=thorough looks for new ones.
@@ -16,3 +18,17 @@ def pytest_runtest_setup(item):
         import torch
 
         torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium, for tests marked `browser`: without it, they are errors, not skipped."""
+    from playwright.sync_api import sync_playwright
+
+    path = shutil.which("chromium")
+    if path is None:
+        raise RuntimeError('Chromium must be installed, as the command chromium; or leave these out: -m "not browser"')
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()

@@ -9,7 +9,7 @@ tensor([[0., 0.],
         [1., 1.]])
 """
 
-from tinyunet import functional, memory, nn, ops, optim, unet
+from tinyunet import byhand, functional, memory, nn, ops, optim, unet
 from tinyunet.gradcheck import gradcheck
 from tinyunet.tensor import Tensor, differentiable, no_grad, tensor, using
 
@@ -19,6 +19,7 @@ memory.keep()
 
 __all__ = [
     "Tensor",
+    "byhand",
     "differentiable",
     "functional",
     "gradcheck",

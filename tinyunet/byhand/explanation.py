@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tinyunet.byhand import page
 from tinyunet.byhand.diagnosis import Verdict, check_element, check_map
-from tinyunet.byhand.numbers import read_array, write
+from tinyunet.byhand.numbers import read_array, write_array
 from tinyunet.byhand.operations import Operation
 from tinyunet.byhand.worked import Formula, Largest, Part, Step, Sum, Symbol, Term, Worked
 from tinyunet.tensor import Array
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,17 @@ turned by 180°.
         whole = self.explanation
         full = whole._full(self.index)
         return check_element(whole.operation, whole.what, whole._dy, full, self, answer)
+
+    def figure(self) -> Figure:
+        """The window, the kernel, the products and the sum as a picture of 16:9: see `tinyunet.byhand.figure.draw`.
+
+        >>> from tinyunet import byhand
+        >>> byhand.conv2d([[1, 2], [3, 4]], [[0, 1], [2, 3]]).at(0, 0).figure()
+        <Figure size 1280x720 with 1 Axes>
+        """
+        from tinyunet.byhand import figure  # which loads Matplotlib, and not everybody draws
+
+        return figure.draw(self)
 
 
 class Explanation:
@@ -150,15 +166,38 @@ class Explanation:
         """
         return check_map(self.operation, self.what, self._dy, answer, self.at)
 
+    def animate(self, path: str | os.PathLike[str], milliseconds: int = 700) -> None:
+        """Write a GIF of the window sliding over the image: see `tinyunet.byhand.figure.animate`.
+
+        Raises:
+            ValueError: a path that does not end in .gif, frames shorter than 20 ms, or more than 400 of them.
+        """
+        from tinyunet.byhand import figure
+
+        figure.animate(self, path, milliseconds)
+
+    def html(self) -> str:
+        """A page to explore it in a browser, offline: point at an element, and see where its number comes from.
+
+        Raises:
+            ValueError: there is too much for a page.
+
+        >>> from tinyunet import byhand
+        >>> byhand.relu([-3, 2]).html().startswith("<!doctype html>")
+        True
+        """
+        return page.html(self)
+
+    def _repr_html_(self) -> str:
+        return page.frame(self)
+
     def __iter__(self) -> Iterator[Element]:
         """All elements, in order."""
         return (self.at(*index) for index in np.ndindex(*self.result.shape))
 
     def __str__(self) -> str:
         settings = ", ".join(f"{k}={v!r}" for k, v in self.operation.settings.items())
-        form: Any = {"float_kind": write}  # NumPy passes one argument
-        rows = np.array2string(self.result, formatter=form)
-        return f"{self.what} of {self.operation.name}({settings})\n{rows}"
+        return f"{self.what} of {self.operation.name}({settings})\n{write_array(self.result)}"
 
     def __repr__(self) -> str:
         return f"<{self.what} of {self.operation.name}, shape {self.result.shape}>"

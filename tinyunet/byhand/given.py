@@ -253,5 +253,5 @@ def cross_entropy(x: Any, target: Any, reduction: str = "mean") -> Explanation:
     """
     x, target = _logits(x, 2), np.asarray(target.numpy() if isinstance(target, Tensor) else target)
     if target.dtype.kind not in "iu":
-        raise TypeError(f"target: must be the numbers of classes, as integers, not {target.dtype}")
+        raise TypeError(f"target: must be the numbers of classes, such as [0, 2], not {target.tolist()!r}")
     return _explained(operations.CrossEntropy({"x": x, "target": target}, {"reduction": reduction}, {}))

@@ -498,6 +498,19 @@ def _one_image(op: Operation, dy: Any) -> Answers:
         yield op.result("dw", dy) / len(dy), "averaged"
 
 
+DY_FORGOTTEN = "upstream gradient forgotten", "every product of a gradient has an element of dy in it"
+
+
+@mistake("conv2d dw, conv_transpose2d dw, linear dw", *DY_FORGOTTEN)
+def _dw_without_dy(op: Operation, dy: Any) -> Answers:
+    yield op.result("dw", np.ones_like(dy))
+
+
+@mistake("conv2d dx, conv_transpose2d dx, linear dx", *DY_FORGOTTEN)
+def _dx_without_dy(op: Operation, dy: Any) -> Answers:
+    yield op.result("dx", np.ones_like(dy))
+
+
 @mistake("conv2d dx, max_pool2d dx, avg_pool2d dx", "col2im that assigns", "where windows overlap, gradients add up")
 def _assigned(op: Operation, dy: Any) -> Answers:
     if op.name == "conv2d":

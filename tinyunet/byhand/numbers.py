@@ -119,6 +119,18 @@ def _leaves(numbers: Any) -> Iterator[Any]:
         yield numbers
 
 
+def write_array(array: Array, prefix: str = "") -> str:
+    """An array as NumPy prints it, its numbers written by `write`, in columns.
+
+    >>> print(write_array(np.array([[0.5, -20], [1 / 3, 4]])))
+    [[0.5 −20]
+     [1/3   4]]
+    """
+    width = max((len(write(value)) for value in array.flat[:1000]), default=0)  # NumPy shortens what is larger
+    form: Any = {"all": lambda value: write(value).rjust(width)}
+    return np.array2string(array, formatter=form, prefix=prefix)
+
+
 def write(value: float, digits: int = 4) -> str:
     """A number in as few characters as say it: whole, a short decimal, a fraction, or rounded.
 

@@ -402,7 +402,7 @@ class ReLU(Operation):
     formulas: ClassVar = {
         "y": ("y = max(0, x)", r"y = \max(0, x)"),
         "dx": (
-            "dx = dy where x > 0, else 0",
+            "dx = dy·[x > 0], where [x > 0] is 1 for a positive x, else 0",
             r"\frac{\partial L}{\partial x} = \frac{\partial L}{\partial y}\,[x > 0]",
         ),
     }
@@ -418,8 +418,8 @@ class ReLU(Operation):
     def dx(self, dy: Array, *index: int) -> tuple[Formula]:
         x, d = self.factor("x", index), self.factor("dy", index, dy)
         slope = 1 if x.value > 0 else 0
-        text = f"{write(d.value)}×{slope}, since x = {write(x.value)}"
-        latex = rf"{latex_number(d.value)} \cdot {slope}"
+        text = f"{write(d.value)}×[{write(x.value)} > 0]"
+        latex = rf"{latex_number(d.value)} \cdot [{latex_number(x.value)} > 0]"
         return (Formula(self.symbol("dx", *index), text, latex, d.value * slope, (d, x)),)
 
 

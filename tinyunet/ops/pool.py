@@ -171,6 +171,10 @@ def avg_pool2d(
     >>> avg_pool2d(np.array([[[1.0, 2, 5, 6], [3, 4, 7, 8]]]), 2)
     tensor([[[2.5, 6.5]]], dtype=float64)
     """
+    if divisor_override is not None and (
+        isinstance(divisor_override, bool) or not isinstance(divisor_override, (int, np.integer))
+    ):
+        raise TypeError(f"avg_pool2d: divisor_override must be an integer, not {divisor_override!r}")
     if divisor_override == 0:
         raise ValueError("avg_pool2d: divisor_override must not be 0")
     axes = pool_axes("avg_pool2d", input.shape[2:], kernel_size, stride, padding, 1, ceil_mode)

@@ -1,0 +1,307 @@
+"""An explanation as one HTML page, which works offline: point at an element, and see where its number comes from.
+
+Python works everything out and writes every number; the page (`static/view.js`) only shows it. What it gets is the
+`view`: every text once, and lists of numbers that refer to texts and to cells.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import dataclass, field
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from tinyunet.byhand.numbers import write
+from tinyunet.byhand.worked import Factor, Formula, Largest, Part, Step, Worked
+
+if TYPE_CHECKING:
+    from tinyunet.byhand.explanation import Element, Explanation
+
+MOST = 100_000  # products, and cells, in one page: some megabytes
+SLIDING = "conv2d", "max_pool2d", "avg_pool2d"  # a window over x and the padding around it
+LINEAR = "conv2d", "conv_transpose2d", "linear", "avg_pool2d"  # their gradients do not need the numbers of x
+
+Index = tuple[int, ...]
+
+
+def asset(name: str) -> str:
+    """A file that the pages are made of."""
+    return files("tinyunet.byhand").joinpath("static", name).read_text(encoding="utf-8")
+
+
+def html(explanation: Explanation) -> str:
+    """A page in which every element of a result can be pointed at: one text, with nothing to load.
+
+    Raises:
+        ValueError: there is too much to show.
+
+    >>> from tinyunet import byhand
+    >>> page = html(byhand.conv2d([[1, 2], [3, 4]], [[0, 1], [2, 3]]))
+    >>> page[:15], "https:" in page
+    ('<!doctype html>', False)
+    """
+    data = view(explanation)
+    safe = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")  # no </script> inside
+    title = _escaped(f"{explanation.what} of {explanation.operation.name}")
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; \
+script-src 'unsafe-inline'">
+<title>{title}</title>
+<style>
+{asset("view.css")}</style>
+</head>
+<body>
+<main id="view"></main>
+<script type="application/json" id="data">{safe}</script>
+<script>
+{asset("view.js")}
+showView(document.getElementById("view"), JSON.parse(document.getElementById("data").textContent));
+</script>
+</body>
+</html>
+"""
+
+
+def frame(explanation: Explanation) -> str:
+    """The page in a frame of its own, for a notebook: several do not disturb one another."""
+    try:
+        page = html(explanation)
+    except ValueError as error:
+        return f"<p>{_escaped(str(error))}</p>"
+    return (
+        f'<iframe sandbox="allow-scripts" title="{_escaped(repr(explanation))}" '
+        f'style="width: 100%; height: 44em; border: 0" srcdoc="{_escaped(page)}"></iframe>'
+    )
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
+
+
+@dataclass
+class _Drawn:
+    """An array as it is drawn: x with its padding around it. Its cells are numbered on from `first`."""
+
+    name: str
+    shape: Index
+    first: int
+    before: tuple[int, int] = (0, 0)  # rows and columns of padding
+    after: tuple[int, int] = (0, 0)
+
+    @property
+    def drawn(self) -> Index:
+        """The shape with padding."""
+        lead, size = self.shape[:-2], self.shape[-2:]
+        padding = [sum(ends) for ends in zip(self.before, self.after, strict=True)][2 - len(size) :]
+        return (*lead, *(n + more for n, more in zip(size, padding, strict=True)))
+
+    def cell(self, at: Index) -> int:
+        """The number of a cell; an index below 0, or beyond the end, lies in the padding."""
+        shift = self.before[2 - min(len(at), 2) :]
+        at = (*at[:-2], *(k + more for k, more in zip(at[-2:], shift, strict=True)))
+        number = 0
+        for k, n in zip(at, self.drawn, strict=True):
+            number = number * n + k
+        return self.first + number
+
+
+@dataclass
+class _View:
+    """The view under construction."""
+
+    explanation: Explanation
+    texts: dict[str, int] = field(default_factory=dict)
+    derived: dict[tuple[int, int], int] = field(default_factory=dict)
+    steps: dict[str, int] = field(default_factory=dict)  # each once: all elements of a channel share its mean
+    used: dict[str, None] = field(default_factory=dict)
+    terms: int = 0
+
+    def text(self, text: str) -> int:
+        """Its number."""
+        return self.texts.setdefault(text, len(self.texts))
+
+    def arrays(self) -> dict[str, _Drawn]:
+        """How the arrays are drawn, and the result as the last of them."""
+        arrays, op, first = {}, self.explanation.operation, 0
+        for name, array in self.explanation.arrays.items():
+            arrays[name] = drawn = _Drawn(name, array.shape, first)
+            if name == "x" and op.name in SLIDING:
+                axes = op.axes()
+                drawn.before = axes[0].padding, axes[1].padding
+                drawn.after = max(axes[0].padding, axes[0].overhang), max(axes[1].padding, axes[1].overhang)
+            first += math.prod(drawn.drawn)
+        self.check(first + self.explanation.result.size, "cells")
+        return arrays
+
+    def check(self, count: int, of: str) -> None:
+        """Refuse what would make a page too large."""
+        if count > MOST:
+            raise ValueError(
+                f"{self.explanation.what} of {self.explanation.operation.name} needs more than {MOST:,} {of}, too many "
+                "for a page; work out single elements with .at(...), or take smaller arrays"
+            )
+
+    def places(self, element: Element, part: int, place: int, factor: Factor) -> Index | None:
+        """Where a factor stands: also in the padding, and also a derived number such as "x̂[0, 1]"."""
+        if factor.at:
+            return factor.at
+        if factor.name != "padding":
+            written = re.search(r"\[([\d, ]+)\]$", factor.name)
+            return tuple(map(int, written[1].split(","))) if written else factor.at
+        op, what = self.explanation.operation, self.explanation.what
+        rows, cols = op.axes()
+        index = (0,) * op.left_out.get(what, 0) + element.index
+        if what == "dw":
+            (i, j), (u, v), n = divmod(place, cols.output), index[2:], part
+        else:
+            (u, v), (i, j), n = divmod(place, cols.kernel), index[2:], index[0]
+        c = index[1]
+        if op.name == "conv2d":  # the channels that a filter reads are those of its group
+            groups = op.settings["groups"]
+            channels = op.arrays["x"].shape[1] // groups
+            filter_, nth = (index[0], index[1]) if what == "dw" else (index[1], part)
+            c = filter_ // (len(op.arrays["w"]) // groups) * channels + nth
+        h = rows.stride * i + rows.dilation * u - rows.padding
+        w = cols.stride * j + cols.dilation * v - cols.padding
+        return (n, c, h, w)[op.left_out.get("x", 0) :]
+
+    def factor(self, factor: Factor, at: Index | None) -> int:
+        """The number of its cell, or below 0 that of a derived number."""
+        name = "x" if factor.name == "padding" else factor.name
+        if name in self.drawn and at is not None:
+            self.used[name] = None
+            return self.drawn[name].cell(at)
+        key = self.text(factor.name), self.text(write(factor.value))
+        return -1 - self.derived.setdefault(key, len(self.derived))
+
+    def part(self, element: Element, number: int, part: Part) -> dict[str, Any]:
+        """The terms, as lists of their factors and their value, and how many of them make a row."""
+        places = [
+            [self.places(element, number, k, factor) for factor in term.factors] for k, term in enumerate(part.terms)
+        ]
+        self.terms += len(places)
+        self.check(self.terms, "products")
+        if (op := self.explanation.operation).name == "max_pool2d" and self.explanation.what == "dx":
+            rows, cols = op.axes()  # for every window that covers a pixel its maximum must be found
+            self.check(self.terms * rows.kernel * cols.kernel, "comparisons")
+        terms = [
+            [*map(self.factor, term.factors, at), self.text(write(term.value))]
+            for term, at in zip(part.terms, places, strict=True)
+        ]
+        return {
+            "name": self.text(part.name),
+            "heads": [self.text(_head(part, places, k)) for k in range(len(places[0]) if places else 0)],
+            "columns": _columns(places),
+            "terms": terms,
+            "sum": self.text(write(part.value)),
+        }
+
+    def step(self, element: Element, step: Step) -> int:
+        """The number of a step."""
+        kind = "formula" if isinstance(step, Formula) else "max" if isinstance(step, Largest) else "sum"
+        parts = (Part("", step.terms),) if isinstance(step, (Formula, Largest)) else step.parts
+        found = {
+            "kind": kind,
+            "line": self.text(Worked(element.formula, (step,)).text().splitlines()[-1].strip()),
+            "parts": [self.part(element, k, part) for k, part in enumerate(parts)],
+        }
+        if isinstance(step, Largest):
+            found["winner"] = next(k for k, term in enumerate(step.terms) if term is step.winner)
+        return self.steps.setdefault(json.dumps(found), len(self.steps))
+
+    def build(self) -> dict[str, Any]:
+        """All of it."""
+        explanation, op = self.explanation, self.explanation.operation
+        what = explanation.what
+        self.drawn = self.arrays()
+        elements, values = [], []
+        for element in explanation:
+            elements.append([self.step(element, step) for step in element.steps])
+            values.append(self.text(write(element.value)))
+        given = explanation.arrays
+        always = ("x", "target") if what == "y" or op.name not in LINEAR else ()
+        names = [*self.used, *(name for name in always if name in given and name not in self.used)]
+        empty = "−∞" if op.name == "max_pool2d" else "0"
+        arrays = [self.array(self.drawn[name], given[name], empty) for name in names]
+        result = _Drawn(what, explanation.result.shape, 0)
+        return {
+            "title": f"{what} of {op.name}",
+            "settings": ", ".join(f"{k} {_setting(value)}" for k, value in op.settings.items() if value is not None),
+            "formula": explanation.at(*(0,) * explanation.result.ndim).formula.text,
+            "arrays": arrays,
+            "result": self.described(result) | {"cells": values},
+            "elements": elements,
+            "steps": [json.loads(step) for step in self.steps],
+            "derived": [list(key) for key in self.derived],
+            "texts": list(self.texts),
+        }
+
+    def described(self, drawn: _Drawn) -> dict[str, Any]:
+        """Name and geometry of an array."""
+        *lead, rows, cols = (1,) * (2 - len(drawn.drawn)) + drawn.drawn
+        return {
+            "name": drawn.name,
+            "shape": drawn.shape,
+            "lead": lead,
+            "rows": rows,
+            "columns": cols,
+            "first": drawn.first,
+            "before": drawn.before,
+            "after": drawn.after,
+        }
+
+    def array(self, drawn: _Drawn, values: Any, empty: str) -> dict[str, Any]:
+        """An array with its numbers as texts."""
+        cells = [self.text(empty)] * math.prod(drawn.drawn)
+        for at, value in zip(_indices(drawn.shape), values.flat, strict=True):
+            cells[drawn.cell(at) - drawn.first] = self.text(write(value))
+        return self.described(drawn) | {"cells": cells}
+
+
+def _indices(shape: Index) -> list[Index]:
+    indices: list[Index] = [()]
+    for n in shape:
+        indices = [(*at, k) for at in indices for k in range(n)]
+    return indices
+
+
+def _setting(value: Any) -> str:
+    return " × ".join(map(str, value)) if isinstance(value, tuple) else str(value).lower()
+
+
+def _head(part: Part, places: list[list[Index | None]], k: int) -> str:
+    """What a column of factors is called: the image or kernel that all of them are in."""
+    name = next((t.factors[k].name for t in part.terms if t.factors[k].name != "padding"), "x").split("[")[0]
+    leads = {at[k][:-2] for at in places if at[k]}  # type: ignore[index]
+    lead = leads.pop() if len(leads) == 1 else ()
+    return f"{name}{list(lead)}" if lead else name
+
+
+def _columns(places: list[list[Index | None]]) -> int:
+    """How many terms make a row, if they are laid out as in an array that they stand in."""
+    for column in zip(*places, strict=True):
+        if all(column):
+            width = len({at[-1] for at in column if at})
+            if len(column) % width == 0:
+                return width
+    return max(len(places), 1)
+
+
+def view(explanation: Explanation) -> dict[str, Any]:
+    """What a page shows of an explanation, ready for JSON.
+
+    Numbers stand for texts (`texts[k]`), for cells (the arrays number theirs on from `first`), or, below 0, for
+    numbers that stand in no array (`derived[-1 - k]`: what it is called, and its value). A term is the list of its
+    factors, with the text of its value at the end.
+
+    Raises:
+        ValueError: there is too much to show.
+    """
+    return _View(explanation).build()

@@ -1,0 +1,180 @@
+"""TOML that people write: read within bounds, every mistake said with its line and key.
+
+tomllib does not keep the lines of keys, so they are searched for once something is wrong.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+
+from tinyunet.byhand.numbers import read_array
+from tinyunet.tensor import Array
+
+MOST_BYTES = 1_000_000  # of a file
+MOST_NUMBERS = 100_000  # in a file
+DEEPEST = 8  # brackets in brackets
+LARGEST = 10**12  # number that is given
+
+# A string or a comment. One that does not end goes on to the end of the text, so that the search stays linear.
+STRING = re.compile(
+    r'''"""(?:\\.?|[^\\])*?(?:"{3,5}|\Z)|\'{3}.*?(?:\'{3,5}|\Z)|"(?:\\.|[^"\\\n])*"?|'[^'\n]*'?|#[^\n]*''',
+    re.DOTALL,
+)
+ASK = re.compile(r"""^[ \t]*\[\[[ \t]*["']?ask["']?[ \t]*\]\]""", re.MULTILINE)
+KEY = re.compile(r"""[ \t]*["']?([\w-]+)["']?[ \t]*=""")
+# tomllib takes long for many brackets, and all memory for many dots.
+DEEP = re.compile(r"(?:[\[{][^][{}]*+){50}")
+DOTTED = re.compile(r"(?<![\w-])(?:[\w-]++[ \t]*+\.[ \t]*+){20}")
+
+
+class Digits(str):
+    """A decimal of a file with its digits as they were written: 0.250 says more than 0.25."""
+
+
+class Source:
+    """The text of a TOML file, and its name in errors."""
+
+    def __init__(self, text: str, name: str) -> None:
+        self.text, self.name = text.removeprefix("\ufeff"), name  # the mark that some editors put before a text
+
+    @classmethod
+    def read(cls, path: str | Path) -> Source:
+        """The text of a file.
+
+        Raises:
+            ValueError: a file that is not there, too large, or not in UTF-8.
+        """
+        try:
+            with Path(path).open("rb") as file:
+                raw = file.read(MOST_BYTES + 1)
+        except (OSError, ValueError) as error:
+            raise ValueError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
+        if len(raw) > MOST_BYTES:
+            raise ValueError(f"{path}: the file is larger than {MOST_BYTES:,} bytes; an example has a few numbers")
+        try:
+            return cls(raw.decode(), str(path))
+        except UnicodeDecodeError as error:
+            line = raw.count(b"\n", 0, error.start) + 1
+            raise ValueError(f"{path}, line {line}: not UTF-8; save it as a text in UTF-8") from None
+
+    def parse(self) -> dict[str, Any]:
+        """The keys and values; decimals are texts with their `Digits`.
+
+        Raises:
+            ValueError: what is not TOML.
+
+        >>> Source("x = [1, 2\\ny = 3", "my.toml").parse()
+        Traceback (most recent call last):
+        ValueError: my.toml, line 1: x: a bracket is not closed
+        """
+        masked = STRING.sub(_masked, self.text)
+        for pattern, message in ((DEEP, "brackets are nested too deeply"), (DOTTED, "a key has too many dots")):
+            if found := pattern.search(masked):
+                self._no_toml(message, self._line_at(found.start()))
+        try:
+            return tomllib.loads(self.text, parse_float=Digits)
+        except RecursionError:
+            self._no_toml("brackets are nested too deeply", 1)
+        except ValueError as error:
+            message, line = str(error).removesuffix(" (at end of document)"), self._line_at(len(self.text))
+            if place := re.search(r" \(at line (\d+), column (\d+)\)$", message):
+                message, line = f"{message[: place.start()]} (column {place[2]})", int(place[1])
+            elif found := re.search(r"[0-9_]{4300}", self.text):  # Python reads so many digits
+                message, line = "a number has too many digits", self._line_at(found.start())
+            lines = masked.split("\n")
+            before = "\n".join(lines[: line - 1])
+            if KEY.match(lines[line - 1]) and before.count("[") > before.count("]"):
+                message, line = "a bracket is not closed", line - 1
+            self._no_toml(message, line)
+
+    def wrong(self, message: object, key: str, ask: int | None = None) -> NoReturn:
+        """Raise the error about a key of the file, or of its [[ask]] number `ask`."""
+        shown = key[:60] if re.fullmatch(r"[\w-]+", key) else repr(key[:60])
+        self._fail(f"{shown}: {str(message).removeprefix(f'{key}: ')}", self._line_of(key, ask))
+
+    @contextmanager
+    def blaming(self, key: str, ask: int | None = None) -> Iterator[None]:
+        """Errors in here are about this key."""
+        try:
+            yield
+        except (TypeError, ValueError, IndexError) as error:
+            self.wrong(error, key, ask)
+
+    def _fail(self, message: str, line: int) -> NoReturn:
+        short = message if len(message) <= 300 else f"{message[:200]}…"
+        raise ValueError(f"{self.name}, line {line}: {short}") from None
+
+    def _no_toml(self, message: str, line: int) -> NoReturn:
+        """Raise the error about a line; it names the last key before its end."""
+        keys = (KEY.match(each) for each in reversed(self.text.split("\n")[:line]))
+        self._fail(next((f"{found[1][:60]}: " for found in keys if found), "") + message, line)
+
+    def _line_at(self, place: int) -> int:
+        return self.text.count("\n", 0, place) + 1
+
+    def _line_of(self, key: str, ask: int | None) -> int:
+        """Where a key stands; if it does not, where something stands that it belongs to."""
+        # Nothing in a string of several lines is a key; a key may be in quotes.
+        text = STRING.sub(lambda token: _masked(token) if "\n" in token[0] else token[0], self.text)
+        heads = [match.start() for match in ASK.finditer(text)]
+        spans = [(0, heads[0] if heads else len(text)), (0, len(text))]  # of the file; it may stand too far down
+        if ask is not None:
+            spans = list(itertools.pairwise([*heads, len(text)]))[ask : ask + 1]
+        pattern = re.compile(rf"""^[ \t]*\[*[ \t]*["']?{re.escape(key)}["']?[ \t]*[=.\]]""", re.MULTILINE)
+        for start, end in spans:
+            if found := pattern.search(text[start:end]):
+                return self._line_at(start + found.start())
+        if ask is None:
+            return 1 if key == "operation" else self._line_of("operation", None)
+        return self._line_at(heads[ask]) if heads else self._line_of("ask", None)  # ask = [{…}] in one line
+
+
+def _masked(token: re.Match[str]) -> str:
+    return re.sub(r"[^\n]", "_", token[0])
+
+
+def leaves(value: Any, depth: int = 0) -> Iterator[Any]:
+    """What stands in nested lists.
+
+    Raises:
+        ValueError: too many brackets in brackets.
+    """
+    if not isinstance(value, list):
+        yield value
+    elif depth == DEEPEST:
+        raise ValueError(f"brackets are nested more than {DEEPEST} deep")
+    else:
+        for item in value:
+            yield from leaves(item, depth + 1)
+
+
+def numbers(value: Any, largest: int = LARGEST) -> Array:
+    """The numbers in nested lists of a file.
+
+    Raises:
+        ValueError, TypeError: what is no number or too large, no numbers at all, and rows of different lengths.
+
+    >>> numbers([[1, "1/2"], [Digits("0.25"), 3]])
+    array([[1.  , 0.5 ],
+           [0.25, 3.  ]])
+    """
+    for leaf in leaves(value):
+        if not isinstance(leaf, (int, str)):
+            kind = "a table" if isinstance(leaf, dict) else "a date or a time"
+            raise TypeError(f"a number is needed, or a text such as '1/3', not {kind}")
+        if isinstance(leaf, int) and abs(leaf) > largest:  # before anything prints its digits
+            raise ValueError(f"a number is larger than {largest:.0e}")
+    values = read_array(value)[0]
+    if not values.size:
+        raise ValueError(f"there are no numbers in an array of shape {values.shape}")
+    if np.abs(values).max() > largest:
+        raise ValueError(f"a number is larger than {largest:.0e}")
+    return values

@@ -132,7 +132,9 @@ def test_doctor_measures_and_advises(capsys):
     assert max(map(len, out.splitlines())) <= 100
 
 
-@pytest.mark.parametrize("name", ["", "demo", "train", "predict", "evaluate", "trace", "doctor"])
+@pytest.mark.parametrize(
+    "name", ["", "demo", "train", "predict", "evaluate", "trace", "doctor", "byhand", "check", "worksheet", "lab"]
+)
 def test_help_explains(name, capsys):
     with pytest.raises(SystemExit) as stop:
         cli.main([*([name] if name else []), "--help"])

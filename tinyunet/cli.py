@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from tinyunet import __version__, demo, doctor, plot
+from tinyunet.byhand import examples, lab, worksheet
 from tinyunet.data import DataError, read_image, write_mask, write_probability
 from tinyunet.tasks import segmentation
 from tinyunet.tasks.segmentation import Settings
@@ -118,6 +119,81 @@ def _parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--no-skips", action="store_true", help="without skip connections")
 
+    p = commands.add_parser(
+        "byhand",
+        formatter_class=plain,
+        help="work out an operation on a few numbers, every product of it",
+        description="Shows an example, built in or from a file, and works out the elements that it asks for.",
+        epilog="a file looks like this; tinyunet check FILE says whether its answers are right, or what went wrong:\n"
+        '  operation = "conv2d"\n'
+        "  x = [[1, 2, 3], [4, 5, 6]]\n"
+        '  w = [[0, 1], ["1/2", 0.25]]\n'
+        "  stride = 1\n\n"
+        "  [[ask]]\n"
+        "  at = [0, 1]      # one element; leave it out to ask for the whole array\n"
+        "  answer = 7\n\n"
+        "  [[ask]]\n"
+        '  grad = "w"       # of a gradient, for dy = 1 everywhere, or the dy of the file\n'
+        "  at = [0, 0]\n",
+    )
+    p.add_argument("example", nargs="?", metavar="NAME|FILE", help="a built-in example, or a TOML file")
+    p.add_argument("--list", action="store_true", help="the built-in examples")
+    p.add_argument("--at", type=_index, metavar="I,J,…", help="the element to work out, such as 0,1,1")
+    p.add_argument("--grad", metavar="ARRAY", help="work out the gradient of this array, such as w")
+    p.add_argument(
+        "--format",
+        choices=("text", "markdown", "latex", "html"),
+        default="text",
+        help="html is a page to click through (default: %(default)s)",
+    )
+    p.add_argument("--figure", metavar="FILE", help="also draw the first of the elements")
+    p.add_argument("--animate", metavar="FILE", help="also draw a GIF of the window as it slides")
+
+    p = commands.add_parser(
+        "check",
+        help="say whether answers worked out by hand are right, or which mistake leads to them",
+        description="Checks the answers in TOML files (see  tinyunet byhand --help) without saying what is right. The "
+        "exit code is 0 if all answers are right, 1 if one is wrong or missing, 2 for a file that cannot be used.",
+    )
+    p.add_argument("files", nargs="+", metavar="FILE", help="TOML files with answers")
+    p.add_argument(
+        "--sheet",
+        metavar="CODE",
+        help="grade a worksheet by the code that is printed on it, such as conv2d:7:2. FILE then has a line such as "
+        '2a = "1/2" or 3 = [[1, 2], [3, 4]] for every answer; or answers are given here: 1=35 "3=[[1, 2], [3, 4]]"',
+    )
+
+    p = commands.add_parser(
+        "worksheet",
+        formatter_class=plain,
+        help="write a worksheet for a pencil, and its key",
+        description="Writes problems on one operation, and a key with every product and the mistake behind each wrong\n"
+        "answer. The same topic, seed and level make the same problems, and are the code on the sheet.",
+        epilog="the class gets the sheet, the teacher the key; to check answers, which does not show the right ones:\n"
+        "  tinyunet worksheet conv2d --seed 7 --level 2 --out sheet.pdf --key key.pdf\n"
+        '  tinyunet check --sheet conv2d:7:2 1a=3 1b=5 "2=[[1, 2], [3, 4]]"\n'
+        "  tinyunet check --sheet conv2d:7:2 answers.toml\n",
+    )
+    p.add_argument("topic", nargs="?", metavar="TOPIC", help="what to practise, such as conv2d")
+    p.add_argument("--list", action="store_true", help="the topics and their levels")
+    for name, default, help_ in (
+        ("seed", 0, "another seed, another sheet (default: %(default)s)"),
+        ("level", 1, "each adds one thing (default: %(default)s)"),
+        ("problems", 6, "how many (default: %(default)s)"),
+    ):
+        p.add_argument(f"--{name}", type=int, default=default, metavar="N", help=help_)
+    p.add_argument("--out", metavar="FILE", help="the sheet, as .pdf, .html or .md (without it, it is printed)")
+    p.add_argument("--key", metavar="FILE", help="its key, the same way")
+
+    p = commands.add_parser(
+        "lab",
+        help="open a page to work operations out on numbers of your own, and have answers checked",
+        description="Opens a page in the browser; all of it stays on this machine. Choose an operation, type numbers, "
+        "and see every product behind every result; type answers, and see what went wrong. Ctrl-C ends it.",
+    )
+    p.add_argument("--port", type=int, default=0, metavar="N", help="of the page's address (default: any that is free)")
+    p.add_argument("--no-browser", action="store_true", help="only print the address")
+
     commands.add_parser(
         "doctor",
         formatter_class=plain,
@@ -128,6 +204,13 @@ def _parser() -> argparse.ArgumentParser:
         "suit the processor, an old or unknown library, other programs. It changes nothing.",
     )
     return parser
+
+
+def _index(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(k) for k in text.split(",") if k)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"integers such as 0,1,1 are needed, not {text!r}") from None
 
 
 def _add_channels(parser: argparse.ArgumentParser, default: tuple[int, ...]) -> None:
@@ -232,6 +315,70 @@ def _trace(args: argparse.Namespace) -> int:
     return 0
 
 
+def _byhand(args: argparse.Namespace) -> int:
+    if args.list:
+        for name in examples.names():
+            print(f"{name:22} {examples.built_in(name).title}")
+        return 0
+    if args.example is None:
+        raise ValueError("byhand needs the name of an example or a file; tinyunet byhand --list shows the examples")
+    example = examples.find(args.example)
+    elements = example.elements(args.grad, args.at)
+    if args.figure:
+        plot.save(elements[0].figure(), args.figure)
+    if args.animate:
+        elements[0].explanation.animate(args.animate)
+    if args.format == "text":
+        print(example.text(elements))
+    elif args.format == "html":
+        print(elements[0].explanation.html())
+    else:
+        print("\n".join(getattr(element, args.format)() for element in elements))
+    return 0
+
+
+def _worksheet(args: argparse.Namespace) -> int:
+    if args.list:
+        print(worksheet.topics())
+        return 0
+    if args.topic is None:
+        raise ValueError("worksheet needs a topic; tinyunet worksheet --list shows them")
+    sheet = worksheet.sheet(args.topic, args.seed, args.level, args.problems)
+    if not args.out and not args.key:
+        print(sheet.markdown(), end="")
+    if args.out:
+        sheet.save(args.out)
+    if args.key:
+        sheet.save(args.key, key=True)
+    return 0
+
+
+def _check_sheet(args: argparse.Namespace) -> int:
+    verdicts = worksheet.grade(args.sheet, args.files)
+    for label, verdict in verdicts.items():
+        print(f"{label}: {verdict}")
+    return 0 if all(verdicts.values()) else 1
+
+
+def _check(args: argparse.Namespace) -> int:
+    if args.sheet is not None:
+        return _check_sheet(args)
+    answered = {file: examples.answered(file) for file in args.files}  # all are read before anything is printed
+    right = True
+    for file, asks in answered.items():
+        print(f"{file}:")
+        for ask in asks:
+            verdict = ask.check()
+            right &= verdict.right
+            print(f"{ask.heading}: {verdict}")
+    return 0 if right else 1
+
+
+def _lab(args: argparse.Namespace) -> int:
+    lab.serve(args.port, open_browser=not args.no_browser)
+    return 0
+
+
 def _doctor(args: argparse.Namespace) -> int:
     print(doctor.report(doctor.examine()))
     return 0
@@ -243,7 +390,7 @@ def _demo(args: argparse.Namespace) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; returns the exit code: 0, or 2 after an error, which is printed as one line."""
+    """Run the command; returns the exit code: 0, 1 for wrong answers, 2 after an error, printed as one line."""
     args = _parser().parse_args(argv)
     command = {
         "demo": _demo,
@@ -251,6 +398,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         "predict": _predict,
         "evaluate": _evaluate,
         "trace": _trace,
+        "byhand": _byhand,
+        "check": _check,
+        "worksheet": _worksheet,
+        "lab": _lab,
         "doctor": _doctor,
     }
     try:
@@ -258,7 +409,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nStopped.", file=sys.stderr)
         return 130
-    except (ValueError, KeyError, OSError, FloatingPointError) as error:
+    except (ValueError, LookupError, OSError, FloatingPointError) as error:
         message = str(error.args[0]) if isinstance(error, KeyError) else str(error)
         print(f"tinyunet: error: {' '.join(message.split())}", file=sys.stderr)
         return 2

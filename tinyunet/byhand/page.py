@@ -117,6 +117,7 @@ class _View:
     """The view under construction."""
 
     explanation: Explanation
+    drawn: dict[str, _Drawn] = field(init=False)
     texts: dict[str, int] = field(default_factory=dict)
     derived: dict[tuple[int, int], int] = field(default_factory=dict)
     steps: dict[str, int] = field(default_factory=dict)  # each once: all elements of a channel share its mean
@@ -128,7 +129,7 @@ class _View:
         return self.texts.setdefault(text, len(self.texts))
 
     def arrays(self) -> dict[str, _Drawn]:
-        """How the arrays are drawn, and the result as the last of them."""
+        """How the arrays are drawn."""
         arrays, op, first = {}, self.explanation.operation, 0
         for name, array in self.explanation.arrays.items():
             arrays[name] = drawn = _Drawn(name, array.shape, first)
@@ -148,20 +149,25 @@ class _View:
                 "for a page; work out single elements with .at(...), or take smaller arrays"
             )
 
-    def places(self, element: Element, part: int, place: int, factor: Factor) -> Index | None:
-        """Where a factor stands: also in the padding, and also a derived number such as "x̂[0, 1]"."""
+    def place(self, element: Element, part: int, term: int, factor: Factor) -> Index | None:
+        """Where a factor of a term of a part stands: a number of the padding beyond the array, and a derived number
+        such as "x̂[0, 1]" where its name says."""
         if factor.at:
             return factor.at
-        if factor.name != "padding":
-            written = re.search(r"\[([\d, ]+)\]$", factor.name)
-            return tuple(map(int, written[1].split(","))) if written else factor.at
+        if factor.name == "padding":
+            return self.beyond(element, part, term)
+        written = re.search(r"\[([\d, ]+)\]$", factor.name)
+        return tuple(map(int, written[1].split(","))) if written else factor.at
+
+    def beyond(self, element: Element, part: int, term: int) -> Index:
+        """The index in x, beyond its ends, that a term meets: terms are in the order of window or outputs."""
         op, what = self.explanation.operation, self.explanation.what
         rows, cols = op.axes()
         index = (0,) * op.left_out.get(what, 0) + element.index
         if what == "dw":
-            (i, j), (u, v), n = divmod(place, cols.output), index[2:], part
+            (i, j), (u, v), n = divmod(term, cols.output), index[2:], part
         else:
-            (u, v), (i, j), n = divmod(place, cols.kernel), index[2:], index[0]
+            (u, v), (i, j), n = divmod(term, cols.kernel), index[2:], index[0]
         c = index[1]
         if op.name == "conv2d":  # the channels that a filter reads are those of its group
             groups = op.settings["groups"]
@@ -184,7 +190,7 @@ class _View:
     def part(self, element: Element, number: int, part: Part) -> dict[str, Any]:
         """The terms, as lists of their factors and their value, and how many of them make a row."""
         places = [
-            [self.places(element, number, k, factor) for factor in term.factors] for k, term in enumerate(part.terms)
+            [self.place(element, number, k, factor) for factor in term.factors] for k, term in enumerate(part.terms)
         ]
         self.terms += len(places)
         self.check(self.terms, "products")

@@ -278,7 +278,7 @@ MUTANTS = [
             "min(first + axis.kernel, axis.input + axis.padding)",
             "first + axis.kernel",
         ),
-        ("running variance biased", "len(places) - unbiased", "len(places)"),
+        ("running variance biased", "len(x) - unbiased", "len(x)"),
         (
             "momentum reversed",
             "(1 - momentum) * old.value + momentum * batch",
@@ -315,5 +315,30 @@ MUTANTS = [
         ("padding is cropped after all", "np.pad(whole.result(), ((0, 0), (0, 0), *paddings))", "whole.result()"),
         ("ties are not shared", '/ best.sum(-1, keepdims=True)), "divided', '), "divided'),
         ("dx without its mean term", "(dy - dy.mean(_batch_axes(op), keepdims=True))", "dy"),
+    ),
+    *_in(
+        "byhand/lab.py",
+        "tests/test_byhand_lab.py -m 'not browser'",
+        ("other names lead here", 'if headers.get("Host") not in hosts:', "if False:"),
+        ("other pages may ask", 'if headers.get("Origin", f"http://{hosts[0]}") not in', "if False and 0 not in"),
+        ("requests of any size", "if int(length) > MOST_BYTES:", "if False:"),
+    ),
+    *_in(
+        "byhand/page.py",
+        "tests/test_byhand_page.py -m 'not browser'",
+        ("cells beside the padding", "self.before[2 - min(len(at), 2) :]", "(0, 0)[2 - min(len(at), 2) :]"),
+        ("markup in a page", 'text.replace("&", "&amp;").replace("<", "&lt;")', "text"),
+    ),
+    *_in(
+        "byhand/source.py",
+        "tests/test_byhand_files.py",
+        ("lines are counted from 0", 'self.text.count("\\n", 0, place) + 1', 'self.text.count("\\n", 0, place)'),
+        ("all errors are in the first [[ask]]", "[ask : ask + 1]", "[:1]"),
+    ),
+    *_in(
+        "byhand/worksheet.py",
+        "tests/test_byhand_worksheet.py",
+        ("mistakes that coincide", "if wrong and any(name != mistake.name", "if wrong and any(False"),
+        ("a stride that makes no difference", "and bool(tested) and all(tested)", "and bool(tested)"),
     ),
 ]

@@ -1,6 +1,7 @@
 """The tests of the tests: every wrong implementation in `mutants.py` is put in, and must be found."""
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -24,7 +25,7 @@ def run(mutant, folder):
     file.write_text(file.read_text(encoding="utf-8").replace(mutant.right, mutant.wrong), encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:doctest"]
     done = subprocess.run(
-        [*command, "--override-ini=addopts=", *mutant.tests.split()],
+        [*command, "--override-ini=addopts=", *shlex.split(mutant.tests)],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(folder), "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
         capture_output=True,

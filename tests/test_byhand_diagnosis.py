@@ -360,6 +360,7 @@ BY_HAND = {
         [[2.5], [-2.5]],
     ),
     "mask from the gradient's sign": (byhand.relu([-1, 2, 3]).grad("x", [4, -5, 6]), [4, 0, 6]),
+    "zero counted as positive": (byhand.relu([-1, 0, 3]).grad("x", [4, 5, 6]), [0, 5, 6]),
     "mask forgotten": (byhand.relu([-1, 2, 3]).grad("x", [4, -5, 6]), [4, -5, 6]),
     "negative numbers kept": (byhand.relu([-1, 2]), [-1, 2]),
     "not normalised": (byhand.softmax([0, 0]), [1, 1]),

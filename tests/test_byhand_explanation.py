@@ -8,11 +8,14 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import tinyunet
+import tinyunet.functional as F
 from tests.parity import _cotangent, theirs
 from tests.strategies import both, convolutions, images, normal, seeds, ties
 from tinyunet import byhand
 from tinyunet.byhand.operations import OPERATIONS, Operation
 from tinyunet.byhand.worked import Formula, Largest, Sum
+from tinyunet.data import cells
+from tinyunet.unet import UNet
 
 ELEMENTS = 12  # of each quantity, drawn at random: working out all of them would take the time of many examples
 
@@ -260,17 +263,35 @@ def test_an_element_that_is_not_there(index):
         byhand.conv2d(normal(0, 3, 3), normal(1, 2, 2)).at(*index)
 
 
-def test_a_layer_of_the_whole_unet_needs_no_special_case():
-    """A feature map of a real size: 1024 channels in, 9,217 terms to a number."""
-    x, w, b = normal(0, 1024, 16, 16).astype(np.float32), normal(1, 8, 1024, 3, 3).astype(np.float32), normal(2, 8)
-    y = byhand.conv2d(x, w, b, padding=1)
-    with patch.object(Operation, "result", side_effect=AssertionError("the whole map is not needed for one element")):
-        element = y.at(3, 4, 5)
-    expected = np.sum(x[:, 3:6, 4:7].astype(np.float64) * w[3].astype(np.float64)) + b[3]
-    assert element.value == pytest.approx(expected)
-    assert len(element.terms) == 9217
-    assert len(element.text()) < 10_000, "the middle of long sums is left out"
-    assert "…" in element.text()
+def test_the_whole_unet_needs_no_special_case():
+    """An element of every layer of the U-Net with 14,789,059 weights, as it is computed on a picture."""
+    calls = []
+
+    def noted(name):
+        operation = getattr(F, name)
+
+        def stand_in(*arrays, **settings):
+            y, backward = operation.__wrapped__(*arrays, **settings)
+            calls.append((name, arrays, settings, y))
+            return y, backward
+
+        return stand_in
+
+    model, (picture, _) = UNet(3, 3, rng=0).eval(), cells(3, size=32, rng=0)
+    names = "conv2d", "conv_transpose2d", "batch_norm", "relu", "max_pool2d"
+    with tinyunet.no_grad(), tinyunet.using(**{name: noted(name) for name in names}):
+        model(picture.reshape(1, 3, 32, 32))
+    rng = np.random.default_rng(0)
+    assert {name for name, *_ in calls} == set(names)
+    for name, arrays, settings, y in calls:
+        explanation = getattr(byhand, name)(*arrays, **settings)
+        index = tuple(int(rng.integers(n)) for n in y.shape)
+        with patch.object(Operation, "result", side_effect=AssertionError("one element does not need the whole map")):
+            element = explanation.at(*index)
+        assert element.value == pytest.approx(y[index], rel=1e-4, abs=1e-5)
+        assert len(element.text()) < 10_000, "the middle of long sums is left out"
+    most = max(len(byhand.conv2d(*a, **s).at(0, 0, 0, 0).terms) for name, a, s, _ in calls if name == "conv2d")
+    assert most == 1024 * 9 + 1
 
 
 def test_latex_and_markdown_hold_the_same_numbers():

@@ -349,17 +349,12 @@ INVERTED = 400  # cells of the largest map for which the inverse is computed
     "conv_transpose2d y", "treated as the inverse", "a transposed convolution undoes the shape of a convolution, not it"
 )
 def _inverse(op: Operation, dy: Any) -> Answers:
-    y, backward = op.ran
-    if y.size > INVERTED:
-        return
-    rows = []
-    for at in np.ndindex(*y.shape):  # dx of a one at every place: the convolution as a matrix
-        one = np.zeros_like(y)
-        one[at] = 1
-        dx, *_ = backward(one)
-        rows.append((dx() if callable(dx) else dx).ravel())
-    matrix = np.array(rows).T
-    yield (np.linalg.pinv(matrix) @ op.arrays["x"].ravel()).reshape(y.shape)
+    x, shape = op.arrays["x"], op.shape("y")
+    cells = math.prod(shape[1:])
+    if cells <= INVERTED:
+        ones = np.eye(cells).reshape(cells, *shape[1:])  # a one at every place: dx is the convolution as a matrix
+        matrix = op.changed(x=np.zeros((cells, *x.shape[1:]))).result("dx", ones).reshape(cells, -1)
+        yield (x.reshape(len(x), -1) @ np.linalg.pinv(matrix)).reshape(shape)
 
 
 # ---- pooling
@@ -725,6 +720,11 @@ def _mask_of_dy(op: Operation, dy: Any) -> Answers:
 @mistake("relu dx", "mask forgotten", "where x ≤ 0 the output does not move, and the gradient is 0")
 def _no_mask(op: Operation, dy: Any) -> Answers:
     yield dy
+
+
+@mistake("relu dx", "zero counted as positive", "at x = 0 the gradient is 0 by convention, as in PyTorch")
+def _at_zero(op: Operation, dy: Any) -> Answers:
+    yield dy * (op.arrays["x"] >= 0)
 
 
 @mistake("linear y", "weight transposed", "y = x·Wᵀ: every row of W makes one output")

@@ -1,7 +1,6 @@
 """Pictures of worked elements: their numbers are the terms, and the window stands where it is."""
 
 import math
-import time
 from io import BytesIO
 
 import matplotlib
@@ -205,11 +204,9 @@ def test_the_classes_that_z_sums_over_are_marked():
 def test_of_a_large_layer_a_little_is_drawn():
     rng = np.random.default_rng(0)
     y = byhand.conv2d(rng.integers(0, 9, (1024, 16, 16)), rng.integers(-2, 3, (256, 1024, 3, 3)), padding=1)
-    began = time.perf_counter()
     element = y.at(200, 9, 15)
     picture = element.figure()
     picture.savefig(BytesIO(), format="png")
-    assert time.perf_counter() - began < 3
     shown = texts(picture)
     assert len(shown) < 500
     (rest,) = [text for text in shown if "more channels" in text]

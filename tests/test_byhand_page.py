@@ -3,7 +3,6 @@
 import html
 import json
 import re
-import time
 
 import numpy as np
 import pytest
@@ -124,13 +123,10 @@ def test_a_window_is_where_it_should_be_also_in_the_padding(explanation, where):
                 assert cell in term[:-1]
 
 
-def test_a_page_is_small_and_made_quickly():
+def test_a_page_is_small():
     rng = np.random.default_rng(0)
     y = byhand.conv2d(rng.normal(size=(2, 16, 16)), rng.normal(size=(3, 2, 3, 3)), rng.normal(size=3), padding=1)
-    start = time.perf_counter()
-    text = y.html()
-    assert time.perf_counter() - start < 2
-    assert len(text.encode()) < 1_000_000
+    assert len(y.html().encode()) < 1_000_000
 
 
 @pytest.mark.parametrize(

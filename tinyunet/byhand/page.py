@@ -77,7 +77,7 @@ def frame(explanation: Explanation) -> str:
         return f"<p>{_escaped(str(error))}</p>"
     return (
         f'<iframe sandbox="allow-scripts" title="{_escaped(repr(explanation))}" '
-        f'style="width: 100%; height: 44em; border: 0" srcdoc="{_escaped(page)}"></iframe>'
+        f'style="width: 100%; height: 52em; border: 0" srcdoc="{_escaped(page)}"></iframe>'
     )
 
 

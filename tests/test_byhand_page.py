@@ -76,8 +76,9 @@ def test_every_reference_leads_to_its_number(explanation):
                 assert text(value) == write(term.value)
                 for factor, reference in zip(term.factors, references, strict=True):
                     if reference < 0:
-                        assert [text(k) for k in view["derived"][-1 - reference]] == [factor.name, write(factor.value)]
-                        assert factor.at == ()
+                        assert [text(k) for k in view["derived"][-1 - reference]] == [factor.place, write(factor.value)]
+                        assert factor.at is not None
+                        assert factor.name not in arrays
                         continue
                     name, index, shown = cells[reference]
                     assert shown == write(factor.value)

@@ -366,7 +366,8 @@ def _arrays(element: Element, most: int) -> tuple[tuple[Row, ...], tuple[str, ..
     whole, last = element.explanation, element.steps[-1]
     here = {(f.name, f.at) for f in last.factors} if isinstance(last, Formula) else set()
     planes: dict[tuple[str, Index], tuple[set[Cell], set[Cell]]] = {}
-    for factor in (f for step in element.steps for term in step.terms for f in term.factors if f.at):
+    factors = (f for step in element.steps for term in step.terms for f in term.factors)
+    for factor in (f for f in factors if f.at and f.name in whole.arrays):
         at = factor.at or ()
         used, framed = planes.setdefault((factor.name, at[:-2]), (set(), set()))
         row, col = _cell(at)

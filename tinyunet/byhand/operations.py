@@ -8,6 +8,7 @@ the sliding window (`ops/window.py`), one meeting at a time, and not by the code
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar
@@ -474,7 +475,7 @@ def _exponentials(x: Array, lead: Index) -> Sum:
     row = x[lead]
     at = f"[{', '.join(map(str, lead))}]" if lead else ""
     low = f"_{{{','.join(map(str, lead))}}}" if lead else ""
-    terms = tuple(Term((Factor(f"e^x{[*lead, k]}", (), math.exp(value)),)) for k, value in enumerate(row))
+    terms = tuple(Term((Factor("e^x", (*lead, k), math.exp(value)),)) for k, value in enumerate(row))
     return Sum(Symbol(f"Z{at} = Σ e^x", f"Z{low} = \\sum_k e^{{x_k}}"), (Part("classes", terms),))
 
 
@@ -507,7 +508,7 @@ class Softmax(Operation):
         *lead, k = index
         y = self.result()[tuple(lead)]
         terms = tuple(
-            Term((self.factor("dy", (*lead, j), dy), Factor(f"y{[*lead, j]}", (), float(p)))) for j, p in enumerate(y)
+            Term((self.factor("dy", (*lead, j), dy), Factor("y", (*lead, j), float(p)))) for j, p in enumerate(y)
         )
         dot = Sum(Symbol("Σ dy·y", r"\sum_j \frac{\partial L}{\partial y_j} y_j"), (Part("classes", terms),))
         d, p = self.factor("dy", index, dy), float(y[k])
@@ -647,8 +648,8 @@ class BatchNorm(Operation):
     def _channel(self, name: str, array: Array, c: int) -> list[Factor]:
         """The numbers of a channel, in order; a real image has many."""
         N, _, *positions = array.shape
-        places = ((n, c, *at) for n in range(N) for at in np.ndindex(*positions))
-        return [Factor(name, at, value) for at, value in zip(places, array[:, c].ravel().tolist(), strict=True)]
+        places = itertools.product(range(N), [c], *map(range, positions))
+        return list(map(Factor, itertools.repeat(name), places, array[:, c].ravel().tolist()))
 
     def _mean(self, symbol: Symbol, factors: Sequence[tuple[Factor, ...]], count: int) -> Sum:
         """The sum of products of the channel's numbers, divided."""
@@ -658,7 +659,7 @@ class BatchNorm(Operation):
         """The mean and the variance of a channel in the batch."""
         x = self._channel("x", self.arrays["x"], c)
         mean = self._mean(Symbol("μ", r"\mu"), [(f,) for f in x], len(x))
-        off = [Factor(f"(x − μ){list(f.at or ())}", (), f.value - mean.value) for f in x]
+        off = [Factor("x − μ", f.at, f.value - mean.value) for f in x]
         return mean, self._mean(Symbol("σ²", r"\sigma^2"), [(f, f) for f in off], len(x) - unbiased)
 
     def _scale(self, c: int) -> tuple[tuple[Any, ...], float, float]:
@@ -700,9 +701,7 @@ class BatchNorm(Operation):
     def _with_normal(self, dy: Array, c: int, mean: float, var: float) -> list[tuple[Factor, Factor]]:
         """dy and x̂ at every place of a channel."""
         root = math.sqrt(var + self.settings["eps"])
-        normal = (
-            Factor(f"x̂{list(f.at or ())}", (), (f.value - mean) / root) for f in self._channel("x", self.arrays["x"], c)
-        )
+        normal = (Factor("x̂", f.at, (f.value - mean) / root) for f in self._channel("x", self.arrays["x"], c))
         return list(zip(self._channel("dy", dy, c), normal, strict=True))
 
     def dx(self, dy: Array, n: int, c: int, *at: int) -> tuple[Any, ...]:

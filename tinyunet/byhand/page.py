@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -150,14 +149,8 @@ class _View:
             )
 
     def place(self, element: Element, part: int, term: int, factor: Factor) -> Index | None:
-        """Where a factor of a term of a part stands: a number of the padding beyond the array, and a derived number
-        such as "x̂[0, 1]" where its name says."""
-        if factor.at:
-            return factor.at
-        if factor.name == "padding":
-            return self.beyond(element, part, term)
-        written = re.search(r"\[([\d, ]+)\]$", factor.name)
-        return tuple(map(int, written[1].split(","))) if written else factor.at
+        """Where a factor of a term of a part stands: a number of the padding beyond the array."""
+        return self.beyond(element, part, term) if factor.name == "padding" else factor.at
 
     def beyond(self, element: Element, part: int, term: int) -> Index:
         """The index in x, beyond its ends, that a term meets: terms are in the order of window or outputs."""
@@ -184,7 +177,7 @@ class _View:
         if name in self.drawn and at is not None:
             self.used[name] = None
             return self.drawn[name].cell(at)
-        key = self.text(factor.name), self.text(write(factor.value))
+        key = self.text(factor.place), self.text(write(factor.value))
         return -1 - self.derived.setdefault(key, len(self.derived))
 
     def part(self, element: Element, number: int, part: Part) -> dict[str, Any]:

@@ -19,7 +19,8 @@ SHOWN = 24  # terms of a part, and parts of a sum, that a text shows before it l
 class Factor(NamedTuple):
     """A number and where it stands: the name of an array and the index in it.
 
-    `at` is None for what stands in no array: the zeros (or −∞) around an image have the name "padding".
+    Names of what is computed on the way, such as "x̂", are no names of arrays. `at` is None for what stands in no
+    array: the zeros (or −∞) around an image have the name "padding". It is () for a single number.
     """
 
     name: str
@@ -40,7 +41,7 @@ class Term(NamedTuple):
     @property
     def value(self) -> float:
         """The product."""
-        return math.prod(f.value for f in self.factors)
+        return math.prod([f.value for f in self.factors])
 
     @property
     def text(self) -> str:

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import tinyunet
 from tests.strategies import normal, seeds
 from tests.test_byhand_explanation import ARTICLE
 from tinyunet import byhand
@@ -82,9 +83,6 @@ KINDS = {
     "avg_pool2d": avg_pool,
     "batch_norm": norm,
     "relu": lambda rng, R: byhand.relu(R(3, 4)),
-    "linear": lambda rng, R: byhand.linear(
-        R(3, 3), R(int(rng.integers(2, 4)), 3), None if rng.integers(2) else R(1)[:0]
-    ),
     "softmax": lambda rng, R: byhand.softmax(R(3, 4)),
     "cross_entropy": lambda rng, R: byhand.cross_entropy(
         R(3, 4), rng.integers(0, 4, 3), str(rng.choice(["mean", "sum", "none"]))
@@ -360,6 +358,23 @@ BY_HAND = {
         [[2.5], [-2.5]],
     ),
     "mask from the gradient's sign": (byhand.relu([-1, 2, 3]).grad("x", [4, -5, 6]), [4, 0, 6]),
+    "bias subtracted": (CHANNELS, [[[7]]]),
+    "output_padding forgotten": (
+        byhand.conv_transpose2d([[1, 2]], [[3]], stride=(1, 2), output_padding=(0, 1)),
+        [[3, 0, 6]],
+    ),
+    "last of equal numbers": (byhand.max_pool2d([[2, 2, 1]], (1, 3)).grad("x", [[6]]), [[0, 6, 0]]),
+    "averaged over the map": (byhand.conv2d([[1, 2, 3]], [[1]]).grad("w", [[3, 3, 6]]), [[9]]),
+    "gradient with the wrong sign": (byhand.linear([[1, 2]], [[3, 4]]).grad("x", [[10]]), [[-30, -40]]),
+    "upstream gradient forgotten": (byhand.linear([[1, 2]], [[3, 4]]).grad("x", [[10]]), [[3, 4]]),
+    "gamma or beta forgotten": (
+        byhand.batch_norm([[0], [2]], weight=[5], bias=[7], training=True, eps=0),
+        [[6], [8]],
+    ),
+    "momentum forgotten": (byhand.batch_norm(COLUMN, [10], [1], training=True).updated("running_mean"), [3]),
+    "softmax forgotten": (byhand.cross_entropy([[0.4, 0.6], [0.7, 0.3]], [0, 1], "none"), ["0.916", "1.204"]),
+    "right numbers in other places": (byhand.conv2d([[1, 2], [3, 4]], [[5]]), [[5, 15], [10, 20]]),
+    "digits cut off": (byhand.avg_pool2d([[1, 1, 0]], (1, 3)), [["0.66"]]),
     "zero counted as positive": (byhand.relu([-1, 0, 3]).grad("x", [4, 5, 6]), [0, 5, 6]),
     "mask forgotten": (byhand.relu([-1, 2, 3]).grad("x", [4, -5, 6]), [4, -5, 6]),
     "negative numbers kept": (byhand.relu([-1, 2]), [-1, 2]),
@@ -375,3 +390,61 @@ def test_a_mistake_is_what_its_name_says(name):
     explanation, answer = BY_HAND[name]
     verdict = explanation.check(answer)
     assert name in [m.name for m in verdict.mistakes], verdict
+
+
+def test_a_mistake_that_cannot_be_made_here_is_left_out():
+    assert not byhand.conv_transpose2d([[1, 2], [3, 4]], [[1]], stride=2, padding=1).at(0, 0).check(5)
+    assert not byhand.avg_pool2d([[1, 2], [3, 4]], 3, stride=2, ceil_mode=True).at(0, 0).check(9)
+
+
+def test_digits_are_not_cut_off_where_the_sign_is_wrong():
+    verdict = byhand.softmax([1, 2, 3]).grad("x", [1, 0, 0]).at(0).check("-0.0819")
+    assert [m.name for m in verdict.mistakes] == ["gradient with the wrong sign"]
+
+
+def test_a_slip_is_not_the_reason_where_everything_is_wrong():
+    y = byhand.conv2d([[7, 5, -2], [6, 4, 9], [3, 8, 2]], [[8, 9], [4, 3]])
+    verdict = y.check(np.add(y.result, [[7, 100], [200, 300]]))
+    assert verdict.mistakes == ()
+    assert "none of the mistakes known here explains it" in verdict.text
+    one = y.result.copy()
+    one[0, 0] += 7
+    assert "7×8 multiplied to 63" in y.check(one).text
+
+
+def test_right_elements_speak_against_a_mistake_that_would_have_changed_them():
+    y = byhand.conv2d([[1, 2, 3], [4, 5, 6], [7, 8, 10]], [[1, 2], [3, 4]], [3])
+    answer = y.result.copy()
+    answer[0] -= 3
+    verdict = y.check(answer)
+    assert [m.name for m in verdict.mistakes] == ["bias forgotten"]
+    assert "The others are right" in verdict.text
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_arrays_that_were_rounded_or_computed_less_exactly_are_right(seed):
+    rng = np.random.default_rng(seed)
+    y = byhand.softmax(rng.integers(-5, 6, (4, 5)))
+    for explanation in (y, y.grad("x", rng.integers(-5, 6, (4, 5)))):
+        for digits in (2, 4):
+            assert explanation.check(np.round(explanation.result, digits)), "1.0 beside 0.67 was rounded, too"
+    big = byhand.conv2d(rng.standard_normal((2, 6, 6)), rng.standard_normal((3, 2, 3, 3)))
+    assert big.check(big.result.astype(np.float32))
+    assert big.check(big.result.astype(np.float16))
+    assert not big.check((big.result + 0.1).astype(np.float16))
+
+
+def test_one_number_is_no_map_and_one_in_an_array_is_a_number():
+    y = byhand.conv2d([[1, 2, 3], [4, 5, 6], [7, 8, 9]], [[1, 0], [0, 1]])
+    assert "asked for is all of y" in y.check(6).text
+    assert y.at(0, 0).check(np.array(6))
+    assert y.at(0, 0).check(tinyunet.tensor([6.0]))
+    with pytest.raises(ValueError, match="decimals have a point"):
+        y.at(0, 0).check("6,0")
+
+
+def test_what_is_shown_in_a_shell_is_the_text():
+    y = byhand.relu([-1, 2])
+    assert repr(y.at(1)) == y.at(1).text()
+    assert repr(y) == str(y) == "y of relu()\n[0 2]"
+    assert repr(y.at(1).check(3)).startswith("not right")

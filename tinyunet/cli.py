@@ -343,6 +343,8 @@ def _worksheet(args: argparse.Namespace) -> int:
         return 0
     if args.topic is None:
         raise ValueError("worksheet needs a topic; tinyunet worksheet --list shows them")
+    if args.out and args.key and Path(args.out).resolve() == Path(args.key).resolve():
+        raise ValueError(f"--out and --key are the same file, {args.out}: the key would replace the sheet")
     sheet = worksheet.sheet(args.topic, args.seed, args.level, args.problems)
     if not args.out and not args.key:
         print(sheet.markdown(), end="")

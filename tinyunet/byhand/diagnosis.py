@@ -1,9 +1,9 @@
 """What is wrong with an answer: the first wrong element, and the mistakes that would give just this answer.
 
 An answer is compared with what every known mistake (`mistakes.py`) would have given. Those that give exactly the answer
-explain it, all of them equally. Failing that, those that give all the elements that are wrong. Failing that, a slip in
-one term of the first wrong element: left out, taken twice, with the wrong sign, added in place of multiplied, or a
-multiplication that is one off. If nothing explains the answer, that is what is said.
+explain it, all of them equally. Failing that, digits cut off, and a slip in one term if a single element is wrong: left
+out, taken twice, with the wrong sign, added in place of multiplied, or a multiplication that is one off. Failing that,
+the mistakes that give all the elements that are wrong. If nothing explains the answer, that is what is said.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from tinyunet.byhand.mistakes import Mistake, wrong_answers
 from tinyunet.byhand.numbers import EXACT, read, read_array, write
 from tinyunet.byhand.operations import Operation
 from tinyunet.byhand.worked import Sum, Term, Worked, named
-from tinyunet.tensor import Array
+from tinyunet.tensor import Array, Tensor
 
 SLIPS = 3  # that fit, beyond which it is not said which
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Verdict:
     """What there is to say about an answer; true if it is right.
 
@@ -42,7 +42,7 @@ class Verdict:
     def __bool__(self) -> bool:
         return self.right
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return self.text
 
 
@@ -69,6 +69,8 @@ def check_map(op: Operation, what: str, dy: Array | None, answer: Any, worked: C
     """
     values, tolerances = read_array(answer)
     truth = op.result(what, dy)
+    if values.ndim == 0 and truth.size > 1:
+        return Verdict(False, f"not right: one number is given; asked for is all of {what}, in rows of numbers")
     shape = _squeezed(truth.shape)
     fits = _squeezed(values.shape) == shape
     if fits:
@@ -102,9 +104,22 @@ def check_map(op: Operation, what: str, dy: Array | None, answer: Any, worked: C
     shown = where[left_out:]
     many = f", the first of {wrong.sum()} wrong elements (of {truth.size})" if wrong.sum() > 1 else ""
     start = f"not right: {named(what, shown).text} = {write(values[where])}{many}"
-    if mistakes := found["whole"] or found["part"]:
-        return _verdict(start, shown, mistakes)
-    return _slips(start, shown, worked(*shown), values[where], float(tolerances[where]))
+    if found["whole"]:
+        return _verdict(start, shown, found["whole"])
+    cut = [_cut_off(a, b, t) for a, b, t in zip(values[wrong], truth[wrong], tolerances[wrong], strict=True)]
+    if all(cut):
+        return _verdict(start, shown, [CUT_OFF])
+    if wrong.sum() == 1:  # a mistake that was made everywhere would show elsewhere
+        slip = _slips(start, shown, worked(*shown), values[where], float(tolerances[where]))
+        if slip.mistakes or not found["part"]:
+            return slip
+    if found["part"]:
+        return _verdict(f"{start}. The others are right", shown, found["part"])
+    if np.array_equal(np.sort(values, None), np.sort(truth, None)):
+        return _verdict(
+            start, shown, [Mistake("right numbers in other places", "rows, columns or channels are exchanged")]
+        )
+    return Verdict(False, f"{start}; {UNEXPLAINED}.", shown)
 
 
 def check_element(
@@ -115,6 +130,8 @@ def check_element(
     Raises:
         ValueError, TypeError: an answer that is no finite number.
     """
+    if isinstance(answer, (np.ndarray, Tensor)) and np.size(answer.data) == 1:
+        answer = read_array(answer)[0].item()
     given = read(answer)
     if given.fits(worked.value):
         return RIGHT
@@ -124,7 +141,7 @@ def check_element(
         if array.ndim == truth.ndim and all(k < n for k, n in zip(index, array.shape, strict=True)):
             if array.shape[:2] != truth.shape[:2] and what == "y":
                 continue  # other channels: the index means something else there
-            if given.fits(float(array[index])) and not given.fits(worked.value):
+            if given.fits(float(array[index])):
                 mistakes.append(mistake)
     shown = index[op.left_out.get(what, 0) :]
     start = f"not right: {worked.symbol.text} = {write(given.value)}"
@@ -153,34 +170,44 @@ def _verdict(start: str, where: tuple[int, ...] | None, mistakes: list[Mistake])
     return Verdict(False, text, where, known)
 
 
-def _ways_to_slip(term: Term) -> Iterator[tuple[str, float]]:
-    """What a slip in one term adds to the sum."""
-    value = term.value
-    yield "left out", -value
-    yield "taken twice", value
-    yield "taken with the wrong sign", -2 * value
+CUT_OFF = Mistake("digits cut off", "round to the nearest: 2/3 is 0.667, not 0.666")
+
+
+def _cut_off(answer: float, value: float, tolerance: float) -> bool:
+    return answer * value >= 0 and abs(answer) < abs(value) < abs(answer) + 2 * tolerance
+
+
+def _whole_terms(term: Term) -> Iterator[tuple[str, float]]:
+    """What a slip with a whole term adds to the sum."""
+    yield "left out", -term.value
+    yield "taken twice", term.value
+    yield "taken with the wrong sign", -2 * term.value
+
+
+def _wrong_products(term: Term) -> Iterator[tuple[str, float]]:
+    """What a slip in multiplying adds to the sum: only where there is something to multiply."""
     factors = [f.value for f in term.factors]
-    if len(factors) == 2:
+    if len(factors) == 2 and min(map(abs, factors)) > 1:
         a, b = factors
-        yield "added instead of multiplied", a + b - value
-        if min(abs(a), abs(b)) > 1:  # one row off in the multiplication table
-            for by in (a, -a, b, -b):
-                yield f"multiplied to {write(value + by)}", by
+        yield "added instead of multiplied", a + b - a * b
+        for by in {a, -a, b, -b}:  # one row off in the multiplication table
+            yield f"multiplied to {write(a * b + by)}", by
 
 
 def _slips(start: str, where: tuple[int, ...], worked: Worked, answer: float, tolerance: float) -> Verdict:
     """A slip of arithmetic: digits cut off, or one term."""
-    if abs(answer) < abs(worked.value) < abs(answer) + 2 * tolerance:
-        return _verdict(start, where, [Mistake("digits cut off", "round to the nearest: 2/3 is 0.667, not 0.666")])
+    if _cut_off(answer, worked.value, tolerance):
+        return _verdict(start, where, [CUT_OFF])
     last = worked.steps[-1]
     found: dict[tuple[str, str], list[Term]] = {}
     if isinstance(last, Sum):
         off = (answer - worked.value) * last.divisor
         allowed = tolerance * last.divisor + EXACT * max(1.0, abs(worked.value * last.divisor))
-        for term in last.terms:
-            for slip, difference in _ways_to_slip(term):
-                if difference and abs(difference - off) <= allowed:
-                    found.setdefault((term.text, slip), []).append(term)
+        for ways in (_whole_terms, _wrong_products):  # the simpler explanation first
+            for term in last.terms if not found else ():
+                for slip, difference in ways(term):
+                    if difference and abs(difference - off) <= allowed:
+                        found.setdefault((term.text, slip), []).append(term)
     if not found or len(found) > SLIPS:
         several = "it could be one of several slips in one term; work it out again" if found else UNEXPLAINED
         return Verdict(False, f"{start}; {several}.", where)

@@ -13,19 +13,21 @@ from tinyunet.byhand import page
 from tinyunet.byhand.diagnosis import Verdict, check_element, check_map
 from tinyunet.byhand.numbers import read_array, write_array
 from tinyunet.byhand.operations import Operation
-from tinyunet.byhand.worked import Formula, Largest, Part, Step, Sum, Symbol, Term, Worked
+from tinyunet.byhand.worked import Worked
 from tinyunet.tensor import Array
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Element(Worked):
     """One element of a result, worked out, which can check an answer."""
 
     explanation: Explanation
     index: tuple[int, ...]
+
+    __repr__ = Worked.text
 
     def check(self, answer: Any) -> Verdict:
         """Whether a number is right, to the digits given; if not, the mistakes that would give it.
@@ -199,8 +201,4 @@ class Explanation:
         settings = ", ".join(f"{k}={v!r}" for k, v in self.operation.settings.items())
         return f"{self.what} of {self.operation.name}({settings})\n{write_array(self.result)}"
 
-    def __repr__(self) -> str:
-        return f"<{self.what} of {self.operation.name}, shape {self.result.shape}>"
-
-
-__all__ = ["Element", "Explanation", "Formula", "Largest", "Part", "Step", "Sum", "Symbol", "Term", "Verdict", "Worked"]
+    __repr__ = __str__

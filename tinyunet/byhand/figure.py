@@ -39,7 +39,6 @@ CELLS = 10, 7, 5, 3  # rows or columns of an image around the window, the first 
 SPREAD = 16  # rows or columns of a window that is shown whole all the same
 GRIDS = 4  # one below the other, or side by side, at most
 TERMS, LETTERS = 12, 90  # that a sum has before some terms are left out
-NOISE = 1e-12  # what is smaller is a rounding error
 SLIDING = "conv2d", "conv_transpose2d", "max_pool2d", "avg_pool2d"
 
 Cell = tuple[int, int]
@@ -118,11 +117,6 @@ def _shown(first: int, stop: int, wanted: Iterable[int], most: int) -> range:
     return range(start, min(start + most, stop))
 
 
-def _number(value: float) -> str:
-    """A number, or the zero that it would be without rounding errors."""
-    return write(value if abs(value) > NOISE else 0)
-
-
 def _frames(cells: set[Cell], colour: str) -> tuple[Frame, ...]:
     """One frame around cells that touch, or one around each if there are gaps between them."""
     if not cells:
@@ -163,7 +157,7 @@ def _image(
     def text(r: int, c: int) -> str:
         if not (0 <= r < height and 0 <= c < width):
             return outside
-        return _number(plane[r, c]) if known is None or r * width + c < known else ""
+        return write(plane[r, c]) if known is None or r * width + c < known else ""
 
     def moved(cells: Iterable[Cell]) -> set[Cell]:
         return {(r - rows.start, c - cols.start) for r, c in cells if r in rows and c in cols}
@@ -195,7 +189,7 @@ def _block(name: str, values: dict[Cell, float], most: int, products: bool = Fal
     rows, cols = (sorted({cell[k] for cell in values}) for k in range(2))
     more = tuple(side for side, places in (("south", rows), ("east", cols)) if len(places) > SPREAD)
     rows, cols = (places if len(places) <= SPREAD else places[:most] for places in (rows, cols))
-    texts = [[_number(values[r, c]) for c in cols] for r in rows]
+    texts = [[write(values[r, c]) for c in cols] for r in rows]
     if not products:
         return Grid(name, texts, frames=(Frame(0, 0, len(rows), len(cols), BLUE),), more=more)
     looks = {
@@ -247,7 +241,7 @@ def _channels(element: Element, most: int) -> tuple[tuple[Row, ...], tuple[str, 
     for shown in range(GRIDS + 1):
         others = parts[shown:]  # of one kind, such as "channel 3"
         kind = others[0].name.rsplit(" ", 1)[0] + "s" * (len(others) > 1) if others else ""
-        rests.append(f"… and {len(others)} more {kind}: {_number(sum(p.value for p in others))}" if others else "")
+        rests.append(f"… and {len(others)} more {kind}: {write(sum(p.value for p in others))}" if others else "")
     return tuple(_channel(element, part, most) for part in parts[:GRIDS]), tuple(rests)
 
 
@@ -267,11 +261,11 @@ def _channel(element: Element, part: Part, most: int) -> Row:
         return Row((image,), "", f"max = {write(last.value)}")
     image = _image(name, at, whole.arrays[name], looks, framed, most, padding)
     if not met or len(next(iter(met.values())).factors) == 1:
-        return Row((image,), "", f"Σ = {_number(part.value)}")
+        return Row((image,), "", f"Σ = {write(part.value)}")
     kernel = {cell: term.factors[1] for cell, term in met.items()}
     factors = _block(_kernel_name(whole, kernel), {cell: factor.value for cell, factor in kernel.items()}, most)
     products = _block("products", {cell: term.value for cell, term in met.items()}, most, products=True)
-    return Row((image, factors, products), "×==", _number(part.value))
+    return Row((image, factors, products), "×==", write(part.value))
 
 
 def _source(element: Element, part: Part) -> tuple[str, Index]:
@@ -335,7 +329,7 @@ def _short(texts: Sequence[str]) -> Sequence[str]:
 
 def _plus(values: Iterable[float]) -> str:
     """A sum written out."""
-    first, *others = map(_number, values)
+    first, *others = map(write, values)
     return " + ".join(_short([first, *(f"({text})" if text.startswith("−") else text for text in others)]))
 
 
@@ -358,7 +352,7 @@ def _sum(element: Element) -> tuple[str, str]:
         numbers, words = _plus(values), "the sum of dy" if whole.what == "db" else "the sum of the window"
     if isinstance(last, Sum) and last.divisor != 1:
         numbers, words = f"({numbers}) / {write(last.divisor)}", f"{words} / {write(last.divisor)}"
-    return f"{numbers} = {_number(element.value)}", f"{words} = {element.symbol.text}"
+    return f"{numbers} = {write(element.value)}", f"{words} = {element.symbol.text}"
 
 
 def _arrays(element: Element, most: int) -> tuple[tuple[Row, ...], tuple[str, ...]]:

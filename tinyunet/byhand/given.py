@@ -62,7 +62,10 @@ def _convolution(kind: type[operations.Operation], x: Any, w: Any, b: Any, setti
 
 
 def _explained(operation: operations.Operation) -> Explanation:
-    _ = operation.ran  # it raises the errors of the operation itself
+    with np.errstate(all="ignore"):
+        y, _ = operation.ran  # it raises the errors of the operation itself
+    if not np.all(np.isfinite(y)):
+        raise ValueError(f"{operation.name}: the result is not finite; a variance of 0 needs an eps above 0")
     return Explanation(operation)
 
 

@@ -7,6 +7,7 @@ tells them apart. It yields nothing where the mistake cannot be made. `diagnosis
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -52,8 +53,10 @@ def mistake(where: str, name: str, hint: str) -> Callable[[Way], Way]:
 def wrong_answers(op: Operation, what: str, dy: Array | None) -> Iterator[tuple[Mistake, Array]]:
     """Every mistake that can be made here, with the answer that it leads to."""
     for known, way in WAYS.get((op.name, what), []):
-        with np.errstate(divide="ignore", invalid="ignore"):  # a variance of 0, by a wrong formula
-            answers = list(way(op, dy))
+        answers: list[Any] = []
+        # A variance of 0, by a wrong formula; and settings that do not fit: the mistake cannot be made here.
+        with np.errstate(divide="ignore", invalid="ignore"), contextlib.suppress(ValueError):
+            answers.extend(way(op, dy))
         for answer in answers:
             array, detail = answer if isinstance(answer, tuple) else (answer, "")
             if np.all(np.isfinite(array)):
@@ -94,7 +97,10 @@ def _stride_forgotten(op: Operation, dy: Any) -> Answers:
     rows, cols = op.axes()
     if (rows.stride, cols.stride) != (1, 1):
         extra = {"output_padding": 0} if "output_padding" in op.settings else {}
-        yield op.changed(stride=1, **extra).result()
+        y = op.changed(stride=1, **extra).result()
+        yield y
+        if op.name != "conv_transpose2d":
+            yield y[:, :, : rows.output, : cols.output], "and stopped at the right size"
 
 
 @mistake(
@@ -197,10 +203,7 @@ def _dilation(op: Operation, dy: Any) -> Answers:
         changed = tuple(d + by for d in dilation)
         if min(changed) < 1:
             continue
-        try:
-            yield op.changed(dilation=changed).result(), f"{_plain(changed)} for {_plain(dilation)}"
-        except ValueError:  # it does not fit any more
-            continue
+        yield op.changed(dilation=changed).result(), f"{_both_or_one(changed)} for {_both_or_one(dilation)}"
 
 
 def _each(count: int) -> range:
@@ -208,7 +211,7 @@ def _each(count: int) -> range:
     return range(count if 1 < count <= MANY else 0)
 
 
-def _plain(both: tuple[int, ...]) -> str:
+def _both_or_one(both: tuple[int, ...]) -> str:
     return str(both[0]) if len(set(both)) == 1 else str(both)
 
 
@@ -250,6 +253,12 @@ def _biased(op: Operation) -> tuple[Array, Array] | None:
 def _bias_forgotten(op: Operation, dy: Any) -> Answers:
     if op.arrays["b"] is not None:
         yield op.changed(b=None).result()
+
+
+@mistake(f"{CONVOLUTIONS}, linear y", "bias subtracted", "the bias is added, with its sign")
+def _bias_subtracted(op: Operation, dy: Any) -> Answers:
+    if op.arrays["b"] is not None:
+        yield op.changed(b=-op.arrays["b"]).result()
 
 
 @mistake("conv2d y", "bias added per tap", "the bias is added once to an output, not to every product")
@@ -333,6 +342,14 @@ def _output_padding(op: Operation, dy: Any) -> Answers:
     down, right = _both(op.settings["output_padding"])
     if down or right:
         yield np.pad(op.changed(output_padding=0).result(), ((0, 0), (0, 0), (0, down), (0, right)))
+
+
+@mistake(
+    "conv_transpose2d y", "output_padding forgotten", "output_padding adds rows at the bottom, columns on the right"
+)
+def _no_output_padding(op: Operation, dy: Any) -> Answers:
+    if any(_both(op.settings["output_padding"])):
+        yield op.changed(output_padding=0).result()
 
 
 @mistake("conv_transpose2d y", "weight layout swapped", "its weight is (in, out, kh, kw), not (out, in, kh, kw)")
@@ -419,6 +436,13 @@ def _ties(op: Operation, dy: Any) -> Answers:
     yield _spread(op, dy[..., None] * best / best.sum(-1, keepdims=True)), "divided among them"
 
 
+@mistake("max_pool2d dx", "last of equal numbers", "among equals the first alone receives the gradient")
+def _last(op: Operation, dy: Any) -> Answers:
+    cells = _windows(op, -math.inf)
+    last = cells.shape[-1] - 1 - cells[..., ::-1].argmax(-1)
+    yield _spread(op, dy[..., None] * (np.arange(cells.shape[-1]) == last[..., None]))
+
+
 @mistake("max_pool2d dx", "gradient to the whole window", "only the largest number moves the output")
 def _to_all(op: Operation, dy: Any) -> Answers:
     cells = _windows(op, 0.0)
@@ -491,6 +515,30 @@ def _one_image(op: Operation, dy: Any) -> Answers:
             one[n] = dy[n]
             yield op.result("dw", one), f"only image {n}" if dy.ndim == 4 else f"only row {n}"
         yield op.result("dw", dy) / len(dy), "averaged"
+
+
+@mistake(
+    "conv2d dw, conv_transpose2d dw",
+    "averaged over the map",
+    "a weight is used in all places, and their gradients add up",
+)
+def _dw_averaged(op: Operation, dy: Any) -> Answers:
+    places = math.prod(dy.shape[2:])
+    yield op.result("dw", dy) / places, "in each image"
+    yield op.result("dw", dy) / (places * len(dy)), "and over the batch"
+
+
+SIGN_REVERSED = "gradient with the wrong sign", "∂L/∂x says how L grows with x; the minus comes with the step downhill"
+
+
+@mistake("conv2d dw, conv_transpose2d dw, linear dw", *SIGN_REVERSED)
+def _dw_negative(op: Operation, dy: Any) -> Answers:
+    yield -op.result("dw", dy)
+
+
+@mistake("conv2d dx, conv_transpose2d dx, linear dx, batch_norm dx, softmax dx", *SIGN_REVERSED)
+def _dx_negative(op: Operation, dy: Any) -> Answers:
+    yield -op.result("dx", dy)
 
 
 DY_FORGOTTEN = "upstream gradient forgotten", "every product of a gradient has an element of dy in it"
@@ -628,6 +676,13 @@ def _wrong_axes(op: Operation, dy: Any) -> Answers:
             yield _normalised(op, axes), detail
 
 
+@mistake("batch_norm y", "gamma or beta forgotten", "y = γ·x̂ + β")
+def _no_affine(op: Operation, dy: Any) -> Answers:
+    for left_out, detail in ((("weight",), "gamma"), (("bias",), "beta"), (("weight", "bias"), "both")):
+        if all(op.arrays[name] is not None for name in left_out):
+            yield op.changed(**dict.fromkeys(left_out)).result(), detail
+
+
 @mistake("batch_norm y", "gamma and beta swapped", "γ multiplies, β is added")
 def _swapped(op: Operation, dy: Any) -> Answers:
     gamma, beta = op.arrays["weight"], op.arrays["bias"]
@@ -658,6 +713,27 @@ def _momentum(op: Operation, dy: Any) -> Answers:
     other = op.changed(momentum=1 - op.settings["momentum"])
     for what in ("running_mean", "running_var"):
         yield other.result(what)
+
+
+RUNNING = "momentum forgotten", "running ← (1 − momentum)·running + momentum·batch"
+
+
+def _not_mixed(op: Operation, what: str) -> Answers:
+    """The batch's value alone, and added to the old one."""
+    old, momentum = op.arrays[what], op.settings["momentum"]
+    batch = (op.result(what) - (1 - momentum) * old) / momentum if momentum else old
+    yield batch, "the batch alone"
+    yield old + momentum * batch, "the old value in full"
+
+
+@mistake("batch_norm running_mean", *RUNNING)
+def _mean_not_mixed(op: Operation, dy: Any) -> Answers:
+    yield from _not_mixed(op, "running_mean")
+
+
+@mistake("batch_norm running_var", *RUNNING)
+def _var_not_mixed(op: Operation, dy: Any) -> Answers:
+    yield from _not_mixed(op, "running_var")
 
 
 @mistake("batch_norm running_var", "biased variance", "what is kept is divided by m − 1")
@@ -789,6 +865,20 @@ def _summed(op: Operation, dy: Any) -> Answers:
     other = {"mean": "sum", "sum": "mean"}.get(op.settings["reduction"])
     if other:
         yield op.changed(reduction=other).result()
+
+
+@mistake(
+    "cross_entropy y",
+    "softmax forgotten",
+    "the logits become probabilities by softmax; the loss is −log of one of them",
+)
+def _no_softmax(op: Operation, dy: Any) -> Answers:
+    x, target = op.arrays["x"], op.arrays["target"]
+    chosen = np.take_along_axis(x, np.expand_dims(target, -1), -1)[..., 0]
+    reduce: Any = {"none": np.asarray, "mean": np.mean, "sum": np.sum}[op.settings["reduction"]]
+    yield reduce(-chosen), "minus the logit"
+    if np.all(chosen > 0):
+        yield reduce(-np.log(chosen)), "−log of the logit"
 
 
 @mistake("cross_entropy y", "sign forgotten", "the loss is minus the logarithm of the probability, and positive")

@@ -17,7 +17,7 @@ import numpy as np
 from tinyunet.tensor import Array, Tensor
 
 EXACT = 1e-9  # of a number's size: what rounding in float64 leaves undecided
-SINGLE = 1e-5  # the same for numbers that were computed in float32
+ROUNDED = {2: 1e-3, 4: 1e-5}  # the same for numbers that were computed in float16 and float32, by their bytes
 NOISE = 1e-12  # what rounding leaves where a sum is 0
 DENOMINATOR = 99  # the largest in a fraction that is shown as one
 
@@ -48,13 +48,17 @@ def read(number: Any) -> Given:
     if isinstance(number, (int, np.integer, Fraction)):
         return _finite(number, number, 0)
     if isinstance(number, np.floating) and number.dtype.itemsize < 8:
-        return _finite(number, number, SINGLE * abs(float(number)))
+        return _finite(number, number, ROUNDED[number.dtype.itemsize] * abs(float(number)))
     if isinstance(number, (float, np.floating)):
         value = float(number)
         return _finite(number, value, 0 if value.is_integer() else _half_a_unit(Decimal(repr(value))))
+    if isinstance(number, Decimal):
+        number = str(number)
     if not isinstance(number, str):
         raise TypeError(f"a number is needed, or a text such as '1/3', not {number!r}")
-    text = number.strip().replace("−", "-")  # a typographic minus
+    text = number.strip().replace("−", "-").replace("–", "-")  # a typographic minus, or a dash
+    if "," in text:
+        raise ValueError(f"{number!r} is not a number; decimals have a point, as in 0.5")
     try:
         if "/" in text:
             return _finite(number, Fraction(text), 0)
@@ -99,6 +103,11 @@ def read_array(numbers: Any) -> tuple[Array, Array]:
         flat = list(_leaves(numbers))
     given = [read(number) for number in flat]
     values, tolerances = (np.array([g[k] for g in given], np.float64).reshape(shape) for k in range(2))
+    if isinstance(numbers, np.ndarray) and numbers.dtype.kind == "f":
+        # The float 2.0 beside 0.67 was rounded like it; and what is 0 was computed from numbers that are not.
+        finest = min((t for t in tolerances.flat if t), default=0.0)
+        scale = ROUNDED.get(numbers.dtype.itemsize, 0.0) * np.abs(values).max(initial=0)
+        tolerances = np.maximum(tolerances, max(finest, scale))
     return values, tolerances
 
 
@@ -144,8 +153,8 @@ def write(value: float, digits: int = 4) -> str:
         return {math.inf: "∞", -math.inf: "−∞"}.get(value, "nan")
     if abs(value - round(value)) <= EXACT * max(1.0, abs(value)) and round(value) and abs(value) < 1e9:
         return str(round(value)).replace("-", "−")
-    if abs(value - round(value, digits)) <= EXACT * abs(value):
-        return f"{value:.{digits}f}".rstrip("0").replace("-", "−")
+    if abs(value) < 1e15 and abs(value - round(value, digits)) <= EXACT * abs(value):
+        return f"{value:.{digits}f}".rstrip("0").rstrip(".").replace("-", "−")
     fraction = Fraction(value).limit_denominator(DENOMINATOR)
     if fraction and abs(value - fraction) <= EXACT * abs(value):
         return str(fraction).replace("-", "−")

@@ -712,12 +712,13 @@ class BatchNorm(Operation):
         scale, latex_scale = f"{write(gamma)}/{root}", rf"\frac{{{latex_number(gamma)}}}{{{latex_root}}}"
         value = gamma / math.sqrt(var + self.settings["eps"])
         symbol, x = self.symbol("dx", *here), self.factor("x", here)
+        weight = () if self.arrays["weight"] is None else (self.factor("weight", (c,)),)
         if not self.settings["training"]:
             text, latex = (
                 f"{scale} · {_bracketed(d.value)}",
                 rf"{latex_scale} \cdot {_bracketed(d.value, latex_number)}",
             )
-            return (*steps, Formula(symbol, text, latex, value * d.value, (d, x)))
+            return (*steps, Formula(symbol, text, latex, value * d.value, (d, *weight)))
         pairs = self._with_normal(dy, c, mean, var)
         symbols = (
             Symbol("mean(dy)", r"\overline{\tfrac{\partial L}{\partial y}}"),
@@ -732,7 +733,7 @@ class BatchNorm(Operation):
             rf"{latex_scale} \Big({latex_number(d.value)} - {_bracketed(a, latex_number)} - "
             rf"{_bracketed(normal, latex_number)} \cdot {_bracketed(b, latex_number)}\Big)"
         )
-        whole = Formula(symbol, text, latex, value * (d.value - a - normal * b), (d, x))
+        whole = Formula(symbol, text, latex, value * (d.value - a - normal * b), (d, x, *weight))
         return (*steps, mean_dy, mean_product, whole)
 
     def dweight(self, dy: Array, c: int) -> tuple[Any, ...]:

@@ -75,7 +75,7 @@ def frame(explanation: Explanation) -> str:
     except ValueError as error:
         return f"<p>{_escaped(str(error))}</p>"
     return (
-        f'<iframe sandbox="allow-scripts" title="{_escaped(repr(explanation))}" '
+        f'<iframe sandbox="allow-scripts" title="{_escaped(f"{explanation.what} of {explanation.operation.name}")}" '
         f'style="width: 100%; height: 52em; border: 0" srcdoc="{_escaped(page)}"></iframe>'
     )
 

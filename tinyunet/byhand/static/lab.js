@@ -111,7 +111,9 @@
   }
 
   async function check(at, answer) {
-    judge(await ask("/check", {...fields(), at, answer}));
+    const mine = turn;
+    const verdict = await ask("/check", {...fields(), at, answer});
+    if (mine === turn) judge(verdict);
   }
 
   // ---- events

@@ -410,7 +410,7 @@ def test_command(tmp_path, capsys, monkeypatch):
 
     a, b, whole = right_answers()
     assert cli.main(["check", "--sheet", "conv2d:7:2", f"1a={a}", f"1b={b}", f"2={whole}"]) == 0
-    assert capsys.readouterr().out == "1a: right\n1b: right\n2: right\n"
+    assert capsys.readouterr().out == "1a: right\n1b: right\n2: right\n3 right of 3 given\n"
     answers = questions(worksheet.sheet("conv2d", 7, 2, 2))[2].wrong()
     flipped = next(answer.tolist() for mistake, answer in answers if mistake.name == "kernel flipped")
     (tmp_path / "answers.toml").write_text(f"1a = {a}\n2 = {flipped}\n".replace("−", "-"))
@@ -418,6 +418,9 @@ def test_command(tmp_path, capsys, monkeypatch):
     out = capsys.readouterr().out
     assert out.startswith("1a: right\n2: not right: ")
     assert "kernel flipped" in out
+    assert out.endswith("1 right of 2 given\n")
+    assert cli.main(["worksheet", "conv2d", "--out=both.md", "--key=./both.md"]) == 2
+    assert "--out and --key are the same file" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -153,7 +153,8 @@ def _parser() -> argparse.ArgumentParser:
         "check",
         help="say whether answers worked out by hand are right, or which mistake leads to them",
         description="Checks the answers in TOML files (see  tinyunet byhand --help) without saying what is right. The "
-        "exit code is 0 if all answers are right, 1 if one is wrong or missing, 2 for a file that cannot be used.",
+        "exit code is 0 if all answers are right, 1 if one is wrong (or missing, in an example with others), 2 for a "
+        "file that cannot be used. Of a worksheet, what is given is graded, and counted.",
     )
     p.add_argument("files", nargs="+", metavar="FILE", help="TOML files with answers")
     p.add_argument(
@@ -359,6 +360,7 @@ def _check_sheet(args: argparse.Namespace) -> int:
     verdicts = worksheet.grade(args.sheet, args.files)
     for label, verdict in verdicts.items():
         print(f"{label}: {verdict}")
+    print(f"{sum(map(bool, verdicts.values()))} right of {len(verdicts)} given")
     return 0 if all(verdicts.values()) else 1
 
 

@@ -2,7 +2,7 @@
 
     from tinyunet import byhand
 
-    y = byhand.conv2d(x, w, b, padding=1)       # any operation, on numbers of your own
+    y = byhand.conv2d(x, w, b, padding=1)       # or another operation below, on numbers of your own
     print(y.at(0, 1, 1))                        # every product behind one element
     print(y.grad("w").at(0, 1, 0, 2))           # and behind one element of a gradient
     print(y.check(answer))                      # right, or the mistake that leads to this answer

@@ -225,6 +225,11 @@ def test_hovering_shows_the_window_the_products_and_the_sum(opened):
 
 
 @pytest.mark.browser
+def test_a_page_of_an_element_shows_it_first(opened):
+    assert opened(padded().at(0, 2, 1)).locator(".line").inner_text().startswith("y[0, 2, 1] = 30 + 5")
+
+
+@pytest.mark.browser
 def test_a_product_points_at_its_factors_and_a_cell_at_its_products(opened):
     tab = opened(padded())
     output(tab, "y[0, 1, 1]").click()

@@ -332,7 +332,7 @@ def _byhand(args: argparse.Namespace) -> int:
     if args.format == "text":
         print(example.text(elements))
     elif args.format == "html":
-        print(elements[0].explanation.html())
+        print(elements[0].html())
     else:
         print("\n".join(getattr(element, args.format)() for element in elements))
     return 0

@@ -42,6 +42,10 @@ turned by 180°.
         full = whole._full(self.index)
         return check_element(whole.operation, whole.what, whole._dy, full, self, answer)
 
+    def html(self) -> str:
+        """The page of the whole result, which shows this element first: see `Explanation.html`."""
+        return page.html(self.explanation, self.index)
+
     def figure(self) -> Figure:
         """The window, the kernel, the products and the sum as a picture of 16:9: see `tinyunet.byhand.figure.draw`.
 

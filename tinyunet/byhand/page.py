@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from tinyunet.byhand.numbers import write
 from tinyunet.byhand.worked import Factor, Formula, Largest, Part, Step, Worked
 
@@ -30,8 +32,11 @@ def asset(name: str) -> str:
     return files("tinyunet.byhand").joinpath("static", name).read_text(encoding="utf-8")
 
 
-def html(explanation: Explanation) -> str:
+def html(explanation: Explanation, at: Index = ()) -> str:
     """A page in which every element of a result can be pointed at: one text, with nothing to load.
+
+    Args:
+        at: the element that is shown first.
 
     Raises:
         ValueError: there is too much to show.
@@ -41,7 +46,8 @@ def html(explanation: Explanation) -> str:
     >>> page[:15], "https:" in page
     ('<!doctype html>', False)
     """
-    data = view(explanation)
+    shape = explanation.result.shape
+    data = view(explanation) | {"first": int(np.ravel_multi_index(at or (0,) * len(shape), shape)) if shape else 0}
     safe = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")  # no </script> inside
     title = _escaped(f"{explanation.what} of {explanation.operation.name}")
     return f"""<!doctype html>

@@ -79,6 +79,7 @@
     by("error").textContent = message || "";
     by("error").hidden = !message;
     by("view").classList.toggle("stale", Boolean(message));
+    if (message) by("error").scrollIntoView({block: "nearest"});
   }
 
   function judge({error, right, text, toml}) {

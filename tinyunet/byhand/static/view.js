@@ -343,6 +343,6 @@ function showView(root, data, chosen = () => {}) {
     "<kbd>[</kbd> <kbd>]</kbd> change the channel.</span>";
   view.append(arrays, worked, keys);
   root.replaceChildren(view);
-  pin(0, false);
+  pin(data.first || 0, false);
   return {choose: (k) => pin(k, false)};
 }

@@ -286,6 +286,7 @@ MUTANTS = [
         ),
         ("batchnorm dx: mean term forgotten", "(d.value - a - normal * b)", "(d.value - normal * b)"),
         ("cross-entropy dx: not divided", "(p - hit) * d / self._share()", "(p - hit) * d"),
+        ("batchnorm dx: the scale is not pointed at", "(d, x, *weight)", "(d, x)"),
         ("gradients in another order", "list(self.arrays).index(what[1:])", "self.leaves.index(what[1:])"),
     ),
     *_in(
@@ -300,6 +301,8 @@ MUTANTS = [
         ("the tolerance is forgotten", "np.abs(a - b) <= tolerance + EXACT", "np.abs(a - b) <= EXACT"),
         ("the last wrong element is named", "np.argwhere(wrong)[0]", "np.argwhere(wrong)[-1]"),
         ("one mistake of several", 'return _verdict(start, None, found["whole"])', "return _verdict(start, None, [])"),
+        ("digits are cut off from the other sign", "answer * value >= 0 and", ""),
+        ("a slip explains everything that is wrong", "if wrong.sum() == 1:", "if wrong.sum() >= 1:"),
         ("a slip is pinned on one term of many", "or len(found) > SLIPS", "or False"),
     ),
     *_in(
@@ -340,5 +343,11 @@ MUTANTS = [
         "tests/test_byhand_worksheet.py -k 'every_mistake_is_named or mistakes_differ'",
         ("mistakes that coincide", "if wrong and any(name != mistake.name", "if wrong and any(False"),
         ("a stride that makes no difference", "and bool(tested) and all(tested)", "and bool(tested)"),
+    ),
+    *_in(
+        "byhand/numbers.py",
+        "tests/test_byhand_diagnosis.py -k 'not every_mistake and not right_answer'",
+        ("a rounded 1.0 must be exact", "max(finest, scale)", "scale"),
+        ("what single precision leaves of 0 is wrong", "max(finest, scale)", "finest"),
     ),
 ]

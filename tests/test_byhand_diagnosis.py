@@ -448,3 +448,13 @@ def test_what_is_shown_in_a_shell_is_the_text():
     assert repr(y.at(1)) == y.at(1).text()
     assert repr(y) == str(y) == "y of relu()\n[0 2]"
     assert repr(y.at(1).check(3)).startswith("not right")
+
+
+def test_what_single_precision_leaves_of_a_zero_is_right():
+    assert byhand.relu([0, 5]).check(np.array([3e-8, 5], np.float32))
+    assert not byhand.relu([0, 5]).check(np.array([3e-3, 5], np.float32))
+
+
+def test_digits_of_the_other_sign_are_not_cut_off():
+    third = byhand.avg_pool2d([[1, 1, 0]], (1, 3))
+    assert third.at(0, 0).check("-0.66").mistakes == third.check([["-0.66"]]).mistakes == ()

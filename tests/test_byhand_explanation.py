@@ -221,6 +221,9 @@ def test_a_formula_points_at_the_numbers_that_it_uses():
     assert isinstance(step, Formula)
     assert [(f.name, f.at) for f in step.factors] == [("x", (3, 0)), ("weight", (0,)), ("bias", (0,))]
     assert step.text == "2·(6 − 3) / √(3.5 + 1e−05) + 1"
+    for training, names in ((True, ["dy", "x", "weight"]), (False, ["dy", "weight"])):  # in evaluation x plays no part
+        y = byhand.batch_norm([[1], [2], [3], [6]], [0], [1], weight=[2], training=training)
+        assert [f.name for f in y.grad("x").at(3, 0).steps[-1].factors] == names
 
 
 @pytest.mark.parametrize(
@@ -237,6 +240,7 @@ def test_a_formula_points_at_the_numbers_that_it_uses():
         (lambda: byhand.conv2d([[[1]]] * 2, [[1]]), r"conv2d: input has 2 channels"),
         (lambda: byhand.batch_norm([1, 2]), r"x: must be \(N, C, …\)"),
         (lambda: byhand.batch_norm([[1], [2]]), r"running"),
+        (lambda: byhand.batch_norm([[1], [1]], training=True, eps=0), r"batch_norm: the result is not finite"),
         (lambda: byhand.softmax([1000]), r"x: e\^x can be written out"),
         (lambda: byhand.cross_entropy([0, 1], 5), r"target classes \[5\] do not exist"),
         (lambda: byhand.conv2d([[1]], [[1]]).grad("b"), r"there is no gradient of conv2d's y with respect to 'b'"),

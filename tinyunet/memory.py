@@ -7,7 +7,7 @@ was at its peak; `release()` gives back what is free. This is possible with glib
 elsewhere nothing is done.
 
 For arrays that live no longer than one product there is `scratch`, the same memory every time. Where malloc keeps
-memory it earns nothing any more; where it does not, a step without it takes another 1.1 to 1.3 times as long.
+memory it earns nothing any more; where it does not, a step without it takes up to 1.3 times as long again.
 """
 
 from __future__ import annotations

@@ -121,7 +121,7 @@ def _paddings(op: Operation) -> tuple[tuple[int, int], tuple[int, int]]:
     if op.name != "conv2d":
         return tuple((p, p) for p in _both(op.settings["padding"]))  # type: ignore[return-value]
     kernel = op.arrays["w"].shape[2:]
-    return conv._paddings(op.settings["padding"], kernel, _both(op.settings["stride"]), _both(op.settings["dilation"]))
+    return conv.paddings(op.settings["padding"], kernel, _both(op.settings["stride"]), _both(op.settings["dilation"]))
 
 
 def _padded(op: Operation, paddings: Any, **how: Any) -> Array:

@@ -265,16 +265,9 @@ class _View:
     def array(self, drawn: _Drawn, values: Any, empty: str) -> dict[str, Any]:
         """An array with its numbers as texts."""
         cells = [self.text(empty)] * math.prod(drawn.drawn)
-        for at, value in zip(_indices(drawn.shape), values.flat, strict=True):
+        for at, value in zip(np.ndindex(*drawn.shape), values.flat, strict=True):
             cells[drawn.cell(at) - drawn.first] = self.text(write(value))
         return self.described(drawn) | {"cells": cells}
-
-
-def _indices(shape: Index) -> list[Index]:
-    indices: list[Index] = [()]
-    for n in shape:
-        indices = [(*at, k) for at in indices for k in range(n)]
-    return indices
 
 
 def _setting(value: Any) -> str:

@@ -102,8 +102,6 @@ class Question:
         """Whether it suits a pencil, each wrong answer has one mistake, and the central mistakes lead to wrong ones."""
         known, changes = [("", self.answer)], dict[str, bool]()
         for mistake, answer in self.wrong():
-            if not np.isfinite(answer).all():
-                return False
             wrong = not _same(answer, self.answer, EXACT)
             changes[mistake.name] = changes.get(mistake.name, False) or wrong
             if wrong and any(name != mistake.name and _same(answer, other, ALIKE) for name, other in known):
@@ -159,8 +157,7 @@ def _for_a_pencil(answer: Array) -> bool:
 def _mistakes(explanation: Explanation) -> tuple[tuple[Mistake, Array], ...]:
     """All that can be made, with whole results."""
     op, dy = explanation.operation, explanation.arrays.get("dy")
-    with np.errstate(divide="ignore", invalid="ignore"):  # of a variance of 0: such a problem is thrown away
-        return tuple(wrong_answers(op, explanation.what, None if dy is None else dy.reshape(op.shape("y"))))
+    return tuple(wrong_answers(op, explanation.what, None if dy is None else dy.reshape(op.shape("y"))))
 
 
 def _draw(topic: str, kind: Kind, number: int, central: tuple[str, ...], random: Random) -> Problem | None:

@@ -172,7 +172,7 @@ def _bias_gradient(dy: Array) -> Array:
     return channel_sums(channel_rows(dy))
 
 
-def _paddings(padding: Any, kernel: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int]) -> Any:
+def paddings(padding: Any, kernel: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int]) -> Any:
     """Padding as ((top, bottom), (left, right)); "same" keeps the size, with the odd pixel at the end."""
     if padding == "valid":
         padding = 0
@@ -210,7 +210,7 @@ def conv_axes(x: Array, w: Any, b: Any, stride: Any, padding: Any, dilation: Any
     """Check the arguments of `conv2d`, and say where its kernel meets its input."""
     _check_weight("conv2d", x, w, b, groups, transposed=False)
     stride, dilation = pair("conv2d", "stride", stride, 1), pair("conv2d", "dilation", dilation, 1)
-    return fit("conv2d", x.shape[2:], w.shape[2:], stride, _paddings(padding, w.shape[2:], stride, dilation), dilation)
+    return fit("conv2d", x.shape[2:], w.shape[2:], stride, paddings(padding, w.shape[2:], stride, dilation), dilation)
 
 
 def transposed_axes(

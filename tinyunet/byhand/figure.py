@@ -292,21 +292,7 @@ def _met(element: Element, part: Part) -> dict[Cell, Term]:
     whole = element.explanation
     swapped = (whole.operation.name, whole.what) == ("conv2d", "dw")
     terms = [Term(term.factors[::-1]) if swapped else term for term in part.terms]
-    return dict(sorted((_position(element, term.factors[0], k), term) for k, term in enumerate(terms)))
-
-
-def _position(element: Element, factor: Factor, k: int) -> Cell:
-    """Where the k-th number under a window stands, in the padding too."""
-    if factor.at is not None:
-        return _cell(factor.at)
-    rows, cols = element.explanation.operation.axes()
-    output, cell = _cell(element.index), divmod(k, cols.kernel)
-    if element.explanation.what == "dw":  # one cell of the kernel, and all outputs
-        output, cell = divmod(k, cols.output), output
-    return (
-        rows.stride * output[0] + rows.dilation * cell[0] - rows.padding,
-        cols.stride * output[1] + cols.dilation * cell[1] - cols.padding,
-    )
+    return dict(sorted((_cell(term.factors[0].at), term) for term in terms))
 
 
 def _kernel_name(whole: Explanation, kernel: dict[Cell, Factor]) -> str:
@@ -362,13 +348,12 @@ def _arrays(element: Element, most: int) -> tuple[tuple[Row, ...], tuple[str, ..
     planes: dict[tuple[str, Index], tuple[set[Cell], set[Cell]]] = {}
     factors = (f for step in element.steps for term in step.terms for f in term.factors)
     for factor in (f for f in factors if f.at and f.name in whole.arrays):
-        at = factor.at or ()
-        used, framed = planes.setdefault((factor.name, at[:-2]), (set(), set()))
-        row, col = _cell(at)
+        used, framed = planes.setdefault((factor.name, factor.at[:-2]), (set(), set()))
+        row, col = _cell(factor.at)
         if whole.operation.name in ("softmax", "cross_entropy") and factor.name == "x":
             used |= {(row, k) for k in range(whole.arrays["x"].shape[-1])}  # Z is a sum over all classes
         used.add((row, col))
-        if (factor.name, at) in here:
+        if (factor.name, factor.at) in here:
             framed.add((row, col))
     if "target" in whole.arrays:
         rows = {_cell((k,)) for k in range(whole.arrays["target"].size) if element.index[:1] in ((), (k,))}

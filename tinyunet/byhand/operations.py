@@ -2,7 +2,7 @@
 
 Every class here knows one operation of `tinyunet.ops`: how to run it (`run`), and for each quantity, the result "y" or
 a gradient such as "dw", how one element of it comes about (a method of that name). The sums are found by the meaning of
-the sliding window (`ops/window.py`), one meeting at a time, and not by the code that computes them fast.
+the sliding window (`ops/window.py`), along rows and along columns, and not by the code that computes them fast.
 """
 
 from __future__ import annotations
@@ -10,13 +10,27 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
 
 from tinyunet.byhand.numbers import write
-from tinyunet.byhand.worked import Factor, Formula, Largest, Part, Sum, Symbol, Term, Worked, latex_number, named
+from tinyunet.byhand.worked import (
+    Factor,
+    Formula,
+    Largest,
+    Numbers,
+    Part,
+    Sum,
+    Symbol,
+    Term,
+    Terms,
+    Worked,
+    latex_number,
+    named,
+)
 from tinyunet.ops import conv, elementwise, linear, loss, norm, pool, reduce
 from tinyunet.ops.window import Axes, Axis
 from tinyunet.tensor import Array
@@ -24,39 +38,36 @@ from tinyunet.tensor import Array
 Index = tuple[int, ...]
 
 
-def _met(axis: Axis, output: int, cell: int) -> int | None:
-    """The input position where an output and a cell of the window meet: None in the padding."""
-    h = axis.stride * output + axis.dilation * cell - axis.padding
-    return h if 0 <= h < axis.input else None
+def _met(axis: Axis, output: int, cell: int) -> int:
+    """The position where an output and a cell of the window meet; below 0 or beyond the input it is padding."""
+    return axis.stride * output + axis.dilation * cell - axis.padding
 
 
-def window(axes: Axes, i: int, j: int) -> Iterator[tuple[Index, Index | None]]:
-    """The cells (u, v) of the window of output (i, j), and the pixel (h, w) under each: None in the padding."""
-    rows, cols = axes
-    for u in range(rows.kernel):
-        for v in range(cols.kernel):
-            h, w = _met(rows, i, u), _met(cols, j, v)
-            yield (u, v), None if h is None or w is None else (h, w)
+def window(axis: Axis, output: int) -> list[int]:
+    """The positions under the cells of the window of an output."""
+    return [_met(axis, output, cell) for cell in range(axis.kernel)]
 
 
-def covering(axes: Axes, h: int, w: int) -> Iterator[tuple[Index, Index]]:
-    """The windows that cover pixel (h, w): by which cell (u, v), and of which output (i, j)."""
-    rows, cols = axes
-    for u in range(rows.kernel):
-        for v in range(cols.kernel):
-            i, down = divmod(h + rows.padding - rows.dilation * u, rows.stride)
-            j, right = divmod(w + cols.padding - cols.dilation * v, cols.stride)
-            if down == right == 0 and 0 <= i < rows.output and 0 <= j < cols.output:
-                yield (u, v), (i, j)
+def covering(axis: Axis, position: int) -> tuple[list[int], list[int]]:
+    """The windows that cover a position: by which cells, and of which outputs."""
+    cells, outputs = [], []
+    for cell in range(axis.kernel):
+        output, beside = divmod(position + axis.padding - axis.dilation * cell, axis.stride)
+        if beside == 0 and 0 <= output < axis.output:
+            cells.append(cell)
+            outputs.append(output)
+    return cells, outputs
 
 
-def meetings(axes: Axes, u: int, v: int) -> Iterator[tuple[Index, Index | None]]:
-    """All outputs (i, j), and the pixel that cell (u, v) of their window lies on: None in the padding."""
-    rows, cols = axes
-    for i in range(rows.output):
-        for j in range(cols.output):
-            h, w = _met(rows, i, u), _met(cols, j, v)
-            yield (i, j), None if h is None or w is None else (h, w)
+def meetings(axis: Axis, cell: int) -> list[int]:
+    """The positions that a cell of the window lies on, for all outputs."""
+    return [_met(axis, output, cell) for output in range(axis.output)]
+
+
+def uncropped(axis: Axis, positions: list[int]) -> tuple[list[int], list[int]]:
+    """Of some positions those in the input, after their numbers: a transposed convolution crops the others."""
+    kept = [k for k, position in enumerate(positions) if 0 <= position < axis.input]
+    return kept, [positions[k] for k in kept]
 
 
 def _plain(operation: Any) -> Any:
@@ -126,21 +137,31 @@ class Operation:
         """The name of an element, with the index that the user sees."""
         return named(what, index[self.left_out.get(what, 0) :])
 
-    def factor(self, name: str, at: Index | None, array: Array | None = None) -> Factor:
-        """An element of an array, or None: a zero of the padding."""
-        if at is None:
-            return Factor("padding", None, 0.0)
+    def factor(self, name: str, at: Index, array: Array | None = None) -> Factor:
+        """An element of an array."""
         array = self.arrays[name] if array is None else array
         return Factor(name, at[self.left_out.get(name, 0) :], float(array[at]))
 
-    def product(self, a: str, at: Index | None, b: str, other: Index | None) -> Term:
-        """The product of elements of two arrays."""
-        return Term((self.factor(a, at), self.factor(b, other)))
+    def numbers(self, name: str, *at: int | Sequence[int], array: Array | None = None, outside: float = 0.0) -> Numbers:
+        """Elements of an array: along each axis one index, or several; beyond the array lies the padding."""
+        array = self.arrays[name] if array is None else array
+        grid = [[k] if isinstance(k, int) else k for k in at]
+        indices = [np.array(k, int) for k in grid]
+        inside = [(k >= 0) & (k < n) for k, n in zip(indices, array.shape, strict=True)]
+        values = np.full([len(k) for k in grid], outside)
+        values[np.ix_(*inside)] = array[np.ix_(*(k[there] for k, there in zip(indices, inside, strict=True)))]
+        first = self.left_out.get(name, 0)
+        return Numbers(name, tuple(grid[first:]), array.shape[first:], values.ravel())
 
-    def upstream(self, dy: Array, at: Index, name: str = "", other: Index | None = None) -> Term:
-        """An element of dy, times an element of an array if one is named."""
-        factor = self.factor("dy", at, dy)
-        return Term((factor, self.factor(name, other))) if name else Term((factor,))
+    def bias(self, o: int) -> list[Part]:
+        """What is added to a sum, if there is a bias."""
+        return [] if self.arrays["b"] is None else [Part("bias", (Term((self.factor("b", (o,)),)),))]
+
+
+def _parts(kind: str, of: Sequence[int], *factors: Numbers) -> list[Part]:
+    """The products in equal parts: one for each channel, say, which is the first that their places go through."""
+    each = len(factors[0].values) // len(of)
+    return [Part(f"{kind} {n}", Terms(*factors, chosen=range(k * each, (k + 1) * each))) for k, n in enumerate(of)]
 
 
 class Conv2d(Operation):
@@ -183,49 +204,43 @@ class Conv2d(Operation):
 
     def y(self, n: int, o: int, i: int, j: int) -> tuple[Sum]:
         filters, channels = self.groups()
-        seen = list(window(self.axes(), i, j))
-        parts = []
-        for place in range(channels):
-            c = o // filters * channels + place
-            terms = (self.product("x", pixel and (n, c, *pixel), "w", (o, place, *cell)) for cell, pixel in seen)
-            parts.append(Part(f"channel {c}", tuple(terms)))
-        if self.arrays["b"] is not None:
-            parts.append(Part("bias", (Term((self.factor("b", (o,)),)),)))
-        return (Sum(self.symbol("y", n, o, i, j), tuple(parts)),)
+        rows, cols = self.axes()
+        first = o // filters * channels
+        cs = range(first, first + channels)
+        x = self.numbers("x", n, cs, window(rows, i), window(cols, j))
+        w = self.numbers("w", o, range(channels), range(rows.kernel), range(cols.kernel))
+        return (Sum(self.symbol("y", n, o, i, j), (*_parts("channel", cs, x, w), *self.bias(o))),)
 
     def dx(self, dy: Array, n: int, c: int, h: int, w: int) -> tuple[Sum]:
         filters, channels = self.groups()
+        rows, cols = self.axes()
         group, place = divmod(c, channels)
-        seen = list(covering(self.axes(), h, w))
-        parts = []
-        for o in range(group * filters, (group + 1) * filters):
-            terms = (self.upstream(dy, (n, o, *output), "w", (o, place, *cell)) for cell, output in seen)
-            parts.append(Part(f"filter {o}", tuple(terms)))
+        os = range(group * filters, (group + 1) * filters)
+        (us, i), (vs, j) = covering(rows, h), covering(cols, w)
+        parts = _parts("filter", os, self.numbers("dy", n, os, i, j, array=dy), self.numbers("w", os, place, us, vs))
         return (Sum(self.symbol("dx", n, c, h, w), tuple(parts)),)
 
     def dw(self, dy: Array, o: int, place: int, u: int, v: int) -> tuple[Sum]:
         filters, channels = self.groups()
-        c = o // filters * channels + place
-        parts = []
-        for n in range(len(dy)):
-            terms = (
-                self.upstream(dy, (n, o, *output), "x", pixel and (n, c, *pixel))
-                for output, pixel in meetings(self.axes(), u, v)
-            )
-            parts.append(Part(f"image {n}", tuple(terms)))
+        rows, cols = self.axes()
+        ns, c = range(len(dy)), o // filters * channels + place
+        x = self.numbers("x", ns, c, meetings(rows, u), meetings(cols, v))
+        parts = _parts("image", ns, _over_images(self, dy, o), x)
         return (Sum(self.symbol("dw", o, place, u, v), tuple(parts)),)
 
     def db(self, dy: Array, o: int) -> tuple[Sum]:
         return (_sum_over_images(self, dy, o),)
 
 
+def _over_images(op: Operation, dy: Array, o: int) -> Numbers:
+    """A channel of dy, in all images."""
+    N, _, H, W = dy.shape
+    return op.numbers("dy", range(N), o, range(H), range(W), array=dy)
+
+
 def _sum_over_images(op: Operation, dy: Array, o: int) -> Sum:
     """The gradient of a bias: of all that it was added to."""
-    parts = (
-        Part(f"image {n}", tuple(op.upstream(dy, (n, o, *at)) for at in np.ndindex(*dy.shape[2:])))
-        for n in range(len(dy))
-    )
-    return Sum(op.symbol("db", o), tuple(parts))
+    return Sum(op.symbol("db", o), tuple(_parts("image", range(len(dy)), _over_images(op, dy, o))))
 
 
 class ConvTranspose2d(Operation):
@@ -265,37 +280,28 @@ class ConvTranspose2d(Operation):
 
     def y(self, n: int, o: int, h: int, w: int) -> tuple[Sum]:
         outs, channels = self.groups()
+        rows, cols = self.axes()
         group, place = divmod(o, outs)
-        seen = list(covering(self.axes(), h, w))
-        parts = []
-        for c in range(group * channels, (group + 1) * channels):
-            terms = (self.product("x", (n, c, *at), "w", (c, place, *cell)) for cell, at in seen)
-            parts.append(Part(f"channel {c}", tuple(terms)))
-        if self.arrays["b"] is not None:
-            parts.append(Part("bias", (Term((self.factor("b", (o,)),)),)))
-        return (Sum(self.symbol("y", n, o, h, w), tuple(parts)),)
+        cs = range(group * channels, (group + 1) * channels)
+        (us, i), (vs, j) = covering(rows, h), covering(cols, w)
+        parts = _parts("channel", cs, self.numbers("x", n, cs, i, j), self.numbers("w", cs, place, us, vs))
+        return (Sum(self.symbol("y", n, o, h, w), (*parts, *self.bias(o))),)
 
     def dx(self, dy: Array, n: int, c: int, i: int, j: int) -> tuple[Sum]:
         outs, channels = self.groups()
-        seen = list(window(self.axes(), i, j))
-        parts = []
-        for place in range(outs):
-            o = c // channels * outs + place
-            terms = (self.upstream(dy, (n, o, *pixel), "w", (c, place, *cell)) for cell, pixel in seen if pixel)
-            parts.append(Part(f"output channel {o}", tuple(terms)))
-        return (Sum(self.symbol("dx", n, c, i, j), tuple(parts)),)
+        rows, cols = self.axes()
+        first = c // channels * outs
+        os = range(first, first + outs)
+        (us, h), (vs, w) = uncropped(rows, window(rows, i)), uncropped(cols, window(cols, j))
+        seen, kernel = self.numbers("dy", n, os, h, w, array=dy), self.numbers("w", c, range(outs), us, vs)
+        return (Sum(self.symbol("dx", n, c, i, j), tuple(_parts("output channel", os, seen, kernel))),)
 
     def dw(self, dy: Array, c: int, place: int, u: int, v: int) -> tuple[Sum]:
         outs, channels = self.groups()
-        o = c // channels * outs + place
-        parts = []
-        for n in range(len(dy)):
-            terms = (
-                self.upstream(dy, (n, o, *pixel), "x", (n, c, *at))
-                for at, pixel in meetings(self.axes(), u, v)
-                if pixel
-            )
-            parts.append(Part(f"image {n}", tuple(terms)))
+        rows, cols = self.axes()
+        ns, o = range(len(dy)), c // channels * outs + place
+        (i, h), (j, w) = uncropped(rows, meetings(rows, u)), uncropped(cols, meetings(cols, v))
+        parts = _parts("image", ns, self.numbers("dy", ns, o, h, w, array=dy), self.numbers("x", ns, c, i, j))
         return (Sum(self.symbol("dw", c, place, u, v), tuple(parts)),)
 
     def db(self, dy: Array, o: int) -> tuple[Sum]:
@@ -330,19 +336,16 @@ class MaxPool2d(Operation):
         )
 
     def y(self, n: int, c: int, i: int, j: int) -> tuple[Largest]:
-        terms = (
-            Term((self.factor("x", (n, c, *pixel)) if pixel else Factor("padding", None, -math.inf),))
-            for _, pixel in window(self.axes(), i, j)
-        )
-        return (Largest(self.symbol("y", n, c, i, j), tuple(terms)),)
+        rows, cols = self.axes()
+        x = self.numbers("x", n, c, window(rows, i), window(cols, j), outside=-math.inf)
+        return (Largest(self.symbol("y", n, c, i, j), Terms(x)),)
 
     def dx(self, dy: Array, n: int, c: int, h: int, w: int) -> tuple[Sum]:
         here = self.factor("x", (n, c, h, w))
-        terms = []
-        for _, output in covering(self.axes(), h, w):
-            won = self.y(n, c, *output)[0].winner.factors[0] == here
-            terms.append(Term((self.factor("dy", (n, c, *output), dy), Factor("won", (), float(won)))))
-        return (Sum(self.symbol("dx", n, c, h, w), (Part("windows", tuple(terms)),)),)
+        (_, i), (_, j) = (covering(*at) for at in zip(self.axes(), (h, w), strict=True))
+        won = [self.y(n, c, *output)[0].winner.factors[0] == here for output in itertools.product(i, j)]
+        terms = Terms(self.numbers("dy", n, c, i, j, array=dy), Numbers("won", (), (), np.array(won, float)))
+        return (Sum(self.symbol("dx", n, c, h, w), (Part("windows", terms),)),)
 
 
 class AvgPool2d(Operation):
@@ -384,15 +387,15 @@ class AvgPool2d(Operation):
         return seen
 
     def y(self, n: int, c: int, i: int, j: int) -> tuple[Sum]:
-        terms = (Term((self.factor("x", pixel and (n, c, *pixel)),)) for _, pixel in window(self.axes(), i, j))
-        return (Sum(self.symbol("y", n, c, i, j), (Part("window", tuple(terms)),), self.divisor(i, j)),)
+        rows, cols = self.axes()
+        terms = Terms(self.numbers("x", n, c, window(rows, i), window(cols, j)))
+        return (Sum(self.symbol("y", n, c, i, j), (Part("window", terms),), self.divisor(i, j)),)
 
     def dx(self, dy: Array, n: int, c: int, h: int, w: int) -> tuple[Sum]:
-        terms = (
-            Term((self.factor("dy", (n, c, *output), dy), Factor("1/divisor", (), 1 / self.divisor(*output))))
-            for _, output in covering(self.axes(), h, w)
-        )
-        return (Sum(self.symbol("dx", n, c, h, w), (Part("windows", tuple(terms)),)),)
+        (_, i), (_, j) = (covering(*at) for at in zip(self.axes(), (h, w), strict=True))
+        shares = np.array([1 / self.divisor(*output) for output in itertools.product(i, j)], float)
+        terms = Terms(self.numbers("dy", n, c, i, j, array=dy), Numbers("1/divisor", (), (), shares))
+        return (Sum(self.symbol("dx", n, c, h, w), (Part("windows", terms),)),)
 
 
 class ReLU(Operation):
@@ -450,32 +453,32 @@ class Linear(Operation):
 
     def y(self, *index: int) -> tuple[Sum]:
         *lead, o = index
-        terms = (self.product("x", (*lead, k), "w", (o, k)) for k in range(self.arrays["w"].shape[1]))
-        parts = [Part("inputs", tuple(terms))]
-        if self.arrays["b"] is not None:
-            parts.append(Part("bias", (Term((self.factor("b", (o,)),)),)))
-        return (Sum(self.symbol("y", *index), tuple(parts)),)
+        ks = range(self.arrays["w"].shape[1])
+        inputs = Part("inputs", Terms(self.numbers("x", *lead, ks), self.numbers("w", o, ks)))
+        return (Sum(self.symbol("y", *index), (inputs, *self.bias(o))),)
 
     def dx(self, dy: Array, *index: int) -> tuple[Sum]:
         *lead, k = index
-        terms = (self.upstream(dy, (*lead, o), "w", (o, k)) for o in range(len(self.arrays["w"])))
-        return (Sum(self.symbol("dx", *index), (Part("outputs", tuple(terms)),)),)
+        os = range(len(self.arrays["w"]))
+        terms = Terms(self.numbers("dy", *lead, os, array=dy), self.numbers("w", os, k))
+        return (Sum(self.symbol("dx", *index), (Part("outputs", terms),)),)
 
     def dw(self, dy: Array, o: int, k: int) -> tuple[Sum]:
-        terms = (self.upstream(dy, (*lead, o), "x", (*lead, k)) for lead in np.ndindex(*dy.shape[:-1]))
-        return (Sum(self.symbol("dw", o, k), (Part("rows", tuple(terms)),)),)
+        lead = [range(n) for n in dy.shape[:-1]]
+        terms = Terms(self.numbers("dy", *lead, o, array=dy), self.numbers("x", *lead, k))
+        return (Sum(self.symbol("dw", o, k), (Part("rows", terms),)),)
 
     def db(self, dy: Array, o: int) -> tuple[Sum]:
-        terms = (self.upstream(dy, (*lead, o)) for lead in np.ndindex(*dy.shape[:-1]))
-        return (Sum(self.symbol("db", o), (Part("rows", tuple(terms)),)),)
+        terms = Terms(self.numbers("dy", *(range(n) for n in dy.shape[:-1]), o, array=dy))
+        return (Sum(self.symbol("db", o), (Part("rows", terms),)),)
 
 
-def _exponentials(x: Array, lead: Index) -> Sum:
+def _exponentials(op: Operation, lead: Index) -> Sum:
     """Z = Σ e^{x_k} of one row of logits; the terms are the exponentials."""
-    row = x[lead]
+    x = op.numbers("x", *lead, range(op.arrays["x"].shape[-1]))
     at = f"[{', '.join(map(str, lead))}]" if lead else ""
     low = f"_{{{','.join(map(str, lead))}}}" if lead else ""
-    terms = tuple(Term((Factor("e^x", (*lead, k), math.exp(value)),)) for k, value in enumerate(row))
+    terms = Terms(replace(x, name="e^x", values=np.array([math.exp(value) for value in x.values.tolist()])))
     return Sum(Symbol(f"Z{at} = Σ e^x", f"Z{low} = \\sum_k e^{{x_k}}"), (Part("classes", terms),))
 
 
@@ -497,7 +500,7 @@ class Softmax(Operation):
         return _plain(reduce.softmax)(self.arrays["x"], -1)
 
     def y(self, *index: int) -> tuple[Sum, Formula]:
-        total = _exponentials(self.arrays["x"], index[:-1])
+        total = _exponentials(self, index[:-1])
         top = self.factor("x", index)
         text = f"e^{write(top.value)} / {write(total.value)}"
         latex = rf"\frac{{e^{{{latex_number(top.value)}}}}}{{{latex_number(total.value)}}}"
@@ -505,13 +508,11 @@ class Softmax(Operation):
         return total, Formula(self.symbol("y", *index), text, latex, value, (top,))
 
     def dx(self, dy: Array, *index: int) -> tuple[Sum, Formula]:
-        *lead, k = index
-        y = self.result()[tuple(lead)]
-        terms = tuple(
-            Term((self.factor("dy", (*lead, j), dy), Factor("y", (*lead, j), float(p)))) for j, p in enumerate(y)
-        )
+        *lead, _ = index
+        y, ks = self.result(), range(dy.shape[-1])
+        terms = Terms(self.numbers("dy", *lead, ks, array=dy), self.numbers("y", *lead, ks, array=y))
         dot = Sum(Symbol("Σ dy·y", r"\sum_j \frac{\partial L}{\partial y_j} y_j"), (Part("classes", terms),))
-        d, p = self.factor("dy", index, dy), float(y[k])
+        d, p = self.factor("dy", index, dy), float(y[index])
         text = f"{write(p)}·({write(d.value)} − {_bracketed(dot.value)})"
         latex = rf"{latex_number(p)} \cdot ({latex_number(d.value)} - {_bracketed(dot.value, latex_number)})"
         return dot, Formula(self.symbol("dx", *index), text, latex, p * (d.value - dot.value), (d,))
@@ -552,7 +553,7 @@ class CrossEntropy(Operation):
         return len(self._rows()) if self.settings["reduction"] == "mean" else 1
 
     def _loss(self, lead: Index, symbol: Symbol) -> tuple[Sum, Formula]:
-        total = _exponentials(self.arrays["x"], lead)
+        total = _exponentials(self, lead)
         t = self.factor("x", (*lead, int(self.arrays["target"][lead])))
         text = f"log {write(total.value)} − {_bracketed(t.value)}"
         latex = rf"\log {latex_number(total.value)} - {_bracketed(t.value, latex_number)}"
@@ -568,7 +569,7 @@ class CrossEntropy(Operation):
 
     def dx(self, dy: Array, *index: int) -> tuple[Sum, Formula]:
         *lead, k = index
-        total = _exponentials(self.arrays["x"], tuple(lead))
+        total = _exponentials(self, tuple(lead))
         x = self.factor("x", index)
         hit = int(self.arrays["target"][tuple(lead)]) == k
         d = float(dy[tuple(lead)] if dy.ndim else dy)
@@ -645,22 +646,22 @@ class BatchNorm(Operation):
             return Worked(Symbol(*self.formulas[what]), self._running(what, *index))
         return super().work_out(what, index, dy)
 
-    def _channel(self, name: str, array: Array, c: int) -> list[Factor]:
-        """The numbers of a channel, in order; a real image has many."""
+    def _channel(self, name: str, array: Array, c: int) -> Numbers:
+        """The numbers of a channel, in order."""
         N, _, *positions = array.shape
-        places = itertools.product(range(N), [c], *map(range, positions))
-        return list(map(Factor, itertools.repeat(name), places, array[:, c].ravel().tolist()))
+        return self.numbers(name, range(N), c, *map(range, positions), array=array)
 
-    def _mean(self, symbol: Symbol, factors: Sequence[tuple[Factor, ...]], count: int) -> Sum:
+    def _mean(self, symbol: Symbol, count: int, *factors: Numbers) -> Sum:
         """The sum of products of the channel's numbers, divided."""
-        return Sum(symbol, (Part("values", tuple(map(Term, factors))),), count)
+        return Sum(symbol, (Part("values", Terms(*factors)),), count)
 
     def _statistics(self, c: int, unbiased: bool = False) -> tuple[Sum, Sum]:
         """The mean and the variance of a channel in the batch."""
         x = self._channel("x", self.arrays["x"], c)
-        mean = self._mean(Symbol("μ", r"\mu"), [(f,) for f in x], len(x))
-        off = [Factor("x − μ", f.at, f.value - mean.value) for f in x]
-        return mean, self._mean(Symbol("σ²", r"\sigma^2"), [(f, f) for f in off], len(x) - unbiased)
+        count = len(x.values)
+        mean = self._mean(Symbol("μ", r"\mu"), count, x)
+        off = replace(x, name="x − μ", values=x.values - mean.value)
+        return mean, self._mean(Symbol("σ²", r"\sigma^2"), count - unbiased, off, off)
 
     def _scale(self, c: int) -> tuple[tuple[Any, ...], float, float]:
         """The steps to mean and variance, and both; in evaluation they are given."""
@@ -698,11 +699,10 @@ class BatchNorm(Operation):
         vectors = [self.factor(name, (c,)) for name in ("weight", "bias") if self.arrays[name] is not None]
         return (*steps, Formula(self.symbol("y", n, c, *at), text, latex, value, (x, *vectors)))
 
-    def _with_normal(self, dy: Array, c: int, mean: float, var: float) -> list[tuple[Factor, Factor]]:
-        """dy and x̂ at every place of a channel."""
-        root = math.sqrt(var + self.settings["eps"])
-        normal = (Factor("x̂", f.at, (f.value - mean) / root) for f in self._channel("x", self.arrays["x"], c))
-        return list(zip(self._channel("dy", dy, c), normal, strict=True))
+    def _normal(self, c: int, mean: float, var: float) -> Numbers:
+        """x̂ at every place of a channel."""
+        x = self._channel("x", self.arrays["x"], c)
+        return replace(x, name="x̂", values=(x.values - mean) / math.sqrt(var + self.settings["eps"]))
 
     def dx(self, dy: Array, n: int, c: int, *at: int) -> tuple[Any, ...]:
         steps, mean, var = self._scale(c)
@@ -719,13 +719,13 @@ class BatchNorm(Operation):
                 rf"{latex_scale} \cdot {_bracketed(d.value, latex_number)}",
             )
             return (*steps, Formula(symbol, text, latex, value * d.value, (d, *weight)))
-        pairs = self._with_normal(dy, c, mean, var)
+        ds, normals = self._channel("dy", dy, c), self._normal(c, mean, var)
         symbols = (
             Symbol("mean(dy)", r"\overline{\tfrac{\partial L}{\partial y}}"),
             Symbol("mean(dy·x̂)", r"\overline{\tfrac{\partial L}{\partial y} \hat{x}}"),
         )
-        mean_dy = self._mean(symbols[0], [(f,) for f, _ in pairs], len(pairs))
-        mean_product = self._mean(symbols[1], pairs, len(pairs))
+        mean_dy = self._mean(symbols[0], len(ds.values), ds)
+        mean_product = self._mean(symbols[1], len(ds.values), ds, normals)
         normal = (x.value - mean) / math.sqrt(var + self.settings["eps"])
         a, b = mean_dy.value, mean_product.value
         text = f"{scale} · ({write(d.value)} − {_bracketed(a)} − {_bracketed(normal)}·{_bracketed(b)})"
@@ -738,10 +738,11 @@ class BatchNorm(Operation):
 
     def dweight(self, dy: Array, c: int) -> tuple[Any, ...]:
         steps, mean, var = self._scale(c)
-        return (*steps, self._mean(self.symbol("dweight", c), self._with_normal(dy, c, mean, var), 1))
+        d = self._channel("dy", dy, c)
+        return (*steps, self._mean(self.symbol("dweight", c), 1, d, self._normal(c, mean, var)))
 
     def dbias(self, dy: Array, c: int) -> tuple[Sum]:
-        return (self._mean(self.symbol("dbias", c), [(f,) for f in self._channel("dy", dy, c)], 1),)
+        return (self._mean(self.symbol("dbias", c), 1, self._channel("dy", dy, c)),)
 
     def _running(self, what: str, c: int) -> tuple[Any, ...]:
         mean, var = self._statistics(c, unbiased=True)

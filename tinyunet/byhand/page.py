@@ -154,52 +154,25 @@ class _View:
                 "for a page; work out single elements with .at(...), or take smaller arrays"
             )
 
-    def place(self, element: Element, part: int, term: int, factor: Factor) -> Index | None:
-        """Where a factor of a term of a part stands: a number of the padding beyond the array."""
-        return self.beyond(element, part, term) if factor.name == "padding" else factor.at
-
-    def beyond(self, element: Element, part: int, term: int) -> Index:
-        """The index in x, beyond its ends, that a term meets: terms are in the order of window or outputs."""
-        op, what = self.explanation.operation, self.explanation.what
-        rows, cols = op.axes()
-        index = (0,) * op.left_out.get(what, 0) + element.index
-        if what == "dw":
-            (i, j), (u, v), n = divmod(term, cols.output), index[2:], part
-        else:
-            (u, v), (i, j), n = divmod(term, cols.kernel), index[2:], index[0]
-        c = index[1]
-        if op.name == "conv2d":  # the channels that a filter reads are those of its group
-            groups = op.settings["groups"]
-            channels = op.arrays["x"].shape[1] // groups
-            filter_, nth = (index[0], index[1]) if what == "dw" else (index[1], part)
-            c = filter_ // (len(op.arrays["w"]) // groups) * channels + nth
-        h = rows.stride * i + rows.dilation * u - rows.padding
-        w = cols.stride * j + cols.dilation * v - cols.padding
-        return (n, c, h, w)[op.left_out.get("x", 0) :]
-
-    def factor(self, factor: Factor, at: Index | None) -> int:
+    def factor(self, factor: Factor) -> int:
         """The number of its cell, or below 0 that of a derived number."""
         name = "x" if factor.name == "padding" else factor.name
-        if name in self.drawn and at is not None:
+        if name in self.drawn:
             self.used[name] = None
-            return self.drawn[name].cell(at)
+            return self.drawn[name].cell(factor.at)
         key = self.text(factor.place), self.text(write(factor.value))
         return -1 - self.derived.setdefault(key, len(self.derived))
 
-    def part(self, element: Element, number: int, part: Part) -> dict[str, Any]:
+    def part(self, part: Part) -> dict[str, Any]:
         """The terms, as lists of their factors and their value, and how many of them make a row."""
-        places = [
-            [self.place(element, number, k, factor) for factor in term.factors] for k, term in enumerate(part.terms)
-        ]
-        self.terms += len(places)
+        self.terms += len(part.terms)
         self.check(self.terms, "products")
         if (op := self.explanation.operation).name == "max_pool2d" and self.explanation.what == "dx":
             rows, cols = op.axes()  # for every window that covers a pixel its maximum must be found
             self.check(self.terms * rows.kernel * cols.kernel, "comparisons")
-        terms = [
-            [*map(self.factor, term.factors, at), self.text(write(term.value))]
-            for term, at in zip(part.terms, places, strict=True)
-        ]
+        part = part._replace(terms=tuple(part.terms))  # each is made once
+        places = [[factor.at for factor in term.factors] for term in part.terms]
+        terms = [[*map(self.factor, term.factors), self.text(write(term.value))] for term in part.terms]
         return {
             "name": self.text(part.name),
             "heads": [self.text(_head(part, places, k)) for k in range(len(places[0]) if places else 0)],
@@ -215,10 +188,10 @@ class _View:
         found = {
             "kind": kind,
             "line": self.text(Worked(element.formula, (step,)).text().splitlines()[-1].strip()),
-            "parts": [self.part(element, k, part) for k, part in enumerate(parts)],
+            "parts": [self.part(part) for part in parts],
         }
         if isinstance(step, Largest):
-            found["winner"] = next(k for k, term in enumerate(step.terms) if term is step.winner)
+            found["winner"] = step.terms.index(step.winner)
         return self.steps.setdefault(json.dumps(found), len(self.steps))
 
     def build(self) -> dict[str, Any]:
@@ -274,19 +247,19 @@ def _setting(value: Any) -> str:
     return " × ".join(map(str, value)) if isinstance(value, tuple) else str(value).lower()
 
 
-def _head(part: Part, places: list[list[Index | None]], k: int) -> str:
+def _head(part: Part, places: list[list[Index]], k: int) -> str:
     """What a column of factors is called: the image or kernel that all of them are in."""
     name = next((t.factors[k].name for t in part.terms if t.factors[k].name != "padding"), "x").split("[")[0]
-    leads = {at[k][:-2] for at in places if at[k]}  # type: ignore[index]
+    leads = {at[k][:-2] for at in places if at[k]}
     lead = leads.pop() if len(leads) == 1 else ()
     return f"{name}{list(lead)}" if lead else name
 
 
-def _columns(places: list[list[Index | None]]) -> int:
+def _columns(places: list[list[Index]]) -> int:
     """How many terms make a row, if they are laid out as in an array that they stand in."""
     for column in zip(*places, strict=True):
         if all(column):
-            width = len({at[-1] for at in column if at})
+            width = len({at[-1] for at in column})
             if len(column) % width == 0:
                 return width
     return max(len(places), 1)

@@ -2,16 +2,25 @@
 
 Most numbers here are sums of products. A `Sum` has parts (one for each channel, say), a part has terms, a term has
 factors, and a factor knows its value and the cell of the array that it stands in.
+
+A sum over an image has 100,000 terms, of which a text shows 18. So its numbers stay in arrays (`Numbers`), and a term
+is made when it is looked at (`Terms`).
 """
 
 from __future__ import annotations
 
 import functools
+import itertools
 import math
+import operator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from tinyunet.byhand.numbers import write
+from tinyunet.tensor import Array
+
+T = TypeVar("T")
 
 SHOWN = 24  # terms of a part, and parts of a sum, that a text shows before it leaves some out
 
@@ -19,18 +28,18 @@ SHOWN = 24  # terms of a part, and parts of a sum, that a text shows before it l
 class Factor(NamedTuple):
     """A number and where it stands: the name of an array and the index in it.
 
-    Names of what is computed on the way, such as "x̂", are no names of arrays. `at` is None for what stands in no
-    array: the zeros (or −∞) around an image have the name "padding". It is () for a single number.
+    Names of what is computed on the way, such as "x̂", are no names of arrays. The zeros (or −∞) around an image have
+    the name "padding", and an index below 0 or beyond the end. The index of a single number is ().
     """
 
     name: str
-    at: tuple[int, ...] | None
+    at: tuple[int, ...]
     value: float
 
     @property
     def place(self) -> str:
         """Such as "x[0, 1, 2]"."""
-        return self.name if self.at is None else f"{self.name}{list(self.at)}" if self.at else self.name
+        return f"{self.name}{list(self.at)}" if self.at and self.name != "padding" else self.name
 
 
 class Term(NamedTuple):
@@ -50,16 +59,78 @@ class Term(NamedTuple):
         return "×".join([first, *(f"({t})" if t.startswith("−") or "/" in t else t for t in others)])
 
 
+@dataclass(frozen=True, eq=False)
+class Numbers:
+    """Numbers at all places of a grid, row by row, each of which is a factor of one term.
+
+    Attributes:
+        grid: along each axis, the indices; () for numbers that stand in no array.
+        shape: of the array; what lies beyond it is padding.
+        values: as many as the grid has places.
+    """
+
+    name: str
+    grid: tuple[Sequence[int], ...]
+    shape: tuple[int, ...]
+    values: Array
+
+    def factor(self, k: int) -> Factor:
+        """The k-th."""
+        value, at = float(self.values[k]), []
+        for indices in reversed(self.grid):
+            k, place = divmod(k, len(indices))
+            at.append(indices[place])
+        at.reverse()
+        inside = all(0 <= index < n for index, n in zip(at, self.shape, strict=True))
+        return Factor(self.name if inside else "padding", tuple(at), value)
+
+
+class Terms(Sequence[Term]):
+    """Products that are made when they are looked at: of the k-th number of every factor, for all k or those chosen."""
+
+    def __init__(self, *factors: Numbers, chosen: range | None = None) -> None:
+        self.factors = factors
+        self.chosen = range(len(factors[0].values)) if chosen is None else chosen
+
+    def __len__(self) -> int:
+        return len(self.chosen)
+
+    def __getitem__(self, k: Any) -> Any:
+        if isinstance(k, slice):
+            return tuple(self[i] for i in range(len(self))[k])
+        return Term(tuple(numbers.factor(self.chosen[k]) for numbers in self.factors))
+
+    def __eq__(self, other: object) -> bool:
+        return tuple(self) == other
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+    def __repr__(self) -> str:
+        return repr(tuple(self))
+
+    @property
+    def values(self) -> list[float]:
+        """The value of each, without making it."""
+        chosen = slice(self.chosen.start, self.chosen.stop)
+        return functools.reduce(operator.mul, (numbers.values[chosen] for numbers in self.factors)).tolist()
+
+
+def values(terms: Sequence[Term]) -> list[float]:
+    """The value of each."""
+    return terms.values if isinstance(terms, Terms) else [term.value for term in terms]
+
+
 class Part(NamedTuple):
     """The terms that belong together, such as those of one input channel, and their sum."""
 
     name: str
-    terms: tuple[Term, ...]
+    terms: Sequence[Term]
 
     @property
     def value(self) -> float:
         """The partial sum."""
-        return math.fsum(term.value for term in self.terms)
+        return math.fsum(values(self.terms))
 
 
 class Symbol(NamedTuple):
@@ -100,7 +171,7 @@ class Sum:
     @functools.cached_property
     def value(self) -> float:
         """The sum of the parts, divided."""
-        return math.fsum(term.value for term in self.terms) / self.divisor
+        return math.fsum(itertools.chain.from_iterable(values(part.terms) for part in self.parts)) / self.divisor
 
 
 @dataclass(frozen=True)
@@ -108,13 +179,13 @@ class Largest:
     """The largest of some numbers; among equals the first."""
 
     symbol: Symbol
-    terms: tuple[Term, ...]
+    terms: Sequence[Term]
 
     @functools.cached_property
     def winner(self) -> Term:
-        """The term that is the largest."""
-        inside = [term for term in self.terms if term.factors[0].name != "padding"] or list(self.terms)
-        return max(inside, key=lambda term: term.value)
+        """The term that is the largest; the −∞ of the padding is not."""
+        numbers = values(self.terms)
+        return self.terms[numbers.index(max(numbers))]
 
     @functools.cached_property
     def value(self) -> float:
@@ -161,7 +232,7 @@ class Worked:
     @property
     def terms(self) -> tuple[Term, ...]:
         """The terms of the last step, in order."""
-        return self.steps[-1].terms
+        return tuple(self.steps[-1].terms)
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -177,7 +248,7 @@ class Worked:
         """The formula, a table of every factor with its place, and the sums."""
         lines = [f"**{self.symbol.text}**, by {self.formula.text}", ""]
         for step in self.steps:
-            if isinstance(step, Sum) and any(len(term.factors) > 1 for term in step.terms):
+            if isinstance(step, Sum) and any(len(term.factors) > 1 for part in step.parts for term in part.terms[:1]):
                 lines += _table(step)
             lines += [f"- {line.strip()}" for line in _text(step)]
             lines.append("")
@@ -201,19 +272,33 @@ def _after_a_sign(text: str) -> str:
     return f"({first}){times}{others}" if first.startswith("−") else text
 
 
+def _shown(items: Sequence[T]) -> list[T | None]:
+    """All of them; of many the first and the last, with None for those left out."""
+    return list(items) if len(items) <= SHOWN else [*items[: SHOWN // 2], None, *items[-SHOWN // 4 :]]
+
+
+def _written(items: Sequence[T], form: Callable[[T], str], dots: str = "…") -> list[str]:
+    """The texts of those that are shown."""
+    return [dots if item is None else form(item) for item in _shown(items)]
+
+
 def _joined(texts: list[str]) -> str:
-    """A sum; what is in the middle of a long one is left out."""
-    if len(texts) > SHOWN:
-        texts = [*texts[: SHOWN // 2], "…", *texts[-SHOWN // 4 :]]
-    return " + ".join([*texts[:1], *(_after_a_sign(text) for text in texts[1:])])
+    """A sum."""
+    return " + ".join([*texts[:1], *map(_after_a_sign, texts[1:])])
+
+
+def _products(part: Part) -> str:
+    """The terms of a part, as a sum."""
+    return _joined(_written(part.terms, lambda term: term.text)) or "0"
+
+
+def _partial(part: Part) -> str:
+    return f"{write(part.value)}{' (bias)' if part.name == 'bias' else ''}"
 
 
 def _lines_of_parts(step: Sum) -> list[Part | None]:
     """The parts that get a line of their own: those with more than one term. None stands for some left out."""
-    parts: list[Part | None] = [part for part in step.parts if len(part.terms) > 1 or part.name != "bias"]
-    if len(parts) > SHOWN:
-        parts = [*parts[: SHOWN // 2], None, *parts[-SHOWN // 4 :]]
-    return parts
+    return _shown([part for part in step.parts if len(part.terms) > 1 or part.name != "bias"])
 
 
 def _text(step: Step) -> list[str]:
@@ -221,20 +306,19 @@ def _text(step: Step) -> list[str]:
     if isinstance(step, Formula):
         return [f"  {symbol} = {step.text} = {write(step.value)}"]
     if isinstance(step, Largest):
-        numbers = ", ".join(write(term.value) for term in step.terms)
+        numbers = ", ".join(_written(values(step.terms), write))
         return [f"  {symbol} = max({numbers}) = {write(step.value)}, from {step.winner.factors[0].place}"]
     by = f" / {write(step.divisor)}" if step.divisor != 1 else ""
     if len(step.parts) == 1:
-        inside = _joined([term.text for term in step.terms]) or "0"
+        inside = _products(step.parts[0])
         return [f"  {symbol} = {f'({inside}){by}' if by else inside} = {write(step.value)}"]
     lines = []
     for part in _lines_of_parts(step):
         if part is None:
             lines.append("  …")
         else:
-            lines.append(f"  {part.name}: {_joined([t.text for t in part.terms]) or '0'} = {write(part.value)}")
-    sums = [f"{write(part.value)}{' (bias)' if part.name == 'bias' else ''}" for part in step.parts]
-    inside = _joined(sums)
+            lines.append(f"  {part.name}: {_products(part)} = {write(part.value)}")
+    inside = _joined(_written(step.parts, _partial))
     return [*lines, f"  {symbol} = {f'({inside}){by}' if by else inside} = {write(step.value)}"]
 
 
@@ -244,10 +328,7 @@ def _table(step: Sum) -> list[str]:
         if part is None:
             lines.append("| … | | | |")
             continue
-        terms: list[Term | None] = list(part.terms)
-        if len(terms) > SHOWN:
-            terms = [*terms[: SHOWN // 2], None, *terms[-SHOWN // 4 :]]
-        for k, term in enumerate(terms):
+        for k, term in enumerate(_shown(part.terms)):
             name = part.name if k == 0 else ""
             if term is None:
                 lines.append("| | … | | |")
@@ -276,10 +357,8 @@ def _latex_term(term: Term) -> str:
     return r" \cdot ".join([first, *(f"({t})" if t.startswith("-") else t for t in others)])
 
 
-def _latex_sum(texts: list[str]) -> str:
-    if len(texts) > SHOWN:
-        texts = [*texts[: SHOWN // 2], r"\dots", *texts[-SHOWN // 4 :]]
-    first, *others = texts or ["0"]
+def _latex_sum(items: Sequence[T], form: Callable[[T], str]) -> str:
+    first, *others = _written(items, form, r"\dots") or ["0"]
     return " + ".join([first, *(f"({t})" if t.startswith("-") else t for t in others)])
 
 
@@ -288,18 +367,18 @@ def _latex(step: Step) -> list[str]:
     if isinstance(step, Formula):
         return [f"{symbol} &= {step.latex} = {value}"]
     if isinstance(step, Largest):
-        numbers = ", ".join(latex_number(term.value) for term in step.terms)
+        numbers = ", ".join(_written(values(step.terms), latex_number, r"\dots"))
         return [rf"{symbol} &= \max({numbers}) = {value}"]
     by = rf"\frac{{1}}{{{latex_number(step.divisor)}}}" if step.divisor != 1 else ""
     if len(step.parts) == 1:
-        inside = _latex_sum([_latex_term(term) for term in step.terms])
+        inside = _latex_sum(step.parts[0].terms, _latex_term)
         return [f"{symbol} &= {f'{by}({inside})' if by else inside} = {value}"]
     rows = []
     for part in _lines_of_parts(step):
         if part is None:
             rows.append(r"&\;\;\vdots")
         else:
-            inside = _latex_sum([_latex_term(term) for term in part.terms])
+            inside = _latex_sum(part.terms, _latex_term)
             rows.append(rf"\text{{{part.name}: }} & {inside} = {latex_number(part.value)}")
-    inside = _latex_sum([latex_number(part.value) for part in step.parts])
+    inside = _latex_sum(step.parts, lambda part: latex_number(part.value))
     return [*rows, f"{symbol} &= {f'{by}({inside})' if by else inside} = {value}"]

@@ -1,5 +1,6 @@
 """Every element of every result and gradient, worked out: the terms give PyTorch's numbers."""
 
+import math
 from unittest.mock import patch
 
 import numpy as np
@@ -12,8 +13,9 @@ import tinyunet.functional as F
 from tests.parity import _cotangent, theirs
 from tests.strategies import both, convolutions, images, normal, seeds, ties
 from tinyunet import byhand
+from tinyunet.byhand.numbers import read
 from tinyunet.byhand.operations import OPERATIONS, Operation
-from tinyunet.byhand.worked import Formula, Largest, Sum
+from tinyunet.byhand.worked import Factor, Formula, Largest, Numbers, Sum, Term, Worked
 from tinyunet.data import cells
 from tinyunet.unet import UNet
 
@@ -116,8 +118,11 @@ def agree(explanation, expected, rng):
         for step in worked.steps:
             if isinstance(step, Sum):
                 assert abs(sum(term.value for term in step.terms) / step.divisor - step.value) <= tolerance
+                for part in step.parts:
+                    assert math.fsum(term.value for term in part.terms) == part.value
         for term in worked.terms:
             for factor in term.factors:  # each factor is the number that stands at its place
+                assert factor.name != "padding" or explanation.operation.name != "conv_transpose2d"  # that crops
                 if factor.at and factor.name in explanation.arrays:
                     assert explanation.arrays[factor.name][factor.at] == factor.value
 
@@ -144,22 +149,28 @@ def test_the_terms_give_pytorchs_values_and_gradients(kind, data, seed):
 @given(convolution())
 def test_a_convolution_has_a_term_for_every_cell_of_the_kernel_in_order(problem):
     _, arrays, settings = problem
-    element = byhand.conv2d(*arrays, **settings).at(*[0] * arrays[0].ndim)
-    _, w, b = arrays
+    whole = byhand.conv2d(*arrays, **settings)
+    x, w, b = arrays
     _, C, kh, kw = w.shape
+    assume(whole.result.size)
+    last = tuple(n - 1 for n in whole.result.shape[-2:])
+    element = whole.at(*[0] * (x.ndim - 2), *last)
     cells = [term.factors[1].at for term in element.terms if len(term.factors) == 2]
     assert cells == [(0, c, u, v) for c in range(C) for u in range(kh) for v in range(kw)]
     parts = [part.name for part in element.parts]
     assert parts == [f"channel {c}" for c in range(C)] + ["bias"] * (b is not None)
-    rows, cols = both(settings["dilation"])
-    for term in element.terms[: C * kh * kw]:  # neighbours in the kernel lie `dilation` apart in the image
-        (pixel, weight) = term.factors
-        if pixel.name == "padding":
-            assert (pixel.at, pixel.value) == (None, 0)
-        else:
-            first = next(t for t in element.terms if t.factors[0].at is not None)
-            moved = np.subtract(pixel.at[-2:], first.factors[0].at[-2:])
-            assert tuple(moved) == tuple(np.subtract(weight.at[-2:], first.factors[1].at[-2:]) * (rows, cols))
+    strides, dilations = both(settings["stride"]), both(settings["dilation"])
+    paddings = both(settings["padding"])
+    if settings["padding"] == "same":
+        paddings = [d * (k - 1) // 2 for d, k in zip(dilations, (kh, kw), strict=True)]
+    for term in element.terms[: C * kh * kw]:  # every cell of the kernel knows its pixel, in the padding too
+        pixel, weight = term.factors
+        where = zip(strides, last, dilations, weight.at[2:], paddings, strict=True)
+        row, col = (s * i + d * u - p for s, i, d, u, p in where)
+        assert pixel.at == (*[0] * (x.ndim - 3), weight.at[1], row, col)
+        inside = 0 <= row < x.shape[-2] and 0 <= col < x.shape[-1]
+        assert (pixel.name, pixel.value) == (("x", x[pixel.at]) if inside else ("padding", 0))
+        assert pixel.place == (f"x{list(pixel.at)}" if inside else "padding")
 
 
 ARTICLE = (
@@ -213,6 +224,7 @@ def test_the_winner_of_a_pool_is_the_first_of_equals_and_never_the_padding():
     assert isinstance(step, Largest)
     assert step.winner.factors[0].at == (0, 0)
     assert [term.factors[0].value for term in step.terms] == [-np.inf] * 3 + [-1]
+    assert [term.factors[0].at for term in step.terms] == [(-1, -1), (-1, 0), (0, -1), (0, 0)]
     assert byhand.max_pool2d([[3, 3], [1, 2]], 2).grad("x").result.tolist() == [[1, 0], [0, 0]]
 
 
@@ -242,6 +254,7 @@ def test_a_formula_points_at_the_numbers_that_it_uses():
         (lambda: byhand.batch_norm([[1], [2]]), r"running"),
         (lambda: byhand.batch_norm([[1], [1]], training=True, eps=0), r"batch_norm: the result is not finite"),
         (lambda: byhand.softmax([1000]), r"x: e\^x can be written out"),
+        (lambda: byhand.cross_entropy([0, 1], [0, 1]), r"target: must be the number of the right class of each row"),
         (lambda: byhand.cross_entropy([0, 1], 5), r"target classes \[5\] do not exist"),
         (lambda: byhand.conv2d([[1]], [[1]]).grad("b"), r"there is no gradient of conv2d's y with respect to 'b'"),
         (lambda: byhand.conv2d([[1]], [[1]]).grad("w").grad("w"), r"no gradient of conv2d's dw"),
@@ -259,6 +272,59 @@ def test_wrong_kinds_are_named():
         byhand.cross_entropy([0, 1], 1.5)
     with pytest.raises(TypeError, match="x: a number is needed"):
         byhand.relu([None])
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        "1 2; 3 4",
+        "[[1. 2.]\n [3. 4.]]",
+        "tensor([[1., 2.],\n        [3., 4.]])",
+        [np.array([1, 2]), np.array([3, 4])],
+        [range(1, 3), (3, "4")],
+        map(list, [[1, 2], [3, 4]]),
+        tinyunet.tensor([[1, 2], [3, 4]]),
+        [[np.float32(1), 2], [np.array(3), "= 4"]],
+    ],
+)
+def test_numbers_are_read_from_whatever_holds_them(numbers):
+    y = byhand.relu(numbers)
+    np.testing.assert_array_equal(y.result, [[1, 2], [3, 4]])
+
+
+@pytest.mark.torch
+def test_pytorch_s_tensors_are_read():
+    import torch
+
+    y = byhand.conv2d(torch.ones(2, 2), torch.ones(1, 1, 1, 1), b=torch.tensor([2]))
+    assert y.check(torch.full((1, 2, 2), 3.0))
+    assert not y.check(torch.full((1, 2, 2), 2.0))
+
+
+def test_truth_values_are_zeros_and_ones():
+    np.testing.assert_array_equal(byhand.relu(np.array([True, False])).result, [1, 0])
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "tolerance"),
+    [
+        ("≈ 0.27", 0.27, 0.005),
+        ("~0.3", 0.3, 0.05),
+        ("= −3", -3, 0),
+        ("2.06×10^-9", 2.06e-9, 5e-12),
+        ("2 x 10^3", 2000, 0),
+        ("50%", 0.5, 0.005),
+        ("12.5 %", 0.125, 0.0005),
+    ],
+)
+def test_numbers_are_read_as_they_are_written(text, value, tolerance):
+    assert read(text) == pytest.approx((value, tolerance), rel=1e-12)
+
+
+@pytest.mark.parametrize("text", ["", "=", "%", "5%%5", "10^3^3", "2×10", "≈", "1,5"])
+def test_what_is_no_number_is_refused(text):
+    with pytest.raises(ValueError, match=r"is not a number"):
+        read(text)
 
 
 @pytest.mark.parametrize("index", [(0,), (0, 0, 0), (2, 0), (0, -3), (0.0, 0), ("0", 0), (True, 0)])
@@ -296,6 +362,58 @@ def test_the_whole_unet_needs_no_special_case():
         assert len(element.text()) < 10_000, "the middle of long sums is left out"
     most = max(len(byhand.conv2d(*a, **s).at(0, 0, 0, 0).terms) for name, a, s, _ in calls if name == "conv2d")
     assert most == 1024 * 9 + 1
+
+
+def large():
+    """Quantities whose elements are made from thousands of numbers."""
+    x, dy = normal(0, 2, 3, 40, 40), normal(1, 2, 3, 40, 40)
+    vectors = np.zeros(3), np.ones(3), np.ones(3), np.zeros(3)
+    calls = [
+        byhand.conv2d(x, normal(2, 3, 3, 3, 3), vectors[0], padding=1),
+        byhand.conv_transpose2d(x, normal(3, 3, 3, 2, 2), vectors[0], stride=2),
+        byhand.max_pool2d(x, 40),
+        byhand.avg_pool2d(x, 40),
+        byhand.batch_norm(x, *vectors, training=True),
+        byhand.linear(x[0, 0], normal(4, 9, 40), np.zeros(9)),
+        byhand.softmax(x[0, 0].ravel()),
+        byhand.cross_entropy(x[0, 0], np.arange(40), reduction="none"),
+    ]
+    for y in calls:
+        for what in y.operation.quantities():
+            gradient = dy if dy.shape == y.result.shape else None
+            yield y if what == "y" else y.updated(what) if what[0] == "r" else y.grad(what[1:], gradient)
+
+
+@pytest.mark.parametrize("whole", list(large()), ids=lambda whole: f"{whole.operation.name} {whole.what}")
+def test_of_thousands_of_terms_only_those_that_are_shown_are_made(whole):
+    with patch.object(Numbers, "factor", autospec=True, side_effect=Numbers.factor) as made:
+        element = whole.at(*(n // 2 for n in whole.result.shape))
+        assert math.isfinite(element.value)
+        assert made.call_count <= 1  # the winner of a pool
+        for show in (str, Worked.latex, Worked.markdown):
+            made.reset_mock()
+            assert len(show(element)) < 15_000
+            assert made.call_count < 400
+
+
+def test_terms_are_a_sequence():
+    part = byhand.conv2d(*ARTICLE).at(0, 1, 1).parts[1]
+    terms = tuple(part.terms)
+    assert part.terms == terms
+    assert part.terms == byhand.conv2d(*ARTICLE).at(0, 1, 1).parts[1].terms
+    assert part.terms != byhand.conv2d(*ARTICLE).at(0, 1, 0).parts[1].terms
+    assert (repr(part.terms), hash(part.terms), len(part.terms)) == (repr(terms), hash(terms), 9)
+    assert part.terms[-1] == terms[-1] == Term((Factor("x", (1, 3, 3), 5.0), Factor("w", (0, 1, 2, 2), 0.0)))
+    assert part.terms[7:1:-2] == terms[7:1:-2]
+    with pytest.raises(IndexError):
+        part.terms[9]
+
+
+def test_the_middle_of_a_large_window_is_left_out():
+    element = byhand.max_pool2d(np.arange(25).reshape(5, 5), 5).at(0, 0)
+    numbers = f"{', '.join(map(str, range(12)))}, …, 19, 20, 21, 22, 23, 24"
+    assert str(element).endswith(f"y[0, 0] = max({numbers}) = 24, from x[4, 4]")
+    assert r"11, \dots, 19" in element.latex()
 
 
 def test_latex_and_markdown_hold_the_same_numbers():

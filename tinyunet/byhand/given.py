@@ -10,15 +10,13 @@ from tinyunet.byhand import operations
 from tinyunet.byhand.explanation import Explanation
 from tinyunet.byhand.numbers import read_array
 from tinyunet.ops.window import Pair
-from tinyunet.tensor import Array, Tensor
+from tinyunet.tensor import Array
 
 
 def _array(name: str, numbers: Any) -> Array:
     """Any array as float64, with an error that names it."""
-    if isinstance(numbers, Tensor):
-        numbers = numbers.numpy()
-    if isinstance(numbers, np.ndarray) and numbers.dtype.kind in "iuf":
-        array = numbers.astype(np.float64)
+    if hasattr(numbers, "__array__") and np.asarray(numbers).dtype.kind in "iufb":
+        array = np.asarray(numbers).astype(np.float64)
         if not np.isfinite(array).all():
             raise ValueError(f"{name}: finite numbers are needed")
     else:
@@ -254,7 +252,13 @@ def cross_entropy(x: Any, target: Any, reduction: str = "mean") -> Explanation:
       Z = Σ e^x = 1 + 1 = 2
       y = log 2 − 0 = 0.6931
     """
-    x, target = _logits(x, 2), np.asarray(target.numpy() if isinstance(target, Tensor) else target)
-    if target.dtype.kind not in "iu":
-        raise TypeError(f"target: must be the numbers of classes, such as [0, 2], not {target.tolist()!r}")
+    x = _logits(x, 2)
+    classes = _array("target", target)
+    if classes.shape == x.shape and x.size > 1:
+        raise ValueError("target: must be the number of the right class of each row: where the 1 is in one-hot rows")
+    if (classes % 1).any():
+        raise TypeError(f"target: must be the numbers of classes, such as [0, 2], not {classes.tolist()!r}")
+    target = classes.astype(int)
+    if x.ndim == target.ndim == target.size == 1:
+        target = target[0]
     return _explained(operations.CrossEntropy({"x": x, "target": target}, {"reduction": reduction}, {}))

@@ -7,14 +7,16 @@ decimal 0.248 stands for everything from 0.2475 to 0.2485, so half a unit of its
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinyunet.tensor import Array, Tensor
+from tinyunet.byhand.grids import read_grid
+from tinyunet.tensor import Array
 
 EXACT = 1e-9  # of a number's size: what rounding in float64 leaves undecided
 ROUNDED = {2: 1e-3, 4: 1e-5}  # the same for numbers that were computed in float16 and float32, by their bytes
@@ -34,7 +36,7 @@ class Given(NamedTuple):
 
 
 def read(number: Any) -> Given:
-    """A number as it was written: an integer, a float, or a text such as "35", "-0.248", "1/3".
+    """A number as it was written: an integer, a float, or a text such as "35", "-0.248", "1/3", "≈ 2.1×10^-9", "50%".
 
     Raises:
         ValueError: a text that is no number, or a number that is not finite.
@@ -56,13 +58,14 @@ def read(number: Any) -> Given:
         number = str(number)
     if not isinstance(number, str):
         raise TypeError(f"a number is needed, or a text such as '1/3', not {number!r}")
-    text = number.strip().replace("−", "-").replace("–", "-")  # a typographic minus, or a dash
+    text = number.strip().lstrip("=≈~ ").replace("−", "-").replace("–", "-")  # a typographic minus, or a dash
     if "," in text:
         raise ValueError(f"{number!r} is not a number; decimals have a point, as in 0.5")
     try:
         if "/" in text:
             return _finite(number, Fraction(text), 0)
-        decimal = Decimal(text)
+        mantissa = re.sub(r"\s*[×·*x]\s*10\^", "e", text)
+        decimal = Decimal(mantissa.rstrip("% ")).scaleb(-2 if mantissa.endswith("%") else 0)
     except (ValueError, ZeroDivisionError, InvalidOperation):
         raise ValueError(f"{number!r} is not a number such as 35, -0.248 or 1/3") from None
     return _finite(number, decimal, _half_a_unit(decimal))
@@ -85,43 +88,57 @@ def _finite(number: Any, value: Any, tolerance: float) -> Given:
 
 
 def read_array(numbers: Any) -> tuple[Array, Array]:
-    """Nested lists of numbers as `read` takes them, or an array or Tensor: their values and their tolerances.
+    """The values and the tolerances of numbers as `read` takes them: in nested lists, in an array, or in a text.
+
+    An array is whatever NumPy can make one of, PyTorch's Tensors too; a text is one that `grids.read_grid` reads.
 
     Raises:
-        ValueError, TypeError: rows of different lengths, and what `read` raises.
+        ValueError, TypeError: rows of different lengths, and what `read` and `read_grid` raise.
 
     >>> read_array([[1, "1/2"], [0.25, 3]])[0]
     array([[1.  , 0.5 ],
            [0.25, 3.  ]])
     """
-    if isinstance(numbers, Tensor):
-        numbers = numbers.numpy()
-    if isinstance(numbers, np.ndarray):
-        shape, flat = numbers.shape, list(numbers.flat)
-    else:
-        shape = _shape(numbers)
-        flat = list(_leaves(numbers))
+    if isinstance(numbers, str) and re.search(r"[\s;\[]", numbers.strip(" =≈~")):
+        numbers = read_grid(numbers)
+    numbers = _nested(numbers)
+    shape, flat = _shape(numbers), list(_leaves(numbers))
     given = [read(number) for number in flat]
     values, tolerances = (np.array([g[k] for g in given], np.float64).reshape(shape) for k in range(2))
-    if isinstance(numbers, np.ndarray) and numbers.dtype.kind == "f":
-        # The float 2.0 beside 0.67 was rounded like it; and what is 0 was computed from numbers that are not.
-        finest = min((t for t in tolerances.flat if t), default=0.0)
-        scale = ROUNDED.get(numbers.dtype.itemsize, 0.0) * np.abs(values).max(initial=0)
-        tolerances = np.maximum(tolerances, max(finest, scale))
+    # The float 2.0 beside 0.67 was rounded like it; and what is 0 was computed from numbers that are not.
+    computed = np.array([isinstance(number, (float, np.floating)) for number in flat], bool).reshape(shape)
+    finest = min((t for t in tolerances[computed] if t), default=0.0)
+    bytes_each = numbers.dtype.itemsize if isinstance(numbers, np.ndarray) else 8
+    scale = ROUNDED.get(bytes_each, 0.0) * np.abs(values).max(initial=0)
+    tolerances[computed] = np.maximum(tolerances[computed], max(finest, scale))
     return values, tolerances
 
 
+def _nested(numbers: Any) -> Any:
+    """Numbers as a number, an array or a list of such, whatever held them."""
+    if isinstance(numbers, (int, float, str)):
+        return numbers
+    if hasattr(numbers, "__array__"):
+        return np.asarray(numbers)[()]  # of no axes: the number in it
+    return [_nested(row) for row in numbers] if isinstance(numbers, Iterable) else numbers
+
+
 def _shape(numbers: Any) -> tuple[int, ...]:
-    if not isinstance(numbers, (list, tuple)):
+    if isinstance(numbers, np.ndarray):
+        return numbers.shape
+    if not isinstance(numbers, list):
         return ()
     shapes = {_shape(row) for row in numbers}
-    if len(shapes) > 1:
-        raise ValueError(f"rows must have the same length; here are rows of the shapes {sorted(shapes)}")
+    if len({len(shape) for shape in shapes}) > 1:
+        raise ValueError("rows must have the same length; here some brackets are nested deeper than others")
+    for lengths in map(set, zip(*shapes, strict=True)):
+        if len(lengths) > 1:
+            raise ValueError(f"rows must have the same length; here the lengths are {min(lengths)} and {max(lengths)}")
     return (len(numbers), *(shapes.pop() if shapes else ()))
 
 
 def _leaves(numbers: Any) -> Iterator[Any]:
-    if isinstance(numbers, (list, tuple)):
+    if isinstance(numbers, (list, np.ndarray)):
         for row in numbers:
             yield from _leaves(row)
     else:

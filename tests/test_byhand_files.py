@@ -1,5 +1,6 @@
 """Worked examples as files: read and written without loss, every mistake in them named with line and key."""
 
+import itertools
 import math
 import random
 import re
@@ -13,8 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinyunet import byhand, cli
-from tinyunet.byhand import examples
+from tinyunet.byhand import examples, lab
 from tinyunet.byhand.examples import Ask, Digits, Example, dump, load, read
+from tinyunet.byhand.mistakes import wrong_answers
+from tinyunet.byhand.numbers import read_array, write
 from tinyunet.byhand.operations import OPERATIONS
 
 SOURCES = [(examples.FOLDER / f"{name}.toml").read_text(encoding="utf-8") for name in examples.names()]
@@ -166,7 +169,8 @@ grad = "w"
 @pytest.mark.parametrize(
     ("old", "new", "line", "message"),
     [
-        ("[4, 5, 6]", "[4, 5]", 7, "x: rows must have the same length; here are rows of the shapes [(2,), (3,)]"),
+        ("[4, 5, 6]", "[4, 5]", 7, "x: rows must have the same length; here the lengths are 2 and 3"),
+        ("[4, 5, 6]", "[4, 5, [6]]", 7, "x: rows must have the same length; here some brackets are nested deeper than"),
         ("[4, 5, 6]", '[4, 5, "six"]', 7, "x: 'six' is not a number such as 35, -0.248 or 1/3"),
         ("[4, 5, 6]", "[4, 5, nan]", 7, "x: a finite number is needed, not 'nan'"),
         ("[4, 5, 6]", "[4, 5, -inf]", 7, "x: a finite number is needed, not '-inf'"),
@@ -599,6 +603,48 @@ def test_check_names_mistakes_that_were_published(capsys, tmp_path, text, headin
     assert run(capsys, "check", str(path)) == (0, f"{path}:\n{heading}: right\n")
 
 
+WRITTEN = re.compile(r"[−-]?\d+[./]\d+(?:e[−+]\d+)?")  # whole numbers are also indices and counts
+
+
+def slips(element):
+    """Answers with a slip in a term, with digits cut off, and with no known mistake."""
+    for term in getattr(element.steps[-1], "terms", ()):
+        yield from (element.value + times * term.value for times in (-2, -1, 1))
+        yield element.value - term.value + sum(factor.value for factor in term.factors)
+    yield Digits(f"{element.value:.9f}"[:-6])
+    yield element.value + 1000.5
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_no_verdict_says_what_is_right(name):
+    example, _ = lab._example({"operation": name} | lab._fields(name)["form"])
+    rng = np.random.default_rng(0)
+    given = {  # such that what is right is said for no other reason
+        key: array if key == "target" else rng.uniform(1, 6, array.shape).round(3)
+        for key, array in example.explanation.arrays.items()
+    }
+    y = getattr(byhand, name)(**given, **example.explanation.operation.settings)
+    example = Example(y, dy=rng.uniform(1, 6, y.result.shape).round(3))
+    known = {write(value) for array in [*given.values(), example.dy] for value in array.flat}
+    explained = 0
+    for what in y.operation.quantities():
+        of = example.of(what[1:]) if what.startswith("d") else example.of(updated=what if what != "y" else None)
+        dy = example.dy.reshape(y.operation.result().shape)
+        wrong = [array for _, array in wrong_answers(y.operation, what, dy)]
+        checked = [(of, answer) for answer in [*wrong, of.result + 1000.5, of.result[..., None, None], 7]]
+        for element in itertools.islice(of, 4):
+            same = [array.reshape(of.result.shape)[element.index] for array in wrong if array.size == of.result.size]
+            checked += [(element, float(answer)) for answer in same]
+            checked += [(element, answer) for answer in slips(element)]
+        for subject, answer in checked:
+            verdict = subject.check(answer)
+            right = {write(value) for value in (of.result.flat if subject is of else [subject.value])}
+            mine = {write(value) for value in read_array(answer)[0].flat}
+            assert verdict.right or not (right - known - mine) & set(WRITTEN.findall(verdict.text)), verdict.text
+            explained += bool(verdict.mistakes)
+    assert explained
+
+
 def test_check_takes_several_files_and_needs_answers(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     right = OVERLAP.replace("answer = 4", "answer = 10")
@@ -621,7 +667,10 @@ def test_the_examples_in_docstring_and_help_work(capsys):
     with pytest.raises(SystemExit):
         cli.main(["byhand", "--help"])
     for text in (examples.__doc__, capsys.readouterr().out):
-        lines = text[text.index("  operation =") :].splitlines()
+        lines = text[text.index("  title =") :].splitlines()
         example = load("\n".join(line.strip() for line in lines if not line or line.startswith("  ")))
+        assert example.title
+        assert example.dy is not None
+        assert 'or updated = "running_mean"' in text
         assert [ask.heading for ask in example.asks] == ["y[0, 1]", "dw[0, 0]"]
         assert example.asks[0].check().right

@@ -1,18 +1,19 @@
 """The lab computes what the page asks for, refuses what comes from elsewhere, and says clearly what is wrong."""
 
+import contextlib
 import http.client
 import json
 import random
 import re
 import socket
 import threading
-import time
 
 import numpy as np
 import pytest
 
 from tinyunet import byhand, cli
 from tinyunet.byhand import examples, lab
+from tinyunet.byhand.grids import write_grid
 
 X = "10 10 0 0\n" * 4 + "\n" + "5 5 5 5\n" * 4
 W = "1 0 -1\n" * 3 + "\n0 0 0\n0 1 0\n0 0 0"
@@ -24,43 +25,6 @@ def posted(path, form):
     status, kind, body = lab.answer("POST", path, json.dumps(form).encode())
     assert kind == "application/json"
     return int(status), json.loads(body)
-
-
-# ---- what is typed
-
-
-@pytest.mark.parametrize(
-    ("text", "numbers"),
-    [
-        ("1 2\n3 4", [[1, 2], [3, 4]]),
-        (" 1, 2;\n3\t4 \r\n", [[1, 2], [3, 4]]),
-        ("1 2\n\n \n3 4", [[[1, 2]], [[3, 4]]]),
-        ("1\n---\n2", [[[[1]]], [[[2]]]]),
-        ("1\n\n2\n---\n3\n\n4", [[[[1]], [[2]]], [[[3]], [[4]]]]),
-        ("1 2 3", [1, 2, 3]),
-        ("-7", -7),
-        ("[[1, 2], [3, 4]]", [[1, 2], [3, 4]]),
-        ("[[1. 2.]\n [3. 4.]]", [[1, 2], [3, 4]]),
-        ("array([[1, 2],\n       [3, 4]], dtype=float32)", [[1, 2], [3, 4]]),
-        ("tensor([1, 2])", [1, 2]),
-    ],
-)
-def test_grids_as_they_are_typed(text, numbers):
-    np.testing.assert_array_equal(byhand.numbers.read_array(lab.read_grid(text))[0], numbers)
-
-
-@pytest.mark.parametrize("text", ["[1", "1]", "[1] [2]", "[" * 99, "1" * 101, "[]]"])
-def test_grids_that_cannot_be_read(text):
-    with pytest.raises(ValueError, match=r"\[|\]|brackets|characters"):
-        lab.read_grid(text)
-
-
-@pytest.mark.parametrize(
-    "shape", [(), (1,), (3,), (1, 1), (1, 3), (2, 3), (1, 2, 3), (2, 1, 1), (2, 2, 1, 2), (1,) * 5]
-)
-def test_what_is_written_into_a_field_is_read_from_it(shape):
-    numbers = np.arange(np.prod(shape, dtype=int)).reshape(shape).tolist()
-    assert lab.read_grid(lab.write_grid(numbers)) == lab._as_texts(numbers)
 
 
 # ---- what is asked
@@ -86,9 +50,9 @@ def test_a_whole_map_and_a_gradient():
     of = ARTICLE | {"what": "dw", "dy": "1 0 0 0\n0 0 0 0\n0 0 0 0\n0 0 0 0"}
     true = examples.load(posted("/work", of)[1]["toml"]).asks[0].of
     assert true.what == "dw"
-    answer = lab.write_grid(true.result.astype(int).tolist())
+    answer = write_grid(true.result.astype(int).tolist())
     assert posted("/check", of | {"at": None, "answer": answer})[1]["right"]
-    turned = lab.write_grid(true.result[:, :, ::-1, ::-1].astype(int).tolist())
+    turned = write_grid(true.result[:, :, ::-1, ::-1].astype(int).tolist())
     found = posted("/check", of | {"at": None, "answer": turned})[1]
     assert not found["right"]
     assert "kernel flipped" in found["text"]
@@ -129,7 +93,9 @@ def test_every_operation_starts_with_numbers_that_work():
     [
         ({"operation": "conv3d"}, "operation: there is no 'conv3d'; did you mean 'conv2d'"),
         ({"arrays": {"x": X}}, "w: missing; conv2d needs it"),
-        ({"arrays": {"x": "1 2\n3", "w": "1"}}, "x: rows must have the same length"),
+        ({"arrays": {"x": "1 2\n3", "w": "1"}}, "x: rows must have the same length; here the lengths are 1 and 2"),
+        ({"arrays": {"x": "1, 2,5", "w": "1"}}, "x: what a comma stands for is unclear"),
+        ({"what": "dw", "dy": "1;2"}, "dy: a ; ends a row"),
         ({"arrays": {"x": "1 2\n3 four", "w": "1"}}, "x: 'four' is not a number"),
         ({"arrays": {"x": "[[1, 2]", "w": "1"}}, r"x: there is a \[ without its \]"),
         ({"arrays": {"x": "1 " * 20_000, "w": "1"}}, "too many for the lab"),
@@ -147,14 +113,16 @@ def test_wrong_fields_are_named(change, message):
     status, found = posted("/work", ARTICLE | change)
     assert status == 400
     assert re.search(message, found["error"])
-    assert "line" not in found["error"]
+    assert not re.search(r"line \d", found["error"])  # nobody wrote a file
 
 
 @pytest.mark.parametrize(
     ("more", "message"),
     [
         ({"at": [0, 1, 1], "answer": ""}, "there is no answer yet"),
-        ({"at": [0, 1, 1], "answer": "1 2"}, "one number is needed"),
+        ({"at": [0, 1, 1], "answer": "1 2"}, "'1 2' is not a number"),
+        ({"at": [0, 1, 1], "answer": "36,5"}, "decimals have a point, as in 0.5"),
+        ({"at": None, "answer": "36,5; 2,5"}, "a ; ends a row"),
         ({"at": [0, 1, 1], "answer": "x"}, "'x' is not a number"),
         ({"at": [0, 9, 1], "answer": "1"}, "there is no element"),
         ({"at": "x", "answer": "1"}, "at: must be a list"),
@@ -413,12 +381,14 @@ def shows(tab, selector, text):
 
 @pytest.mark.browser
 def test_an_answer_is_diagnosed(tab):
-    assert tab.locator(".line").inner_text() == "y[0, 0, 0] = 30 + 5 + 2 (bias) = 37"
+    assert tab.locator(".line").inner_text() == "y[0, 0, 0] = ?"
     tab.fill("#answer", "35")
     tab.press("#answer", "Enter")
     shows(tab, "#verdict", "bias forgotten")
     assert tab.locator("#verdict").inner_text().startswith("✗ not right")
+    place = tab.locator(".result td").last.bounding_box()
     tab.locator(".result td").last.click()  # another element, without its verdict
+    assert tab.locator(".result td").last.bounding_box() == place  # nothing moves under the mouse
     assert tab.locator("#element").inner_text() == "y[0, 1, 1]"
     assert tab.locator("#verdict").inner_text() == ""
     tab.fill("#answer", "37")
@@ -428,10 +398,17 @@ def test_an_answer_is_diagnosed(tab):
     tab.fill("#map", "35 35\n35 35")
     tab.click("text=Check all")
     shows(tab, "#verdict", "the first of 4 wrong elements")
+    assert tab.locator(".result td").all_inner_texts() == ["?", "?", "?", "37"]
+    tab.fill("#map", "37 37; 37 37")
+    tab.click("text=Check all")
+    shows(tab, "#verdict", "✓ right")
+    assert tab.locator(".result td").all_inner_texts() == ["37"] * 4
 
 
 @pytest.mark.browser
 def test_other_numbers_settings_and_gradients(tab):
+    tab.click("#reveal")
+    shows(tab, ".line", "y[0, 0, 0] = 30 + 5 + 2 (bias) = 37")
     tab.fill("#field-padding", "1")
     shows(tab, ".array.result h2", "1 × 4 × 4")
     tab.fill("#field-b", "1/2")
@@ -453,21 +430,91 @@ def test_other_numbers_settings_and_gradients(tab):
     assert tab.locator("#field-kernel_size").input_value() == "2"
 
 
-@pytest.mark.browser
-def test_an_answer_that_comes_too_late_is_not_shown(tab, monkeypatch):
-    def slow(form):
-        if form["settings"]["padding"] == "1":
-            time.sleep(0.7)
-        return lab.work(form)
+@pytest.fixture
+def slow(monkeypatch):
+    """Lets requests in which this text stands wait until the returned event is set."""
 
-    monkeypatch.setitem(lab.ANSWERS, "/work", slow)
-    with tab.expect_request("**/work"):
-        tab.fill("#field-padding", "1")
-    with tab.expect_response(lambda response: '"1"' in response.request.post_data):
+    def slow(path, text):
+        go, answer = threading.Event(), lab.ANSWERS[path]
+
+        def held(form):
+            if text in json.dumps(form):
+                go.wait(10)
+            return answer(form)
+
+        monkeypatch.setitem(lab.ANSWERS, path, held)
+        return go
+
+    return slow
+
+
+@contextlib.contextmanager
+def answered_at_last(tab, go, text):
+    """Once the block has ended, the answer to the slow request arrives."""
+    with tab.expect_response(lambda response: text in (response.request.post_data or "")):
+        yield
+        go.set()
+    tab.wait_for_timeout(50)
+
+
+@pytest.mark.browser
+def test_a_view_that_comes_too_late_is_not_shown(tab, slow):
+    go = slow("/work", '"padding": "1"')
+    with answered_at_last(tab, go, '"padding":"1"'):
+        with tab.expect_request("**/work"):
+            tab.fill("#field-padding", "1")
         tab.fill("#field-padding", "2")
         shows(tab, ".array.result h2", "1 × 6 × 6")
-    tab.wait_for_timeout(50)
-    shows(tab, ".array.result h2", "1 × 6 × 6")
+    assert "1 × 6 × 6" in tab.locator(".array.result h2").inner_text()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("then", ["another answer", "another element", "other numbers"])
+def test_a_verdict_that_comes_too_late_is_not_shown(tab, slow, then):
+    go = slow("/check", '"answer": "35"')
+    with answered_at_last(tab, go, '"answer":"35"'):
+        with tab.expect_request("**/check"):
+            tab.fill("#answer", "35")
+            tab.press("#answer", "Enter")
+        if then == "another answer":
+            tab.fill("#answer", "37")
+            tab.press("#answer", "Enter")
+            shows(tab, "#verdict", "✓ right")
+        elif then == "another element":
+            tab.locator(".result td").last.click()
+        else:
+            tab.fill("#field-padding", "1")
+            shows(tab, ".array.result h2", "1 × 4 × 4")
+    assert tab.locator("#verdict").inner_text() == ("✓ right" if then == "another answer" else "")
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("then", ["another example", "other numbers"])
+def test_an_example_that_comes_too_late_is_not_loaded(tab, slow, then):
+    go = slow("/load", "relu")
+    tab.click("summary >> text=Share")
+    with answered_at_last(tab, go, "relu"):
+        with tab.expect_request("**/load"):
+            tab.fill("#toml", 'operation = "relu"\nx = [1]')
+            tab.click("#load")
+        if then == "another example":
+            tab.fill("#toml", 'operation = "softmax"\nx = [1, 2]')
+            tab.click("#load")
+            shows(tab, "h1", "y of softmax")
+        else:
+            tab.fill("#field-padding", "1")
+            shows(tab, ".array.result h2", "1 × 4 × 4")
+    assert tab.locator("#operation").input_value() == ("softmax" if then == "another example" else "conv2d")
+
+
+@pytest.mark.browser
+def test_an_error_comes_into_view(tab):
+    tab.set_viewport_size({"width": 360, "height": 500})  # the board is far below the fields
+    inside = "e => e.getBoundingClientRect().top >= 0 && e.getBoundingClientRect().bottom <= innerHeight"
+    tab.fill("#field-x", "1 2\n3")
+    shows(tab, "#error", "x: rows must have the same length")
+    assert tab.locator("#error").evaluate(inside)
+    assert tab.locator("#field-x").evaluate("e => e === document.activeElement")  # where typing goes on
 
 
 @pytest.mark.browser
@@ -492,14 +539,77 @@ def test_sharing(tab):
     shows(tab, "#error", "the text, line 2: y: no such key")
 
 
+NUMBER = r"\d+\.\d+(?:e−\d+)?"  # decimals: they are no indices
+
+
+def told(tab):
+    """The numbers that the view says: in its texts, hidden or not, and in what is read aloud or shown as a hint."""
+    said = tab.locator("#view").evaluate(
+        "view => [...view.querySelectorAll('*')].flatMap(e => [...[...e.childNodes].map(n => n.data || ''), "
+        "...[...e.attributes].filter(a => !['class', 'style'].includes(a.name)).map(a => a.value)]).join(' ')"
+    )
+    return set(re.findall(NUMBER, said))
+
+
+def computed(form):
+    """The numbers in a view that are not given."""
+    view = lab.work(form)["view"]
+    given = [view["texts"][k] for array in view["arrays"] for k in array["cells"]]
+    shown, known = (set(re.findall(NUMBER, " ".join(texts))) for texts in (view["texts"], [*given, view["settings"]]))
+    return shown - known
+
+
 @pytest.mark.browser
-def test_the_result_can_be_hidden(tab):
-    tab.check("#hide")
-    assert not tab.locator(".line").is_visible()
-    assert not tab.locator(".sum").first.is_visible()
-    assert tab.locator(".result td").first.evaluate("td => getComputedStyle(td).fontSize") == "0px"
-    tab.uncheck("#hide")
-    assert tab.locator(".line").is_visible()
+@pytest.mark.parametrize("operation", byhand.operations.OPERATIONS)
+def test_what_is_hidden_is_not_in_the_page(tab, operation):
+    form = {"operation": operation} | lab._fields(operation)["form"]
+    form["arrays"] = {  # decimals: no number is there by chance
+        name: text if name == "target" else re.sub(r"(\d+)([./]\d+)?", r"\1.37", text)
+        for name, text in form["arrays"].items()
+    }
+    tab.select_option("#operation", operation)
+    for key, text in form["arrays"].items():
+        tab.fill(f"#field-{key}", text)
+    found = set()
+    for what in lab.work(form)["quantities"]:
+        with tab.expect_response("**/work"):
+            tab.select_option("#what", what)
+        shows(tab, "h1", f"{what} of {operation}")
+        found |= (secret := computed(form | {"what": what}))
+        cells = tab.locator(".result td")
+        assert set(cells.all_inner_texts()) == {"?"}
+        for k in {0, cells.count() - 1}:
+            cells.nth(k).click()
+            assert not secret & told(tab)
+            for cell in tab.locator(".steps td").all()[:9]:
+                cell.hover()
+                assert not secret & told(tab)
+        assert re.fullmatch(rf"{what}(\[[\d, ]+\])? = \?", tab.locator(".line").inner_text())
+        tab.click("#reveal")
+        assert "?" not in tab.locator("#view").inner_text()
+        tab.click("#reveal")
+        assert set(cells.all_inner_texts()) == {"?"}
+    assert found or operation in ("max_pool2d", "relu")  # which choose among given numbers
+
+
+@pytest.mark.browser
+def test_a_right_answer_shows_its_element_alone(tab):
+    tab.locator(".result td").nth(1).click()
+    tab.mouse.move(0, 0)
+    for answer, line in (("36", "?"), ("37", "30 + 5 + 2 (bias) = 37")):
+        tab.fill("#answer", answer)
+        tab.press("#answer", "Enter")
+        shows(tab, ".line", f"y[0, 0, 1] = {line}")
+        shows(tab, "#verdict", "right")
+    assert tab.locator(".result td").all_inner_texts() == ["?", "37", "?", "?"]
+    tab.locator(".result td").first.click()
+    assert tab.locator(".line").inner_text() == "y[0, 0, 0] = ?"
+    tab.fill("#field-b", "3")  # other numbers, another problem
+    shows(tab, ".result tr:first-child td:last-child", "?")
+    tab.click("#reveal")
+    assert tab.locator(".result td").all_inner_texts() == ["38"] * 4
+    tab.fill("#field-b", "4")  # what is shown stays shown
+    shows(tab, ".result td", "39")
 
 
 @pytest.mark.browser

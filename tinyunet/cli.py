@@ -124,17 +124,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=plain,
         help="work out an operation on a few numbers, every product of it",
         description="Shows an example, built in or from a file, and works out the elements that it asks for.",
-        epilog="a file looks like this; tinyunet check FILE says whether its answers are right, or what went wrong:\n"
-        '  operation = "conv2d"\n'
-        "  x = [[1, 2, 3], [4, 5, 6]]\n"
-        '  w = [[0, 1], ["1/2", 0.25]]\n'
-        "  stride = 1\n\n"
-        "  [[ask]]\n"
-        "  at = [0, 1]      # one element; leave it out to ask for the whole array\n"
-        "  answer = 7\n\n"
-        "  [[ask]]\n"
-        '  grad = "w"       # of a gradient, for dy = 1 everywhere, or the dy of the file\n'
-        "  at = [0, 0]\n",
+        epilog=examples.__doc__,
     )
     p.add_argument("example", nargs="?", metavar="NAME|FILE", help="a built-in example, or a TOML file")
     p.add_argument("--list", action="store_true", help="the built-in examples")
@@ -153,15 +143,16 @@ def _parser() -> argparse.ArgumentParser:
         "check",
         help="say whether answers worked out by hand are right, or which mistake leads to them",
         description="Checks the answers in TOML files (see  tinyunet byhand --help) without saying what is right. The "
-        "exit code is 0 if all answers are right, 1 if one is wrong (or missing, in an example with others), 2 for a "
-        "file that cannot be used. Of a worksheet, what is given is graded, and counted.",
+        "exit code is 0 if all answers are right, 1 if one is wrong or missing (in an example, only beside others), 2 "
+        "for a file that cannot be used.",
     )
     p.add_argument("files", nargs="+", metavar="FILE", help="TOML files with answers")
     p.add_argument(
         "--sheet",
         metavar="CODE",
-        help="grade a worksheet by the code that is printed on it, such as conv2d:7:2. FILE then has a line such as "
-        '2a = "1/2" or 3 = [[1, 2], [3, 4]] for every answer; or answers are given here: 1=35 "3=[[1, 2], [3, 4]]"',
+        help="grade a worksheet by the code that is printed on it, such as conv2d:7:2. FILE then has a line "
+        "such as 2a = 1/2 or 3 = 1 2; 3 4 or 3 = [[1, 2], [3, 4]] for every answer; or they are given here: "
+        '1=35 "3=1 2; 3 4"',
     )
 
     p = commands.add_parser(
@@ -169,22 +160,23 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=plain,
         help="write a worksheet for a pencil, and its key",
         description="Writes problems on one operation, and a key with every product and the mistake behind each wrong\n"
-        "answer. The same topic, seed and level make the same problems, and are the code on the sheet.",
+        "answer. The same topic, seed and level make the same problems, and are the code on the sheet, together with\n"
+        "the number of problems if it is not six.",
         epilog="the class gets the sheet, the teacher the key; to check answers, which does not show the right ones:\n"
         "  tinyunet worksheet conv2d --seed 7 --level 2 --out sheet.pdf --key key.pdf\n"
-        '  tinyunet check --sheet conv2d:7:2 1a=3 1b=5 "2=[[1, 2], [3, 4]]"\n'
-        "  tinyunet check --sheet conv2d:7:2 answers.toml\n",
+        '  tinyunet check --sheet conv2d:7:2 1a=3 1b=1/2 "2=1 2; 3 4"\n'
+        "  tinyunet check --sheet conv2d:7:2 answers.txt\n",
     )
     p.add_argument("topic", nargs="?", metavar="TOPIC", help="what to practise, such as conv2d")
     p.add_argument("--list", action="store_true", help="the topics and their levels")
     for name, default, help_ in (
         ("seed", 0, "another seed, another sheet (default: %(default)s)"),
         ("level", 1, "each adds one thing (default: %(default)s)"),
-        ("problems", 6, "how many (default: %(default)s)"),
+        ("problems", worksheet.USUAL, "how many (default: %(default)s)"),
     ):
         p.add_argument(f"--{name}", type=int, default=default, metavar="N", help=help_)
-    p.add_argument("--out", metavar="FILE", help="the sheet, as .pdf, .html or .md (without it, it is printed)")
-    p.add_argument("--key", metavar="FILE", help="its key, the same way")
+    p.add_argument("--out", metavar="FILE", help="the sheet, as .pdf, .html or .md (without it, it is printed here)")
+    p.add_argument("--key", metavar="FILE", help="its key, as .pdf, .html or .md")
 
     p = commands.add_parser(
         "lab",
@@ -347,12 +339,12 @@ def _worksheet(args: argparse.Namespace) -> int:
     if args.out and args.key and Path(args.out).resolve() == Path(args.key).resolve():
         raise ValueError(f"--out and --key are the same file, {args.out}: the key would replace the sheet")
     sheet = worksheet.sheet(args.topic, args.seed, args.level, args.problems)
-    if not args.out and not args.key:
-        print(sheet.markdown(), end="")
-    if args.out:
-        sheet.save(args.out)
     if args.key:
         sheet.save(args.key, key=True)
+    if args.out:
+        sheet.save(args.out)
+    else:
+        print(sheet.markdown(), end="")
     return 0
 
 
@@ -360,7 +352,7 @@ def _check_sheet(args: argparse.Namespace) -> int:
     verdicts = worksheet.grade(args.sheet, args.files)
     for label, verdict in verdicts.items():
         print(f"{label}: {verdict}")
-    print(f"{sum(map(bool, verdicts.values()))} right of {len(verdicts)} given")
+    print(f"{sum(map(bool, verdicts.values()))} right of {len(verdicts)}")
     return 0 if all(verdicts.values()) else 1
 
 

@@ -22,17 +22,16 @@ from typing import Any
 
 import numpy as np
 
-from tinyunet import byhand
 from tinyunet.byhand import examples, page
 from tinyunet.byhand.explanation import Explanation
+from tinyunet.byhand.grids import depth, read_grid, write_grid
 from tinyunet.byhand.operations import OPERATIONS
+from tinyunet.byhand.source import Digits
 
 MOST_BYTES = 100_000  # in a request
 MOST_NUMBERS = 10_000  # in all arrays together, and in the result
 LENGTH = "[0-9]{1,18}"  # of a request, in its header
 SECONDS = 10  # to wait for the rest of a request
-DEEPEST = 8  # brackets
-LONGEST = 100  # characters of a number
 IMAGES = "conv2d", "conv_transpose2d", "max_pool2d", "avg_pool2d"  # a single row of numbers is an image, too
 
 PAGES = {
@@ -50,99 +49,6 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 
-# ---- numbers as they are typed
-
-
-def read_grid(text: str, least: int = 0) -> Any:
-    """The numbers of a text as nested lists of texts, with at least so many axes.
-
-    A line is a row; a blank line begins the next channel, and a line --- the next image or filter. Or brackets, as
-    Python and NumPy write them.
-
-    Raises:
-        ValueError: brackets that do not fit together.
-
-    >>> read_grid("1 2\\n3, 1/2"), read_grid("1 2\\n\\n3 4"), read_grid("array([[1. 2.]])"), read_grid("7", least=2)
-    ([['1', '2'], ['3', '1/2']], [[['1', '2']], [['3', '4']]], [['1.', '2.']], [['7']])
-    """
-    text = text.strip()
-    if any(len(word) > LONGEST for word in re.split(r"[\s,;\[\]]+", text)):
-        raise ValueError(f"a number has more than {LONGEST} characters")
-    numbers: Any
-    if "[" in text or "]" in text:
-        numbers = _bracketed(text)
-    else:
-        numbers = [_channels(image.strip()) for image in re.split(r"(?m)^[ \t]*---[ \t\r]*$", text)]
-        for _ in range(4):  # one image, one channel, one row, one number: without brackets
-            numbers = numbers[0] if len(numbers) == 1 and isinstance(numbers, list) else numbers
-    for _ in range(least - _depth(numbers)):
-        numbers = [numbers]
-    return numbers
-
-
-def _channels(text: str) -> list[list[list[str]]]:
-    return [
-        [re.split(r"[\s,;]+", row.strip(" \t,;")) for row in channel.split("\n")]
-        for channel in re.split(r"\n(?:[ \t\r]*\n)+", text)
-    ]
-
-
-def _bracketed(text: str) -> Any:
-    """Nested lists, from brackets."""
-    text = re.sub(r"\b(array|tensor|Tensor)\(|,\s*dtype=[\w.]+|[()]", " ", text)
-    outside: list[Any] = []
-    open_lists = [outside]
-    for token in re.findall(r"[\[\]]|[^\s,;\[\]]+", text):
-        if token == "[":
-            if len(open_lists) > DEEPEST:
-                raise ValueError(f"brackets are nested more than {DEEPEST} deep")
-            inner: list[Any] = []
-            open_lists[-1].append(inner)
-            open_lists.append(inner)
-        elif token != "]":
-            open_lists[-1].append(token)
-        elif len(open_lists) > 1:
-            open_lists.pop()
-        else:
-            raise ValueError("there is a ] without its [")
-    if len(open_lists) > 1:
-        raise ValueError("there is a [ without its ]")
-    if len(outside) != 1:
-        raise ValueError("one pair of brackets must hold all the numbers")
-    return outside[0]
-
-
-def _depth(numbers: Any) -> int:
-    return 1 + _depth(numbers[0]) if isinstance(numbers, list) and numbers else int(isinstance(numbers, list))
-
-
-def write_grid(numbers: Any, least: int = 0) -> str:
-    """A text that `read_grid` reads as these numbers: rows as lines if that is possible, else brackets.
-
-    >>> print(write_grid([[1, -10], [100, "1/2"]]))
-      1  -10
-    100  1/2
-    """
-    numbers = _as_texts(numbers)
-    depth = _depth(numbers)
-    images = numbers
-    for _ in range(4 - depth):
-        images = [images]
-    if depth <= 4:
-        width = max((len(n) for image in images for channel in image for row in channel for n in row), default=0)
-        text = "\n---\n".join(
-            "\n\n".join("\n".join("  ".join(n.rjust(width) for n in row) for row in channel) for channel in image)
-            for image in images
-        )
-        if read_grid(text, least) == numbers:
-            return text
-    return json.dumps(numbers).replace('"', "")
-
-
-def _as_texts(numbers: Any) -> Any:
-    return [_as_texts(n) for n in numbers] if isinstance(numbers, list) else str(numbers)
-
-
 # ---- what the page asks for
 
 
@@ -155,9 +61,9 @@ def operations() -> dict[str, Any]:
 def _fields(name: str) -> dict[str, Any]:
     arrays: dict[str, str] = {}
     settings: dict[str, Any] = {}
-    for key, parameter in inspect.signature(getattr(byhand, name)).parameters.items():
+    for key, parameter in examples.parameters(name).items():
         required = parameter.default is inspect.Parameter.empty
-        if parameter.annotation == "Any":
+        if examples.is_array(parameter):
             arrays[key] = "needed" if required else "optional"
         elif isinstance(parameter.default, bool):
             settings[key] = sorted(["false", "true"], reverse=parameter.default)  # the default first
@@ -199,10 +105,7 @@ def check(form: Mapping[str, Any]) -> dict[str, Any]:
         raise ValueError(f"at: must be a list of integers, or null, not {at!r}")
     if not text:
         raise ValueError("there is no answer yet")
-    numbers = read_grid(text)
-    if at is not None and isinstance(numbers, list):
-        raise ValueError("one number is needed for one element")
-    ask = examples.Ask(of, None if at is None else of.at(*at).index, numbers)
+    ask = examples.Ask(of, None, read_grid(text)) if at is None else examples.Ask(of, of.at(*at).index, text)
     verdict = ask.check()
     return {"right": verdict.right, "text": verdict.text, "toml": examples.dump(replace(example, asks=(ask,)))}
 
@@ -220,9 +123,9 @@ def load(form: Mapping[str, Any]) -> dict[str, Any]:
     example = examples.load(text, "the text")
     given = tomllib.loads(text, parse_float=str)  # the digits as they were written
     name = given["operation"]
-    parameters = inspect.signature(getattr(byhand, name)).parameters
-    arrays = {key: given[key] for key in parameters if key in given and parameters[key].annotation == "Any"}
-    settings = {key: given[key] for key in parameters if key in given and key not in arrays}
+    parameters = {key: parameter for key, parameter in examples.parameters(name).items() if key in given}
+    arrays = {key: given[key] for key, parameter in parameters.items() if examples.is_array(parameter)}
+    settings = {key: given[key] for key in parameters if key not in arrays}
     ask = example.asks[0] if example.asks else examples.Ask(example.explanation)
     answer = given["ask"][0].get("answer") if example.asks else None
     return {
@@ -243,18 +146,18 @@ def _least(operation: str, name: str) -> int:
     return 2 if name == "w" or (name == "x" and operation in IMAGES) else 1
 
 
-def _grid(operation: str, name: str, text: str) -> Any:
+def _grid(name: str, text: str, least: int) -> Any:
     """What stands in the field of an array; a w of several channels without --- is a single filter."""
     try:
-        numbers = read_grid(text, _least(operation, name))
+        numbers = read_grid(text, least)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
-    return [numbers] if name == "w" and _depth(numbers) == 3 else numbers
+    return [numbers] if name == "w" and depth(numbers) == 3 else numbers
 
 
 def _grid_text(operation: str, name: str, numbers: Any) -> str:
     """What to put into the field of an array, the other way round."""
-    if name == "w" and _depth(numbers) == 4 and len(numbers) == 1:
+    if name == "w" and depth(numbers) == 4 and len(numbers) == 1:
         numbers = numbers[0]
     return write_grid(numbers, _least(operation, name))
 
@@ -286,17 +189,15 @@ def _example(form: Mapping[str, Any]) -> tuple[examples.Example, Explanation]:
     It goes through TOML, so that one reader checks what comes from files and from here.
     """
     operation = _text(form, "operation")
-    lines = [f"operation = {_toml(operation)}"]
+    keys: dict[str, Any] = {"operation": operation}
     for name, text in _texts(form, "arrays").items():
-        numbers = _grid(operation, name, text)
-        lines.append(f"{_toml(name)} = {_toml(numbers)}")
+        keys[name] = _value(_grid(name, text, _least(operation, name)))
     for name, text in _texts(form, "settings").items():
         values = [part for part in re.split(r"[\s,;()\[\]]+", text) if part]
-        lines.append(f"{_toml(name)} = {_toml(values if len(values) > 1 else ''.join(values), plain=True)}")
-    example = _loaded(lines)
+        keys[name] = _value(values if len(values) > 1 else "".join(values))
+    example = _loaded(keys)
     if dy := _text(form, "dy").strip():
-        lines.append(f"dy = {_toml(read_grid(dy, example.explanation.result.ndim))}")
-        example = _loaded(lines)
+        example = _loaded(keys | {"dy": _value(_grid("dy", dy, example.explanation.result.ndim))})
     count = example.explanation.result.size + sum(array.size for array in example.explanation.arrays.values())
     if count > MOST_NUMBERS:
         raise ValueError(
@@ -307,19 +208,19 @@ def _example(form: Mapping[str, Any]) -> tuple[examples.Example, Explanation]:
     return example, example.of(None if what == "y" or updated else what.removeprefix("d"), updated)
 
 
-def _loaded(lines: list[str]) -> examples.Example:
+def _loaded(keys: Mapping[str, Any]) -> examples.Example:
     try:
-        return examples.load("\n".join(lines), "the lab")
+        return examples.load(examples.pairs(keys), "the lab")
     except ValueError as error:
         raise ValueError(re.sub(r"^the lab, line \d+: ", "", str(error))) from None
 
 
-def _toml(value: Any, plain: bool = False) -> str:
-    """Nested lists of texts; numbers as they are, and `plain` words such as true."""
-    if isinstance(value, list):
-        return f"[{', '.join(_toml(item, plain) for item in value)}]"
-    number = re.fullmatch(r"-?(0|[1-9][0-9]{0,30})(\.[0-9]{1,30})?([eE]-?[0-9]{1,3})?", value)
-    return value if number or (plain and value in ("true", "false")) else json.dumps(value, ensure_ascii=False)
+def _value(texts: Any) -> Any:
+    """What texts stand for in TOML: true and false, numbers in their digits, or else texts."""
+    if isinstance(texts, list):
+        return [_value(text) for text in texts]
+    number = re.fullmatch(r"-?(0|[1-9][0-9]{0,30})(\.[0-9]{1,30})?([eE]-?[0-9]{1,3})?", texts)
+    return texts == "true" if texts in ("true", "false") else Digits(texts) if number else texts
 
 
 # ---- the server

@@ -5,14 +5,24 @@
   const by = (id) => document.getElementById(id);
   const answered = (response) => response.json().catch(() => ({error: "the lab gave no answer"}));
   const lost = () => ({error: "the lab does not answer; was it stopped?"});
-  const ask = (path, data) => fetch(path, {
-    method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify(data),
-  }).then(answered, lost);
   const {operations, first} = await fetch("/operations").then(answered, lost);
 
   let view;  // what is shown, and the index of the element in it that is worked out
   let index = [];
-  let turn = 0;  // answers to earlier questions than the last are not shown
+  let open = false;  // whether the result is shown, or only what has been answered: the places of elements in the view
+  let solved = new Set();
+  const last = {};  // the last question at each address
+
+  // The answer; none to a question that was followed by another, or forgotten.
+  async function ask(path, data) {
+    const mine = last[path] = {};
+    const answer = await fetch(path, {
+      method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify(data),
+    }).then(answered, lost);
+    return last[path] === mine ? answer : undefined;
+  }
+
+  const forget = (path) => delete last[path];
 
   // ---- the fields
 
@@ -82,39 +92,80 @@
     if (message) by("error").scrollIntoView({block: "nearest"});
   }
 
-  function judge({error, right, text, toml}) {
-    by("verdict").textContent = error || `${right ? "✓" : "✗"} ${text}`;
-    by("verdict").classList.toggle("right", Boolean(right));
+  function judge({error, right, text, toml} = {}) {
+    forget("/check");
+    by("verdict").textContent = text ? `${right ? "✓" : "✗"} ${text}` : error || "";
+    by("verdict").className = right ? "right" : "";
     if (toml) by("toml").value = toml;
   }
 
-  async function work() {
-    const mine = ++turn;
-    by("verdict").textContent = "";
-    by("upstream").hidden = !by("what").value.startsWith("d");
-    const {error, view: data, quantities, toml} = await ask("/work", fields());
-    if (mine !== turn) return;
-    fail(error);
-    if (error) return;
-    options(by("what"), quantities, by("what").value);
-    by("toml").value = toml;
-    const {name, shape} = data.result;
+  // The view with a ? for all that was computed, but of solved elements: nothing that is hidden is in the page.
+  function hidden() {
+    const {steps, derived, elements, result} = view;
+    const texts = [...view.texts, "?"];
+    const unknown = view.texts.length;
+    const known = (term) => term.length === 2 && term[0] >= 0;  // a given number
+    const blank = (step) => ({
+      kind: step.kind,
+      line: texts.push(`${texts[step.line].split(" = ")[0]} = ?`) - 1,
+      parts: step.parts.map((part) => ({
+        ...part,
+        sum: step.parts.length > 1 && part.terms.length === 1 && known(part.terms[0]) ? part.sum : unknown,  // the bias
+        terms: part.terms.map((term) => known(term) ? term
+          : [...term.slice(0, -1).map((factor) => factor < 0 ? factor - derived.length : factor), unknown]),
+      })),
+    });
+    return {
+      ...view,
+      texts,
+      result: {...result, cells: result.cells.map((cell, k) => solved.has(k) ? cell : unknown)},
+      derived: [...derived, ...derived.map(([name]) => [name, unknown])],
+      elements: elements.map((own, k) => solved.has(k) ? own : own.map((s) => s + steps.length)),
+      steps: [...steps, ...steps.map(blank)],
+    };
+  }
+
+  function place(at) {  // of an element in the view; 0 if there is none
+    const {shape} = view.result;
+    const is = at.length === shape.length && at.every((k, axis) => k < shape[axis]);
+    return is ? at.reduce((flat, k, axis) => flat * shape[axis] + k, 0) : 0;
+  }
+
+  function draw() {
+    by("reveal").textContent = open ? "Hide the result" : "Show the result";
+    const {name} = view.result;
     by("whole").textContent = name;
-    const wanted = index;
-    view = showView(by("view"), data, (at) => {
-      if (String(at) !== String(index)) by("verdict").textContent = "";
+    showView(by("view"), {...(open ? view : hidden()), first: place(index)}, (at) => {
+      if (String(at) !== String(index)) {
+        forget("/check");
+        by("verdict").className = "past";  // its place stays, so that nothing moves under the mouse
+      }
       index = at;
       by("element").textContent = at.length ? `${name}[${at.join(", ")}]` : name;
     });
-    if (wanted.length === shape.length && wanted.every((k, axis) => k < shape[axis])) {
-      view.choose(wanted.reduce((flat, k, axis) => flat * shape[axis] + k, 0));
-    }
+  }
+
+  async function work() {
+    judge();
+    by("upstream").hidden = !by("what").value.startsWith("d");
+    const found = await ask("/work", fields());
+    if (!found) return;
+    fail(found.error);
+    if (found.error) return;
+    options(by("what"), found.quantities, by("what").value);
+    by("toml").value = found.toml;
+    view = found.view;
+    solved = new Set();
+    draw();
   }
 
   async function check(at, answer) {
-    const mine = turn;
     const verdict = await ask("/check", {...fields(), at, answer});
-    if (mine === turn) judge(verdict);
+    if (!verdict) return;
+    judge(verdict);
+    if (!verdict.right) return;
+    for (const k of at ? [place(at)] : view.elements.keys()) solved.add(k);
+    draw();
   }
 
   // ---- events
@@ -122,6 +173,7 @@
   let timer;
   by("form").addEventListener("submit", (event) => event.preventDefault());
   by("form").addEventListener("input", (event) => {
+    forget("/load");
     if (event.target.id === "toml") return;
     if (event.target.id === "operation") {
       fill({operation: event.target.value, ...operations[event.target.value].form});
@@ -140,7 +192,10 @@
     check(null, by("map").value);
   });
   by("map").addEventListener("input", (event) => fit(event.target));
-  by("hide").addEventListener("change", (event) => by("view").classList.toggle("hide", event.target.checked));
+  by("reveal").addEventListener("click", () => {
+    open = !open;
+    if (view) draw();
+  });
   by("copy").addEventListener("click", async () => {
     by("toml").select();
     await navigator.clipboard.writeText(by("toml").value);
@@ -148,6 +203,7 @@
   });
   by("load").addEventListener("click", async () => {
     const form = await ask("/load", {toml: by("toml").value});
+    if (!form) return;
     fail(form.error);
     if (!form.error) fill(form);
   });

@@ -1,7 +1,7 @@
 "use strict";
 
 // Shows what Python worked out (see page.py). Nothing is computed here: numbers and sums arrive as texts.
-// `chosen(index)` is called whenever another element is chosen. Returns {choose(flat)}.
+// `chosen(index)` is called whenever another element is chosen.
 function showView(root, data, chosen = () => {}) {
   const text = (k) => data.texts[k];
   const result = data.result;
@@ -178,7 +178,8 @@ function showView(root, data, chosen = () => {}) {
       grids.append(scroll);
     });
     const sum = make("span", "sum", step.kind === "max" ? "largest " : here.length > 1 ? "sum " : "");
-    sum.append(make("b", "", step.kind === "max" ? here[step.winner].value : text(part.sum)));
+    const best = here[step.winner];
+    sum.append(make("b", "", best ? best.value : text(part.sum)));
     row.append(grids, sum);
     return row;
   }
@@ -344,5 +345,4 @@ function showView(root, data, chosen = () => {}) {
   view.append(arrays, worked, keys);
   root.replaceChildren(view);
   pin(data.first || 0, false);
-  return {choose: (k) => pin(k, false)};
 }

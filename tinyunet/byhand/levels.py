@@ -7,6 +7,7 @@ an operation in which some arguments are functions that draw numbers.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from functools import partial
 from random import Random
@@ -146,6 +147,29 @@ TITLES = {
     "relu": "ReLU",
     "linear": "Linear layer",
 }
+
+# The mistakes that a problem must tell apart. Which problems are drawn hangs on this list, so a change of it makes
+# printed sheets worthless: a mistake that tinyunet learns later is left out.
+LISTED = frozenset(
+    re.split(
+        r";\s+",
+        """kernel flipped; kernel transposed; stride forgotten; stride applied twice; padding forgotten; edge padding;
+    reflect padding; asymmetric 'same'; output size off by one; dilation off by one; channels kept apart;
+    one channel skipped; bias forgotten; bias subtracted; bias added per tap; bias added per channel;
+    zero or negative weight skipped; average instead of sum; overlaps overwritten; padding added instead of cropped;
+    output_padding as zeros; output_padding forgotten; weight layout swapped; treated as the inverse;
+    zero padding in max-pool; ceil for floor; average instead of maximum; divisor at the border;
+    maximum instead of average; not divided; weight transposed; one input skipped; ties shared; last of equal numbers;
+    gradient to the whole window; col2im that assigns; no rot180; no zeros inserted for the stride;
+    not summed over filters; gradient with the wrong sign; upstream gradient forgotten;
+    not summed over output channels; not summed over the batch; averaged over the map; gradient transposed;
+    dx as dy·γ/σ; without its variance term; without its mean term; gamma forgotten; bias gradient not summed;
+    unbiased variance; variance for standard deviation; epsilon forgotten; mean not subtracted; wrong axes;
+    gamma or beta forgotten; gamma and beta swapped; statistics of the wrong mode; momentum reversed;
+    momentum forgotten; biased variance; x in place of x̂; negative numbers kept; mask from the gradient's sign;
+    mask forgotten; zero counted as positive""",
+    )
+)
 
 # A map of 2×2 or 3×3 outputs with stride 2 is never asked for as a whole: a loop with the stride in its bound, too,
 # then gives the same as one row and one column too few. Hence the long images.

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import textwrap
 from collections.abc import Callable, Iterator
+from functools import partial
 from html import escape
+from itertools import groupby, zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,6 +15,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from tinyunet import __version__
+from tinyunet.byhand.diagnosis import squeezed
 from tinyunet.byhand.numbers import write
 from tinyunet.files import atomic
 from tinyunet.tensor import Array
@@ -41,11 +45,12 @@ SAME = "batch_norm", "relu"  # whose result has the shape of x
 
 
 class Grid(NamedTuple):
-    """Numbers in rows and columns, or in a row alone, which has no number."""
+    """Numbers in rows and columns, with a number for each row and column that an index counts."""
 
     caption: str
     texts: list[list[str]]
-    flat: bool
+    rows: list[str]
+    columns: list[str]
 
 
 def _axes(topic: str, name: str, count: int) -> tuple[str, ...]:
@@ -54,19 +59,22 @@ def _axes(topic: str, name: str, count: int) -> tuple[str, ...]:
     return AXES.get((topic, name), ("image", "channel"))[2 - count :]
 
 
-def grids(topic: str, name: str, array: Array) -> list[Grid]:
-    """An array as grids, one for every image, channel or filter.
+def grids(topic: str, name: str, array: Array, caption: str = "") -> list[Grid]:
+    """An array as grids, one for every image, channel or filter; a single one is not numbered.
 
     >>> [grid.caption for grid in grids("conv2d", "w", np.zeros((1, 2, 3, 3)))]
-    ['w, filter 0, channel 0', 'w, filter 0, channel 1']
+    ['w, channel 0', 'w, channel 1']
     """
-    rows = np.atleast_2d(array)
-    caption = CAPTIONS.get((topic, name, array.ndim), name)
+    maps = np.atleast_2d(array)
+    *lead, rows, columns = maps.shape
+    caption = caption or CAPTIONS.get((topic, name, array.ndim), name)
+    numbers = [[str(k) if array.ndim > axis else "" for k in range(n)] for axis, n in ((1, rows), (0, columns))]
     found = []
-    for index in np.ndindex(*rows.shape[:-2]):
-        places = (f"{axis} {k}" for axis, k in zip(_axes(topic, name, len(index)), index, strict=True))
-        texts = [[write(value) for value in row] for row in rows[index]]
-        found.append(Grid(", ".join([caption, *places]), texts, array.ndim == 1))
+    for index in np.ndindex(*lead):
+        counted = zip(_axes(topic, name, len(lead)), index, lead, strict=True)
+        places = (f"{axis} {k}" for axis, k, many in counted if many > 1)
+        texts = [[write(value) for value in row] for row in maps[index]]
+        found.append(Grid(", ".join([caption, *places]), texts, *numbers))
     return found
 
 
@@ -107,11 +115,24 @@ def _counting(sheet: Sheet) -> str:
     return f"{start}: {longest.name} is {places}."
 
 
+def _answers(sheet: Sheet) -> list[Grid]:
+    """All answers."""
+    return [
+        grid
+        for label, question in sheet.questions.items()
+        for grid in grids(sheet.topic, question.explanation.what, question.answer, f"{label}: {question.name}")
+    ]
+
+
+def _name(sheet: Sheet) -> str:
+    return f"Sheet {sheet.code} (tinyunet {__version__})."
+
+
 def _command(sheet: Sheet) -> str:
-    return f"tinyunet check --sheet {sheet.code} answers.toml"
+    return f"tinyunet check --sheet {sheet.code} answers.txt"
 
 
-FILE = 'answers.toml has a line for every answer, such as  1 = 7  or  2a = "1/2"  or  3 = [[1, 2], [3, 4]].'
+FILE = "answers.txt has a line for every answer, such as  1 = -7  or  2a = 1/2  or, in rows,  3 = 1 2; 3 4"
 
 
 def _steps(problem: Problem) -> list[str]:
@@ -124,23 +145,68 @@ def _steps(problem: Problem) -> list[str]:
     return steps
 
 
-def _warnings(question: Question) -> list[str]:
-    """Which mistake leads to which wrong answer."""
-    found: dict[str, tuple[str, list[str]]] = {}  # a wrong answer has the name of one mistake, maybe several details
+def _solutions(sheet: Sheet) -> Iterator[tuple[Problem, list[str]]]:
+    """The steps of every problem; a formula only where it is another one."""
+    formula = ""
+    for problem in sheet.problems:
+        first, *steps = _steps(problem)
+        yield problem, steps if first == formula else [first, *steps]
+        formula = first
+
+
+WIDE, MANY = 104, 30  # characters in a line of wrong answers; numbers in one, beyond which its shape says enough
+
+
+def _rows(array: Array) -> list[str]:
+    """A wrong answer as lines of numbers that stand in columns; images, channels or filters are side by side.
+
+    >>> _rows(np.array([[[10, 1 / 3]], [[-1, 0]]]))
+    [' 10 1/3 |  −1   0']
+    """
+    maps = np.atleast_2d(array.reshape(squeezed(array.shape)))
+    if array.size > MANY:
+        return [f"shape {maps.shape}"]
+    width = max(len(write(value)) for value in maps.flat)
+    return [
+        " | ".join(" ".join(write(value).rjust(width) for value in row) for row in rows)
+        for rows in np.moveaxis(maps.reshape(-1, *maps.shape[-2:]), 0, 1)
+    ]
+
+
+def _warnings(question: Question) -> list[list[str]]:
+    """Which mistakes lead to which wrong answers: two beside one another, in a few lines, for every such row."""
+    found: dict[str, tuple[Array, dict[str, list[str]]]] = {}
     for mistake, answer in question.wrong():
         if answer.shape != question.answer.shape or not np.allclose(answer, question.answer):
-            found.setdefault(written(answer), (mistake.name, []))[1].append(mistake.detail)
-    ways = ((answer, name, " or ".join(filter(None, details))) for answer, (name, details) in found.items())
-    return [f"{answer}: {name} ({way})" if way else f"{answer}: {name}" for answer, name, way in ways]
+            _, names = found.setdefault(written(answer), (answer, {}))
+            names.setdefault(mistake.name, []).append(mistake.detail)
+    cards = []
+    for answer, names in sorted(found.values(), key=lambda f: (squeezed(f[0].shape), *f[0].flat)):  # to be looked up
+        ways = ((name, " or ".join(filter(None, details))) for name, details in names.items())
+        cards.append((_rows(answer), "; or ".join(f"{name} ({way})" if way else name for name, way in ways)))
+    lines = []
+    for _, group in groupby(sorted(cards, key=lambda card: len(card[0])), key=lambda card: len(card[0])):
+        alike = list(group)
+        left = max(len(rows[0]) for rows, _ in alike)
+        columns = 2 if left < WIDE // 4 else 1
+        width = WIDE // columns
+        for k in range(0, len(alike), columns):
+            beside = [
+                [f"{row:>{left}}  {part}".ljust(width) for row, part in zip_longest(rows, wrapped, fillvalue="")]
+                for rows, text in alike[k : k + columns]
+                for wrapped in [textwrap.wrap(text, width - left - 4)]
+            ]
+            row = ["".join(parts).rstrip() for parts in zip_longest(*beside, fillvalue=" " * width)]
+            lines.append(row if question.index else [*row, ""])
+    return lines
 
 
 # ---- Markdown
 
 
 def _table(grid: Grid) -> list[str]:
-    columns = range(len(grid.texts[0]))
-    head = [f"| {grid.caption} | {' | '.join(map(str, columns))} |", "|" + "---|" * (len(columns) + 1)]
-    return [*head, *(f"| {'' if grid.flat else k} | {' | '.join(row)} |" for k, row in enumerate(grid.texts)), ""]
+    head = [f"| {grid.caption} | {' | '.join(grid.columns)} |", "|" + "---|" * (len(grid.columns) + 1)]
+    return [*head, *(f"| {k} | {' | '.join(row)} |" for k, row in zip(grid.rows, grid.texts, strict=True)), ""]
 
 
 def markdown(sheet: Sheet, key: bool) -> str:
@@ -148,18 +214,20 @@ def markdown(sheet: Sheet, key: bool) -> str:
     lines = [f"# {sheet.title}{' (key)' if key else ''}", ""]
     lines += [] if key else ["Name: ____________________  Date: ____________", ""]
     lines += [sheet.reminder, "", _counting(sheet), ""]
-    for problem in sheet.problems:
+    if key:
+        lines += ["| | | |", "|---|---|---|"]
+        lines += [f"| **{label}** | {q.name} | {written(q.answer)} |" for label, q in sheet.questions.items()]
+        for problem, steps in _solutions(sheet):
+            lines += ["", f"## {problem.number}. `{problem.call}`", "", "```text", *steps, "```"]
+            for question in problem.questions:
+                shown = (line for row in _warnings(question) for line in row)
+                lines += ["", f"If you see, for {question.name}:", "", "```text", *shown, "```"]
+        lines.append("")
+    for problem in sheet.problems if not key else ():
         lines += [f"## {problem.number}. `{problem.call}`", "", _task(problem), ""]
         lines += [line for grid in _given(problem) for line in _table(grid)]
-        if key:
-            for question in problem.questions:
-                lines += [f"**{question.label}: {question.name} = {written(question.answer)}**", ""]
-            lines += ["```text", *_steps(problem), "```", ""]
-            for question in problem.questions:
-                lines += [f"If you see, for {question.name}:", "", *(f"- {w}" for w in _warnings(question)), ""]
-        else:
-            lines += [line for question in problem.questions for line in (f"{question.label}: {question.name} =", "")]
-    lines += ["---", "", f"Sheet {sheet.code}. To check the answers: `{_command(sheet)}`, where {FILE}"]
+        lines += [line for question in problem.questions for line in (f"{question.label}: {question.name} =", "")]
+    lines += ["---", "", f"{_name(sheet)} To check the answers: `{_command(sheet)}`, where {FILE}."]
     return "\n".join(lines) + "\n"
 
 
@@ -170,20 +238,24 @@ STYLE = """
   @bottom-left { content: "CODE"; font: 9px sans-serif; color: #555 }
   @bottom-right { content: counter(page) " / " counter(pages); font: 9px sans-serif; color: #555 } }
 * { box-sizing: border-box; print-color-adjust: exact; -webkit-print-color-adjust: exact }
-body { font: 14px/1.45 system-ui, sans-serif; color: #111; background: #fff; max-width: 46em; margin: 2em auto;
+body { font: 14px/1.45 system-ui, sans-serif; color: #111; background: #fff; max-width: 52em; margin: 2em auto;
   padding: 0 1em }
 @media print { body { margin: 0; padding: 0; max-width: none; font-size: 11.5px } }
 h1 { font-size: 1.5em; margin: 0 0 .4em }
-h2 { font-size: 1em; margin: 1.6em 0 .3em; break-after: avoid }
-h2 + p { break-after: avoid; margin: .3em 0 }
+h2 { font-size: 1em; margin: 1.4em 0 .3em; break-after: avoid }
+h2 span { font-weight: normal; margin-left: 1em }
 section { break-inside: avoid }
 .key section { break-inside: auto }
+.key h2 ~ p { break-after: avoid }
 code, pre { font-family: ui-monospace, "DejaVu Sans Mono", monospace }
-pre { font-size: .82em; white-space: pre-wrap; background: #f6f6f4; padding: .6em .8em }
+pre { font-size: .75em; white-space: pre-wrap; background: #f6f6f4; padding: .6em .8em }
 .line { display: flex; gap: 2em; margin-bottom: 1em }
 .line span { flex: 1; border-bottom: 1px solid #888 }
 .line span:last-child { flex: 0 0 30% }
-.grids { display: flex; flex-wrap: wrap; gap: .8em 2em; align-items: flex-start; margin: .6em 0 }
+.row { display: flex; flex-wrap: wrap; gap: .3em 2em }
+.grids { display: flex; flex-wrap: wrap; gap: .8em 2em; place-content: flex-start; align-items: flex-start;
+  margin: .3em 0 }
+.work { flex: 1; min-width: 75mm; display: flex; flex-direction: column }
 figure { margin: 0; break-inside: avoid }
 figcaption { font-size: .85em; color: #333; padding: 0 0 .2em 1.5em }
 table { border-collapse: collapse }
@@ -191,38 +263,40 @@ th { font-weight: normal; font-size: .72em; color: #666; padding: 0 .4em }
 td { border: 1px solid #aaa; min-width: 2.1em; height: 2em; padding: 0 .35em; text-align: center }
 .answer { display: inline-flex; align-items: center; gap: .5em; margin-right: 2.5em }
 .answer i { display: inline-block; width: 6em; height: 2.2em; border: 1.5px solid #333 }
-.paper { margin-top: .6em; border: 1px solid #c3d0dc; background-image:
+.paper { flex: 1; margin-top: .5em; border: 1px solid #c3d0dc; background-image:
   linear-gradient(#c3d0dc 1px, transparent 1px), linear-gradient(90deg, #c3d0dc 1px, transparent 1px);
   background-size: 5mm 5mm; background-position: -1px -1px }
-.key li { font-size: .9em }
+.key td { font-weight: bold }
 footer { margin-top: 2em; font-size: .85em; color: #444 }
 """
 
 
-def _html_table(grid: Grid) -> str:
-    head = "".join(f"<th>{k}</th>" for k in range(len(grid.texts[0])))
-    rows = (
-        f"<tr><th>{'' if grid.flat else k}</th>{''.join(f'<td>{t}</td>' for t in row)}</tr>"
-        for k, row in enumerate(grid.texts)
-    )
-    caption = escape(grid.caption)
-    table = f"<table><tr><th></th>{head}</tr>{''.join(rows)}</table>"
-    return f"<figure><figcaption>{caption}</figcaption>{table}</figure>"
+def _html_tables(found: list[Grid]) -> str:
+    tables = []
+    for grid in found:
+        head = "".join(f"<th>{k}</th>" for k in ["", *grid.columns])
+        rows = (
+            f"<tr><th>{k}</th>{''.join(f'<td>{text}</td>' for text in row)}</tr>"
+            for k, row in zip(grid.rows, grid.texts, strict=True)
+        )
+        table = f"<table><tr>{head}</tr>{''.join(rows)}</table>"
+        tables.append(f"<figure><figcaption>{escape(grid.caption)}</figcaption>{table}</figure>")
+    return f'<div class="grids">{"".join(tables)}</div>'
 
 
-def _html_answers(problem: Problem, key: bool) -> Iterator[str]:
-    """Room for the answers, or the answers."""
-    for question in problem.questions if key else ():
-        yield f"<p><b>{question.label}: {question.name} = {written(question.answer)}</b></p>"
-    if key:
-        yield f"<pre>{escape(chr(10).join(_steps(problem)))}</pre>"
-        for question in problem.questions:
-            items = "".join(f"<li>{escape(warning)}</li>" for warning in _warnings(question))
-            yield f"<p>If you see, for {question.name}:</p><ul>{items}</ul>"
-        return
+def _html_solution(problem: Problem, steps: list[str]) -> Iterator[str]:
+    yield f"<pre>{escape(chr(10).join(steps))}</pre>"
+    for question in problem.questions:
+        shown = "\n".join(line for row in _warnings(question) for line in row)
+        yield f"<p>If you see, for {question.name}:</p><pre>{escape(shown.rstrip())}</pre>"
+
+
+def _html_problem(problem: Problem) -> Iterator[str]:
+    """What is given, and beside it, where there is room, the answers and the work."""
+    yield f'<div class="row">{_html_tables(_given(problem))}<div class="work"><div>'
     for question in problem.questions:
         yield f'<span class="answer">{question.label}: {question.name} ={"" if problem.whole else " <i></i>"}</span>'
-    yield f'<div class="paper" style="height: {5 * _squares(problem, 30)}mm"></div>'
+    yield f'</div><div class="paper" style="min-height: {5 * _squares(problem, 20)}mm"></div></div></div>'
 
 
 def html(sheet: Sheet, key: bool) -> str:
@@ -231,13 +305,14 @@ def html(sheet: Sheet, key: bool) -> str:
     body = [f"<h1>{escape(title)}</h1>"]
     body += [] if key else ['<div class="line"><span>Name</span><span>Date</span></div>']
     body.append(f"<p>{escape(sheet.reminder)}<br>{escape(_counting(sheet))}</p>")
-    for problem in sheet.problems:
-        tables = "".join(map(_html_table, _given(problem)))
-        heading = f"<h2>{problem.number}. <code>{escape(problem.call)}</code></h2>"
-        task = f'<p>{escape(_task(problem))}</p><div class="grids">{tables}</div>'
-        body += ["<section>", heading, task, *_html_answers(problem, key), "</section>"]
-    check = f"To check the answers: <code>{_command(sheet)}</code>, where {escape(FILE)}"
-    body.append(f"<footer>Sheet {sheet.code}. {check}</footer>")
+    body += [_html_tables(_answers(sheet))] if key else []
+    for problem, steps in _solutions(sheet):
+        task = "" if key else f"<span>{escape(_task(problem))}</span>"
+        heading = f"<h2>{problem.number}. <code>{escape(problem.call)}</code>{task}</h2>"
+        inside = _html_solution(problem, steps) if key else _html_problem(problem)
+        body += ["<section>", heading, *inside, "</section>"]
+    check = f"To check the answers: <code>{_command(sheet)}</code>, where {escape(FILE)}."
+    body.append(f"<footer>{_name(sheet)} {check}</footer>")
     style = STYLE.replace("CODE", sheet.code)
     return (
         f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{escape(title)}</title>\n'
@@ -249,31 +324,38 @@ def html(sheet: Sheet, key: bool) -> str:
 
 # ---- PDF, in millimetres from the top left corner of the page
 
-WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 210.0, 297.0, 17.5, 16.0, 279.0
+WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 210.0, 297.0, 17.5, 15.0, 280.0
 INNER = WIDTH - 2 * LEFT
 CELL, SQUARE, BOX = 6.5, 5.0, 18.0
 ENOUGH = 75.0  # room beside the grids for the work
+MOST_MORE = 8  # squares that a problem gets from what is left of its page
 GREY, LINE, SQUARED = "#666666", "#9a9a9a", "#c3d0dc"
 
 
 class Block(NamedTuple):
-    """Something of a height, which is drawn at a y."""
+    """Something of a height, which is drawn at a y; squared paper can have more rows."""
 
     height: float
     draw: Callable[[Any, float], None]
+    more: Callable[[int], Block] | None = None
 
 
-GAP = Block(7, lambda axes, y: None)
+GAP = Block(5, lambda axes, y: None)
+READ_OFF = "relu", "max_pool2d"  # where there is nothing to work out on paper
 
 
 def _squares(problem: Problem, columns: int) -> int:
-    """How many rows of squared paper the work takes: two squares for three characters of it, and some to spare."""
-    return min(max(4, len("".join(_steps(problem)[1:])) * 2 // (3 * columns) + 3), 8)
+    """How many rows of squared paper are needed: for the answer, and two squares for three characters of the work."""
+    answer = len(_rows(problem.questions[0].answer)) if problem.whole else 0
+    if problem.explanation.operation.name in READ_OFF:
+        return answer + 1
+    work = len("".join(_steps(problem)[1:])) * 2 // (3 * columns)
+    return min(answer + work + 2, 180 // columns)
 
 
 def _text(text: str, size: float = 9.5, after: float = 1.2, indent: str = "", **style: Any) -> list[Block]:
     """Lines of text, wrapped."""
-    letter = 0.21 if style.get("family") == "monospace" else 0.23 if style.get("weight") == "bold" else 0.195
+    letter = 0.21 if style.get("family") == "monospace" else 0.21 if style.get("weight") == "bold" else 0.195
     lines = textwrap.wrap(text, int(INNER / (size * letter)), subsequent_indent=indent)  # letter: mm for a point
     height = size * 0.47
 
@@ -294,12 +376,12 @@ def _cell(grid: Grid) -> float:
 def _draw_grid(axes: Any, grid: Grid, x: float, y: float) -> None:
     """The caption, the numbers of rows and columns, light lines, and the numbers."""
     cell, rows, cols = _cell(grid), len(grid.texts), len(grid.texts[0])
-    axes.text(x + 3.5, y, grid.caption, fontsize=8, va="top", color="#333333", parse_math=False)
+    axes.text(x + 3.5, y, grid.caption, fontsize=7, va="top", color="#333333", parse_math=False)
     x, y = x + 3.5, y + 8
-    for j in range(cols):
-        axes.text(x + (j + 0.5) * cell, y - 0.7, str(j), fontsize=6, ha="center", va="bottom", color=GREY)
-    for i in range(0 if grid.flat else rows):
-        axes.text(x - 1, y + (i + 0.5) * CELL, str(i), fontsize=6, ha="right", va="center", color=GREY)
+    for j, text in enumerate(grid.columns):
+        axes.text(x + (j + 0.5) * cell, y - 0.7, text, fontsize=6, ha="center", va="bottom", color=GREY)
+    for i, text in enumerate(grid.rows):
+        axes.text(x - 1, y + (i + 0.5) * CELL, text, fontsize=6, ha="right", va="center", color=GREY)
     axes.hlines([y + i * CELL for i in range(rows + 1)], x, x + cols * cell, colors=LINE, linewidth=0.6)
     axes.vlines([x + j * cell for j in range(cols + 1)], y, y + rows * CELL, colors=LINE, linewidth=0.6)
     for i, row in enumerate(grid.texts):
@@ -313,7 +395,7 @@ def _grid_rows(found: list[Grid]) -> tuple[list[Block], float]:
     rows: list[list[tuple[Grid, float]]] = [[]]
     x = used = 0.0
     for grid in found:
-        width = max(len(grid.texts[0]) * _cell(grid), 1.6 * len(grid.caption)) + 9
+        width = max(len(grid.texts[0]) * _cell(grid), 1.27 * len(grid.caption)) + 7
         if rows[-1] and x + width > INNER:
             rows.append([])
             x = 0.0
@@ -331,14 +413,14 @@ def _grid_rows(found: list[Grid]) -> tuple[list[Block], float]:
     return [block(row) for row in rows], INNER - used
 
 
-def _work(problem: Problem, x: float) -> Block:
-    """Where to write, from x to the right margin: boxes for single numbers, and squared paper."""
+def _work(problem: Problem, x: float, least: float, more: int = 0) -> Block:
+    """Where to write, from x to the right margin, at least so high: boxes for single numbers, and squared paper."""
     columns = int((WIDTH - LEFT - x) // SQUARE)
     x = WIDTH - LEFT - columns * SQUARE
-    rows = _squares(problem, columns)
     wide = 14 + 1.8 * max(len(question.name) for question in problem.questions)
     right, down = (columns * SQUARE / 2, 0) if 2 * (wide + BOX) < columns * SQUARE else (0, 9)  # of a second box
-    high = 10 + down * (len(problem.questions) - 1)
+    high = 8 if problem.whole else 10 + down * (len(problem.questions) - 1)
+    rows = max(_squares(problem, columns), int((least - high) / SQUARE)) + more
 
     def draw(axes: Any, y: float) -> None:
         for k, question in enumerate(problem.questions):
@@ -352,42 +434,61 @@ def _work(problem: Problem, x: float) -> Block:
         axes.hlines(across, along[0], along[-1], colors=SQUARED, linewidth=0.5)
         axes.vlines(along, across[0], across[-1], colors=SQUARED, linewidth=0.5)
 
-    return Block(high + SQUARE * rows, draw)
+    return Block(high + SQUARE * rows, draw, partial(_work, problem, x, least))
 
 
-def _beside(blocks: list[Block], other: Block) -> Block:
-    """Blocks below one another, and another block beside them."""
+def _height(blocks: list[Block]) -> float:
+    return sum(block.height for block in blocks)
+
+
+def _beside(problem: Problem, found: list[Block], room: float, more: int = 0) -> Block:
+    """Grids below one another, and to their right, where there is room, the work."""
+    work = _work(problem, WIDTH - LEFT - room, _height(found), more)
 
     def draw(axes: Any, y: float) -> None:
-        other.draw(axes, y)
-        for block in blocks:
+        work.draw(axes, y)
+        for block in found:
             block.draw(axes, y)
             y += block.height
 
-    return Block(max(other.height, sum(block.height for block in blocks)), draw)
+    return Block(max(work.height, _height(found)), draw, partial(_beside, problem, found, room))
 
 
-def _problem(problem: Problem, key: bool) -> Iterator[list[Block]]:
-    """Groups of blocks that stay together."""
-    head = _text(f"{problem.number}.  {problem.call}", 10, indent="     ", weight="bold") + _text(_task(problem))
+def _head(problem: Problem) -> list[Block]:
+    """What is asked, on the line of the call if it fits there."""
+    call, task = f"{problem.number}.  {problem.call}", _task(problem)
+    head, below = _text(call, 10, indent="     ", weight="bold"), _text(task)
+    after = 2.05 * len(call) + 6
+    if after + 1.8 * len(task) > INNER:
+        return head + below
+
+    def draw(axes: Any, y: float) -> None:
+        head[0].draw(axes, y)
+        axes.text(LEFT + after, y, task, fontsize=9.5, va="top", parse_math=False)
+
+    return [Block(head[0].height, draw)]
+
+
+def _problem(problem: Problem) -> list[Block]:
+    """A problem, with room for the work."""
     found, room = _grid_rows(_given(problem))
-    if not key:
-        beside = room >= ENOUGH
-        work = _work(problem, WIDTH - LEFT - room if beside else LEFT)
-        yield [*head, *([_beside(found, work)] if beside else [*found, work]), GAP]
-        return
-    head += found
+    if room >= ENOUGH:
+        return [*_head(problem), _beside(problem, found, room), GAP]
+    return [*_head(problem), *found, _work(problem, LEFT, 0), GAP]
+
+
+def _solution(problem: Problem, steps: list[str]) -> Iterator[list[Block]]:
+    """Groups of blocks that stay together: the steps, and rows of wrong answers."""
+    mono: dict[str, Any] = {"family": "monospace", "size": 7.5, "after": 0.3}
+    head = _text(f"{problem.number}.  {problem.call}", 10, indent="     ", weight="bold")
+    for line in steps:
+        yield [*head, *_text(line, indent="    ", **mono)]
+        head = []
     for question in problem.questions:
-        head += _text(f"{question.label}:  {question.name} = {written(question.answer)}", indent="     ", weight="bold")
-    yield head
-    mono: dict[str, Any] = {"family": "monospace", "size": 7.5, "after": 0.3, "indent": "    "}
-    for line in _steps(problem):
-        yield _text(line, **mono)
-    for question in problem.questions:
-        first, *others = _warnings(question)
-        yield [Block(2, lambda axes, y: None), *_text(f"If you see, for {question.name}:", 8.5), *_text(first, **mono)]
-        for warning in others:
-            yield _text(warning, **mono)
+        head = [Block(2, lambda axes, y: None), *_text(f"If you see, for {question.name}:", 8.5)]
+        for row in _warnings(question):
+            yield [*head, *(block for line in row for block in _text(line, **mono) or [Block(1.5, GAP.draw)])]
+            head = []
     yield [GAP]
 
 
@@ -402,31 +503,50 @@ def _header(sheet: Sheet, key: bool) -> list[Block]:
     return [*title, *([] if key else [Block(9, line)]), *below]
 
 
+def _full(page: list[Block]) -> list[Block]:
+    """What is left of the page becomes squared paper."""
+    growing = sum(block.more is not None for block in page)
+    rows = min(int((BOTTOM - TOP - _height(page)) / SQUARE / growing), MOST_MORE) if growing else 0
+    return [block.more(rows) if block.more else block for block in page]
+
+
+def _laid(groups: list[list[Block]], room: float) -> list[list[Block]]:
+    """On pages with so much room, as few as possible."""
+    laid: list[list[Block]] = [[]]
+    for group in groups:
+        if laid[-1] and _height(laid[-1] + group) > room:
+            laid.append([])
+        laid[-1] += group
+    return laid
+
+
 def pages(sheet: Sheet, key: bool) -> list[Figure]:
     """The pages, each an A4 figure."""
-    groups = [_header(sheet, key), *(group for problem in sheet.problems for group in _problem(problem, key))]
-    laid: list[list[tuple[Block, float]]] = [[]]
-    y = TOP
-    for group in groups:
-        if laid[-1] and y + sum(block.height for block in group) > BOTTOM:
-            laid.append([])
-            y = TOP
-        for block in group:
-            laid[-1].append((block, y))
-            y += block.height
-    return [_page(sheet, page, f"{k} / {len(laid)}") for k, page in enumerate(laid, 1)]
+    if key:
+        groups = [[row] for row in [*_grid_rows(_answers(sheet))[0], GAP]]
+        groups += [group for problem, steps in _solutions(sheet) for group in _solution(problem, steps)]
+    else:
+        groups = [_problem(problem) for problem in sheet.problems]
+    groups[0] = _header(sheet, key) + groups[0]
+    room = BOTTOM - TOP
+    laid = _laid(groups, room)
+    while not key and len(evenly := _laid(groups, room := room - SQUARE)) == len(laid):
+        laid = evenly
+    return [_page(sheet, _full(page), f"{k} / {len(laid)}") for k, page in enumerate(laid, 1)]
 
 
-def _page(sheet: Sheet, page: list[tuple[Block, float]], number: str) -> Figure:
+def _page(sheet: Sheet, page: list[Block], number: str) -> Figure:
     figure = Figure(figsize=(WIDTH / 25.4, HEIGHT / 25.4))
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, WIDTH), ylim=(HEIGHT, 0))
     axes.set_axis_off()
-    for block, y in page:
+    y = TOP
+    for block in page:
         block.draw(axes, y)
+        y += block.height
     style: dict[str, Any] = {"fontsize": 7.5, "va": "top", "color": GREY, "parse_math": False}
-    axes.text(LEFT, BOTTOM + 4, f"Sheet {sheet.code}. To check the answers:  {_command(sheet)}", **style)
-    axes.text(LEFT, BOTTOM + 7.6, FILE, **style)
-    axes.text(WIDTH - LEFT, BOTTOM + 4, number, ha="right", **style)
+    axes.text(LEFT, BOTTOM + 4, f"{_name(sheet)} To check:  {_command(sheet)}", **style)
+    axes.text(LEFT, BOTTOM + 7.6, f"{FILE}.", **style)
+    axes.text(WIDTH - LEFT, BOTTOM + 7.6, number, ha="right", **style)
     return figure
 
 

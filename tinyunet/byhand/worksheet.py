@@ -1,9 +1,10 @@
 """Worksheets to print: problems for a pencil, their answers worked out, and answers graded.
 
-A sheet is known by its code, such as conv2d:7:2: topic, seed and level. The same code draws the same problems, so the
-code on a sheet is all that is needed to grade it. Problems whose wrong answers would not tell the mistake are thrown
-away: two mistakes must not lead to the same wrong answer, and the mistakes that a level is about must change it. So a
-code may stand for other problems in a version of tinyunet that knows other mistakes.
+A sheet is known by its code, such as conv2d:7:2 or conv2d:7:2:10: topic, seed, level, and how many problems if not six.
+The same code draws the same problems, so the code on a sheet is all that is needed to grade it. Problems whose wrong
+answers would not tell the mistake are thrown away: two mistakes of a fixed list (`levels.LISTED`) must not lead to the
+same wrong answer, and the mistakes that a level is about must change it. Mistakes that tinyunet learns later are named,
+too, but draw no other problems.
 
     sheet = worksheet.sheet("conv2d", seed=7, level=2)
     sheet.save("sheet.pdf"), sheet.save("key.pdf", key=True)
@@ -12,7 +13,6 @@ code may stand for other problems in a version of tinyunet that knows other mist
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,9 +24,10 @@ from typing import Any, NoReturn
 import numpy as np
 
 from tinyunet.byhand import given, paper
-from tinyunet.byhand.diagnosis import Verdict
+from tinyunet.byhand.diagnosis import Verdict, squeezed
 from tinyunet.byhand.explanation import Element, Explanation
-from tinyunet.byhand.levels import LEVELS, TITLES, Kind, Level, gradient
+from tinyunet.byhand.grids import read_grid
+from tinyunet.byhand.levels import LEVELS, LISTED, TITLES, Kind, Level, gradient
 from tinyunet.byhand.mistakes import Mistake, wrong_answers
 from tinyunet.byhand.numbers import EXACT
 from tinyunet.byhand.source import Source, numbers
@@ -48,7 +49,7 @@ def topics() -> str:
 
 # ---- problems
 
-MOST = 100  # problems on a sheet
+MOST, USUAL = 100, 6  # problems on a sheet
 LARGEST_ANSWER, DENOMINATOR = 100, 12  # for a pencil
 ALIKE = 0.06  # answers that are closer may be the same once they are rounded to a digit after the point
 
@@ -99,9 +100,11 @@ class Question:
                     yield mistake, np.asarray(array[at])
 
     def tells(self, central: tuple[str, ...]) -> bool:
-        """Whether it suits a pencil, each wrong answer has one mistake, and the central mistakes lead to wrong ones."""
+        """Whether it suits a pencil, listed mistakes give answers of their own, and central ones give wrong answers."""
         known, changes = [("", self.answer)], dict[str, bool]()
         for mistake, answer in self.wrong():
+            if mistake.name not in LISTED:
+                continue
             wrong = not _same(answer, self.answer, EXACT)
             changes[mistake.name] = changes.get(mistake.name, False) or wrong
             if wrong and any(name != mistake.name and _same(answer, other, ALIKE) for name, other in known):
@@ -135,15 +138,10 @@ class Problem:
         return self.questions[0].index is None
 
 
-def _bare(array: Array) -> Array:
-    """Without brackets around all of it, which make no difference in an answer."""
-    return _bare(array[0]) if array.ndim and len(array) == 1 else array
-
-
 def _same(a: Array, b: Array, within: float) -> bool:
     """Whether two answers are the same, or that close to one another."""
-    a, b = _bare(a), _bare(b)
-    return a.shape == b.shape and bool(np.all(np.abs(a - b) < within))
+    shape = squeezed(a.shape)
+    return shape == squeezed(b.shape) and bool(np.all(np.abs(a.reshape(shape) - b.reshape(shape)) < within))
 
 
 def _for_a_pencil(answer: Array) -> bool:
@@ -230,8 +228,14 @@ class Sheet:
 
     @property
     def code(self) -> str:
-        """What all of it follows from: topic, seed and level."""
-        return f"{self.topic}:{self.seed}:{self.level}"
+        """What all of it follows from: topic, seed, level, and how many problems if not six."""
+        count = len(self.problems)
+        return f"{self.topic}:{self.seed}:{self.level}{'' if count == USUAL else f':{count}'}"
+
+    @property
+    def questions(self) -> dict[str, Question]:
+        """All of them, by their labels."""
+        return {question.label: question for problem in self.problems for question in problem.questions}
 
     @property
     def title(self) -> str:
@@ -271,15 +275,18 @@ class Sheet:
     def check(self, answers: Mapping[Any, Any]) -> dict[str, Verdict]:
         """Grade answers: a dictionary such as {1: 35, "2a": "1/3", 3: [[1, 2], [3, 4]]}.
 
+        Returns:
+            A verdict for every question; `MISSING` where no answer is given.
+
         Raises:
             ValueError: there is no such problem, or an answer that cannot be read.
 
-        >>> answers = {1: [[0, 0], [0, 0]]}
-        >>> print(sheet("conv2d", seed=7).check(answers)["1"].right)
-        False
+        >>> verdicts = sheet("conv2d", seed=7, problems=2).check({1: [[0, 0], [0, 0]]})
+        >>> verdicts["1"].right, verdicts["2a"]
+        (False, no answer yet)
         """
-        verdicts = {}
-        questions = {question.label: question for problem in self.problems for question in problem.questions}
+        questions = self.questions
+        verdicts = dict.fromkeys(questions, MISSING)
         for label, answer in answers.items():
             label = str(label)
             if label not in questions:
@@ -291,7 +298,7 @@ class Sheet:
         return verdicts
 
 
-def sheet(topic: str, seed: int = 0, level: int = 1, problems: int = 6) -> Sheet:
+def sheet(topic: str, seed: int = 0, level: int = 1, problems: int = USUAL) -> Sheet:
     """Draw a sheet.
 
     Raises:
@@ -308,84 +315,82 @@ def sheet(topic: str, seed: int = 0, level: int = 1, problems: int = 6) -> Sheet
 
 # ---- grading
 
-CODE = re.compile(r"(\w{1,40}):(\d{1,9}):(\d{1,3})", re.ASCII)
-LABEL = re.compile(r"([1-9]\d{0,2})([a-z]?)", re.ASCII)
+CODE = re.compile(r"(\w{1,40}):(\d{1,9}):(\d{1,3})(?::(\d{1,3}))?", re.ASCII)
+LINE = re.compile(r"""^[ \t]*["']?([^\s"'=]+)["']?[ \t]*=""", re.MULTILINE)  # the beginning of an answer
+MISSING = Verdict(False, "no answer yet")
 
 
-def read_code(code: str) -> tuple[str, int, int]:
-    """Topic, seed and level.
+def read_code(code: str) -> tuple[str, int, int, int]:
+    """Topic, seed, level, and how many problems.
 
     Raises:
         ValueError: a code of another form, or of a topic or level that there is not.
 
-    >>> read_code("conv2d:7:2")
-    ('conv2d', 7, 2)
+    >>> read_code("conv2d:7:2"), read_code("conv2d:7:2:10")
+    (('conv2d', 7, 2, 6), ('conv2d', 7, 2, 10))
     """
     match = CODE.fullmatch(code)
     if not match:
-        raise ValueError(f"the code of a sheet is topic:seed:level, such as conv2d:7:2, not {code[:60]!r}")
-    topic, seed, level = match[1], int(match[2]), int(match[3])
+        raise ValueError(
+            "the code of a sheet is topic:seed:level, such as conv2d:7:2, or conv2d:7:2:10 for 10 problems, "
+            f"not {code[:60]!r}"
+        )
+    topic, seed, level, problems = match[1], int(match[2]), int(match[3]), int(match[4] or USUAL)
     _level(topic, level)
-    return topic, seed, level
+    return topic, seed, level, problems
 
 
 def grade(code: str, given: Sequence[str]) -> dict[str, Verdict]:
     """Grade the answers to a sheet of which the code is known.
 
     Args:
-        given: answers such as "1=35", "2a=1/3" and "3=[[1, 2], [3, 4]]", and names of TOML files with a line for each
-            (there a fraction is a text: 2a = "1/3").
+        given: answers such as "1=35", "2a=1/3" and "3=1 2; 3 4" or "3=[[1, 2], [3, 4]]", and names of files with such a
+            line for each. Rows may also be lines. What stands behind a # does not count.
+
+    Returns:
+        A verdict for every question; `MISSING` where no answer is given.
 
     Raises:
-        ValueError: a code or an answer that cannot be read; in a file it says the line and the key.
+        ValueError: a code or an answer that cannot be read; in a file it says the line and the label.
 
-    >>> grade("relu:0:1", ["1=[0, 0]"])["1"].right
-    False
+    >>> verdicts = grade("conv2d:7:1:2", ["1=0 0; 0 0"])
+    >>> verdicts["1"].right, verdicts["2a"]
+    (False, no answer yet)
     """
-    topic, seed, level = read_code(code)
-    verdicts: dict[str, Verdict] = {}
-    for label, answer, wrong in _answers(given):
+    whole = sheet(*read_code(code))
+    verdicts = dict.fromkeys(whole.questions, MISSING)
+    for label, text, wrong in _answers(given):
         try:
-            match = LABEL.fullmatch(label)
-            if not match:
-                raise ValueError("an answer is named by its number, such as 1 or 2a")
-            if label in verdicts:
+            if verdicts.get(label) not in (MISSING, None):
                 raise ValueError("answered twice")
+            answer = read_grid(re.sub("[\"']", "", text))
             numbers(answer)  # bounds what anybody can write
-            drawn = problem(topic, seed, level, int(match[1]))
-            verdicts |= Sheet(topic, seed, level, (drawn,)).check({label: answer})
+            verdicts[label] = whole.check({label: answer})[label]
         except (TypeError, ValueError) as error:
             wrong(error, label)
-    if not verdicts:
-        raise ValueError("there is no answer to check")
     return verdicts
 
 
 Wrong = Callable[[object, str], NoReturn]  # raises what is wrong with an answer, and says where it is
 
 
-def _answers(given: Sequence[str]) -> Iterator[tuple[str, Any, Wrong]]:
-    """Label and value of every answer."""
+def _answers(given: Sequence[str]) -> Iterator[tuple[str, str, Wrong]]:
+    """Label and text of every answer, without those left empty."""
     for text in given:
-        label, equals, value = text.partition("=")
-        if equals:
-            yield label.strip(), _value(label, value), _wrong
-            continue
-        if not os.path.exists(text):
-            raise ValueError(f"{text[:60]!r}: there is no such file; and an answer is given as 1=35")
-        file = Source.read(text)
-        for label, value in file.parse().items():
-            yield label, value, file.wrong
+        wrong: Wrong = _wrong
+        if "=" not in text:
+            if not os.path.exists(text):
+                raise ValueError(f"{text[:60]!r}: there is no such file; and an answer is given as 1=35")
+            file = Source.read(text)
+            text, wrong = re.sub("#.*", "", file.text), file.wrong
+        first, *parts = LINE.split(text)
+        if first.strip():
+            wrong("an answer is given as 1 = 35", first.split()[0])
+        for label, value in zip(parts[::2], parts[1::2], strict=True):
+            if value.strip():
+                yield label, value, wrong
 
 
 def _wrong(error: object, label: str) -> NoReturn:
     message = str(error).removeprefix(f"{label}: ")
     raise ValueError(f"{label[:60]}: {message if len(message) < 400 else f'{message[:300]}…'}") from None
-
-
-def _value(label: str, value: str) -> Any:
-    """Nested lists of texts: every number keeps the digits that were written."""
-    try:
-        return json.loads(re.sub(r"[^\s\[\],]+", lambda number: json.dumps(number[0].strip("\"'")), value))
-    except (ValueError, RecursionError):
-        _wrong(f"a number is needed, or lists of numbers such as [[1, 2], [3, 4]], not {value[:60]!r}", label)

@@ -9,7 +9,7 @@ import tinyunet
 from tests.strategies import normal, seeds
 from tests.test_byhand_explanation import ARTICLE
 from tinyunet import byhand
-from tinyunet.byhand.mistakes import WAYS, wrong_answers
+from tinyunet.byhand.mistakes import RARE, WAYS, wrong_answers
 from tinyunet.byhand.numbers import write
 
 # A problem of every kind, drawn with a random generator: each of the mistakes can be made in some of them.
@@ -26,28 +26,33 @@ def convolution(rng, R):
     if rng.integers(2):
         kernel = kernel[0], kernel[0]
     same = padding == "same"
-    batch = [2] if rng.integers(2) else []
+    batch, dilation = [2] if rng.integers(2) else [], int(rng.choice([1, 1, 2, 3]))
     return byhand.conv2d(
-        R(*batch, C, 6, 7),
+        R(*batch, C, 7, 7 + int(rng.integers(2))),
         R(O, C // groups, *kernel),
         R(O) if rng.integers(2) else None,
-        1 if same else stride,
-        "same" if same else int(padding),
-        int(rng.choice([1, 1, 2])),
+        1 if same else pair(rng, stride),
+        "same" if same else pair(rng, int(padding)),
+        dilation if same or dilation > 2 else pair(rng, dilation),
         groups,
     )
 
 
+def pair(rng, setting):
+    """Sometimes another one for the columns."""
+    return (setting, setting + 1) if rng.integers(6) == 0 else setting
+
+
 def transposed(rng, R):
-    groups, stride, dilation = int(rng.choice([1, 1, 2])), int(rng.integers(1, 4)), int(rng.choice([1, 1, 2]))
+    groups, stride, dilation = int(rng.choice([1, 1, 2])), int(rng.integers(1, 4)), int(rng.choice([1, 1, 2, 3]))
     C, O, k = groups * int(rng.integers(1, 4)), int(rng.integers(1, 4)), int(rng.integers(2, 4))
     extra = int(rng.integers(2)) if max(stride, dilation) > 1 else 0
     return byhand.conv_transpose2d(
         R(*([2] if rng.integers(2) else []), C, 3, 4),
-        R(C, O, k, k),
+        R(C, O, k, k + int(rng.integers(4) == 0)),
         R(O * groups) if rng.integers(2) else None,
-        stride,
-        int(rng.integers(2)),
+        pair(rng, stride),
+        pair(rng, int(rng.integers(2))),
         extra,
         groups,
         dilation,
@@ -55,17 +60,17 @@ def transposed(rng, R):
 
 
 def max_pool(rng, R):
-    x = R(2, 5, 6) - 1 if rng.integers(2) else rng.integers(-4, 1, (2, 5, 6))
-    return byhand.max_pool2d(
-        x, int(rng.integers(2, 4)), rng.choice([None, 1, 2]), int(rng.integers(2)), ceil_mode=bool(rng.integers(2))
-    )
+    shape = 2, int(rng.integers(4, 6)), 6
+    x = R(*shape) - 1 if rng.integers(2) else rng.integers(-4, 1, shape)
+    size, stride, padding = pair(rng, int(rng.integers(2, 4))), rng.choice([None, 1, 2]), int(rng.integers(2))
+    dilation = 3 if size == 2 and rng.integers(4) == 0 else 1
+    return byhand.max_pool2d(x, size, stride, padding, dilation, bool(rng.integers(2)))
 
 
 def avg_pool(rng, R):
     choice = bool(rng.integers(2)), bool(rng.integers(2))
-    return byhand.avg_pool2d(
-        R(2, 5, 6), int(rng.integers(2, 4)), rng.choice([None, 1, 2]), int(rng.integers(2)), *choice
-    )
+    size, stride, padding = pair(rng, int(rng.integers(2, 4))), rng.choice([None, 1, 2]), int(rng.integers(2))
+    return byhand.avg_pool2d(R(2, int(rng.integers(4, 6)), 6), size, stride, padding, *choice)
 
 
 def norm(rng, R):
@@ -134,6 +139,25 @@ def test_every_mistake_is_named_wherever_it_changes_the_answer(kind):
                     assert mistake.name in [m.name for m in element.check(float(wrong[index])).mistakes]
     assert first >= 0.97 * made, f"{first} of {made} named first"
     assert seen == {(what, m.name) for (name, what), ways in WAYS.items() if name == kind for m, _ in ways}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_rare_mistake_is_named_unless_a_usual_one_gives_the_same(kind):
+    seen = set()
+    for seed in range(40):
+        for explanation in explanations(kind, seed):
+            op, what, dy = explanation.operation, explanation.what, explanation._dy
+            usual = [wrong for _, wrong in wrong_answers(op, what, dy)]
+            for mistake, wrong in wrong_answers(op, what, dy, RARE):
+                if same(wrong, op.result(what, dy)):
+                    continue
+                seen.add((what, mistake.name))
+                verdict = explanation.check(wrong)
+                assert not verdict
+                names = [m.name for m in verdict.mistakes]
+                assert mistake.name in names or any(same(wrong.ravel(), other.ravel()) for other in usual), verdict
+    known = {(what, m.name) for (name, what), ways in RARE.items() if name == kind for m, _ in ways}
+    assert seen == known, known - seen
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -385,11 +409,152 @@ BY_HAND = {
 }
 
 
-@pytest.mark.parametrize("name", BY_HAND)
+IMAGE = [[1, 2, 3], [4, 5, 6], [7, 8, 10]]
+PLAIN = byhand.conv2d(IMAGE, [[1, 0], [2, -3]])  # 1 + 8 − 15 = −6, and 2 + 10 − 18, 4 + 14 − 24, 5 + 16 − 30
+POOLED = byhand.max_pool2d([[1, -9, 2, 0], [3, 4, 0, 5]], 2)
+TWO = byhand.conv2d([[[1]], [[10]]], [[[[2]], [[3]]], [[[5]], [[7]]]], [100, 200])  # 1·2 + 10·3 + 100 = 132
+LAID = byhand.conv_transpose2d([[1, 10]], [[2, 3, 5]], stride=(1, 2))  # 2 3 5+20 30 50
+CENTRED = byhand.batch_norm([[0], [2]], weight=[5], bias=[7], training=True, eps=0)
+CROSS = byhand.cross_entropy([0, 0, 0], 1)
+
+# The same for the rare ones.
+RARE_BY_HAND = {
+    "kernel mirrored": (PLAIN, [[0 + 2 - 12 + 10, 3 - 15 + 12], [5 - 21 + 16, 6 - 24 + 20]]),
+    "kernel turned by 90°": (byhand.conv2d(PAIR, [[1, 2], [3, 5]]), [[2 + 10 + 3 + 12]]),
+    "edge of the kernel left out": (PLAIN, [[1, 2], [4, 5]]),
+    "kernel divided by its sum": (byhand.conv2d([[1, 2, 4]], [[3, 1]]), [["1.25", "2.5"]]),
+    "maximum instead of sum": (PLAIN, [[8, 10], [14, 16]]),
+    "matrix product": (byhand.conv2d([[1, 2], [3, 4]], [[1, 0], [2, -3]]), [[(1 + 4 - 6) + (3 + 8 - 12)]]),
+    "products overwritten": (PLAIN, [[-15, -18], [-24, -30]]),
+    "channels in another order": (TWO, [[[100 + 20 + 3]], [[200 + 50 + 7]]]),
+    "filters in another order": (TWO, [[[200 + 5 + 70]], [[100 + 2 + 30]]]),
+    "bias of another filter": (TWO, [[[200 + 2 + 30]], [[100 + 5 + 70]]]),
+    "bias multiplied": (TWO, [[[100 * 32]], [[200 * 75]]]),
+    "channels not added": (TWO, [[[100 + 2 * 30]], [[200 + 5 * 70]]]),
+    "kernel of one channel for all": (TWO, [[[100 + 22]], [[200 + 55]]]),
+    "filters not kept apart": (TWO, [[[132 + 275]]]),
+    "weights ignored": (PLAIN, [[12, 16], [24, 29]]),
+    "added instead of multiplied": (PLAIN, [[12, 16], [24, 29]]),
+    "ReLU applied": (byhand.conv2d([[1, 2, 4]], [[3, -2]]), [[0, 0]]),
+    "sign reversed": (byhand.conv2d([[1, 2, 4]], [[3, -1]]), [[-1, -2]]),
+    "wrap-around padding": (byhand.conv2d([[1, 2, 4]], [[1, 0, 10]], padding=(0, 1)), [[24, 41, 12]]),
+    "rows and columns exchanged": (byhand.conv2d(IMAGE, [[1]], stride=(1, 2)), [[1, 2, 3], [7, 8, 10]]),
+    "one direction forgotten": (byhand.conv2d(IMAGE, [[1]], stride=2), [[1, 2, 3], [7, 8, 10]]),
+    "stride off by one": (byhand.conv2d([[1, 2, 3, 4, 5, 6, 7]], [[1]], stride=2), [[1, 4, 7]]),
+    "padding of another width": (
+        byhand.conv2d([[3]], [[2]], padding=1),
+        [[0] * 5, [0] * 5, [0, 0, 6, 0, 0], [0] * 5, [0] * 5],
+    ),
+    "windows shifted": (byhand.conv2d(IMAGE, [[1]]), [[5, 6, 0], [8, 10, 0], [0, 0, 0]]),
+    "places left out": (PLAIN, [[-6, 0], [0, 0]]),
+    "stride as in pooling": (byhand.conv2d([[1, 2, 4, 8, 16, 32]], [[1, 1, 1]]), [[7, 56]]),
+    "plain convolution": (byhand.conv_transpose2d([[1, 2, 4]], [[1, 10]]), [[21, 42]]),
+    "cropped on one side only": (
+        byhand.conv_transpose2d([[1, 2, 4]], [[1, 10, 100]], padding=(0, 1)),
+        [[1, 12, 124]],
+    ),
+    "overlaps averaged": (LAID, [[2, 3, 12.5, 30, 50]]),
+    "zeros after the last pixel": (LAID, [[2, 3, 25, 30, 50, 0]]),
+    "pixels repeated": (byhand.conv_transpose2d([[1, 10]], [[2, 3]], stride=(1, 2)), [[1, 1, 10, 10]]),
+    "minimum instead of maximum": (POOLED, [[-9, 0]]),
+    "sum instead of maximum": (POOLED, [[-1, 7]]),
+    "sign ignored": (POOLED, [[9, 5]]),
+    "position instead of value": (POOLED, [[3, 3]]),
+    "median": (POOLED, [[2, 1]]),
+    "whole image pooled": (POOLED, [[5]]),
+    "pixels taken in a row": (POOLED, [[2, 5]]),
+    "mean cut to a whole number": (byhand.avg_pool2d([[1, 2, 4, 5]], (1, 2)), [[1, 4]]),
+    "wrong divisor": (byhand.avg_pool2d(PAIR, 2), [[5]]),
+    "root of the squares": (byhand.avg_pool2d([[3, 4]], (1, 2)), [[5]]),
+    "gradient to the wrong cell": (byhand.max_pool2d(PAIR, 2).grad("x", [[7]]), [[7, 0], [0, 0]]),
+    "value instead of gradient": (byhand.max_pool2d(PAIR, 2).grad("x", [[7]]), [[0, 0], [0, 4]]),
+    "gradient not given back": (byhand.max_pool2d(PAIR, 2).grad("x", [[7]]), [[7]]),
+    "gradient transposed": (byhand.conv2d(IMAGE, PAIR).grad("w", [[1, 0], [0, 0]]), [[1, 4], [2, 5]]),
+    "not summed over the map": (byhand.conv2d([[1, 2, 4]], [[1, 1]]).grad("w", [[1, 10]]), [[1, 2]]),
+    "dy flipped": (byhand.conv2d([[1, 2, 4]], [[1, 1]]).grad("w", [[1, 10]]), [[12, 24]]),
+    "padding not cropped": (
+        byhand.conv2d([[1, 2]], [[3, 5]], padding=(0, 1)).grad("x", [[1, 10, 100]]),
+        [[3, 35, 350, 500]],
+    ),
+    "'valid' instead of 'full'": (byhand.conv2d([[1, 2, 3]], [[3, 5]]).grad("x", [[1, 10]]), [[5 + 30]]),
+    "not summed over the outputs": (byhand.linear([1], [[2], [3]]).grad("x", [10, 100]), [300]),
+    "step instead of gradient": (byhand.linear([[1, 2]], [[3, 4]]).grad("w", [[10]]), [[2, 2]]),
+    "beta scaled": (CENTRED, [[30], [40]]),
+    "variance not divided": (byhand.batch_norm(COLUMN, training=True), [["-0.535"], ["-0.267"], [0], ["0.802"]]),
+    "not divided": (byhand.batch_norm([[0], [4]], training=True, eps=0), [[-2], [2]]),
+    "not updated": (byhand.batch_norm(COLUMN, [10], [1], training=True).updated("running_mean"), [10]),
+    "standard deviation for variance": (
+        byhand.batch_norm([[0], [2]], [0], [1], training=True).updated("running_var"),
+        ["1.04142"],
+    ),
+    "another activation": (byhand.relu([-1, 8]), ["-0.01", 8]),
+    "input multiplied in": (byhand.relu([-1, 2, 3]).grad("x", [4, -5, 6]), [0, -10, 18]),
+    "mask reversed": (byhand.relu([-1, 2, 3]).grad("x", [4, -5, 6]), [4, 0, 0]),
+    "inputs in another order": (byhand.linear([1, 10], [[2, 3], [5, 7]]), [23, 57]),
+    "products not added": (byhand.linear([1, 2, 3], [[1, 2, 3], [4, 5, 6]]), [[1, 4, 9], [4, 10, 18]]),
+    "power of another number": (byhand.softmax([0, 1]), ["0.333", "0.667"]),
+    "another function": (byhand.softmax([1, 3]), [0, 1]),
+    "wrong sum": (byhand.softmax([1, 3]), ["0.680", "5.021"]),
+    "target off by one": (byhand.cross_entropy([0, 1, 3], 1), ["3.17"]),
+    "softmax twice": (byhand.cross_entropy([0, 500], 1), ["0.313"]),
+    "divided by the classes": (CROSS, ["0.3662"]),
+    "other classes counted": (CROSS, ["3.2958"]),
+    "another loss": (CROSS, ["0.667"]),
+    "number misread": (PLAIN, [[-6 + 4, -6 + 6], [-6 + 10, -9 + 12]]),
+    "right numbers in another shape": (PLAIN, PLAIN.result.ravel().tolist()),
+}
+
+
+@pytest.mark.parametrize("name", [*BY_HAND, *RARE_BY_HAND])
 def test_a_mistake_is_what_its_name_says(name):
-    explanation, answer = BY_HAND[name]
+    explanation, answer = (BY_HAND | RARE_BY_HAND)[name]
     verdict = explanation.check(answer)
     assert name in [m.name for m in verdict.mistakes], verdict
+
+
+def test_a_rare_mistake_is_left_out_where_a_usual_one_explains_the_answer():
+    edge = byhand.conv2d(IMAGE, [[1, 0, -1]])  # mirrored it is the same as turned, and as with the other sign
+    assert [m.name for m in edge.check(-edge.result).mistakes] == ["kernel flipped"]
+
+
+def test_a_rare_mistake_and_a_slip_that_give_an_element_are_both_named():
+    verdict = byhand.conv2d([[7, 5, -2], [6, 4, 9]], [[8, 9, 4], [3, 2, 6]]).at(0, 0).check(7 * 8 + 5 * 9 - 2 * 4)
+    assert [m.name for m in verdict.mistakes] == ["edge of the kernel left out"]
+    assert "None of the usual mistakes explains it." in verdict.text
+    verdict = byhand.conv2d([[7, 5], [6, 4]], [[8, 9], [0, 3]]).at(0, 0).check(7 * 8 + 5 * 9)
+    assert [m.name for m in verdict.mistakes] == ["slip in one term", "edge of the kernel left out"]
+    assert "4×3 left out" in verdict.text
+    assert "So would this mistake" in verdict.text
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [("kernel flipped", "stride applied twice"), ("bias forgotten", "kernel transposed")]
+)
+def test_two_mistakes_at_once_are_named_together(first, second):
+    y = byhand.conv2d(normal(0, 6, 6), normal(1, 2, 2), [0.5], stride=2)
+    arrays = y.operation.arrays
+    changed = {"w": arrays["w"][:, :, ::-1, ::-1]} if first == "kernel flipped" else {"b": None}
+    answers = {m.name: wrong for m, wrong in wrong_answers(y.operation.changed(**changed), "y", None)}
+    verdict = y.check(answers[second])
+    assert [m.name for m in verdict.mistakes] == [first]
+    assert f"and: {second}" in verdict.text
+
+
+@pytest.mark.parametrize(("name", "index"), [("w", (1, 0)), ("x", (1, 1)), ("b", (0,))])
+def test_a_number_that_was_misread_is_found(name, index):
+    arrays = {"x": np.array(IMAGE), "w": np.array([[1, 0], [2, -3]]), "b": np.array([4])}
+    right = byhand.conv2d(**arrays)
+    arrays[name] = arrays[name].copy()
+    arrays[name][index] += 3
+    verdict = right.check(byhand.conv2d(**arrays).result)
+    assert [m.name for m in verdict.mistakes] == ["number misread"]
+    assert f"{name}{list(index)} read as {arrays[name][index]}" in verdict.text
+
+
+def test_of_large_problems_only_usual_mistakes_are_tried():
+    y = byhand.conv2d(normal(0, 1, 110, 110), normal(1, 1, 1, 3, 3))
+    assert y.check(y.result[:, :, ::-1]).mistakes[0].name == "right numbers in other places"
+    assert y.check(-y.result).mistakes == ()
 
 
 def test_a_mistake_that_cannot_be_made_here_is_left_out():

@@ -1,21 +1,24 @@
 """What is wrong with an answer: the first wrong element, and the mistakes that would give just this answer.
 
-An answer is compared with what every known mistake (`mistakes.py`) would have given. Those that give exactly the answer
-explain it, all of them equally. Failing that, digits cut off, and a slip in one term if a single element is wrong: left
-out, taken twice, with the wrong sign, added in place of multiplied, or a multiplication that is one off. Failing that,
-the mistakes that give all the elements that are wrong. If nothing explains the answer, that is what is said.
+An answer is compared with what every known mistake (`mistakes/`) would have given. Those that give exactly the answer
+explain it, all of them equally; the rare ones are asked only where no usual one does. Failing that, digits cut off, and
+a slip in one term if a single element is wrong: left out, taken twice, with the wrong sign, added in place of
+multiplied, or a multiplication that is one off. Failing that, the mistakes that give all the elements that are wrong,
+and a number that was copied wrongly (`misread.py`). If nothing explains the answer, that is what is said.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinyunet.byhand.mistakes import Mistake, wrong_answers
-from tinyunet.byhand.numbers import EXACT, read, read_array, write
+from tinyunet.byhand.misread import misread
+from tinyunet.byhand.mistakes import RARE, TOGETHER, WAYS, Mistake, wrong_answers
+from tinyunet.byhand.mistakes.registry import Ways
+from tinyunet.byhand.numbers import EXACT, Given, read, read_array, write
 from tinyunet.byhand.operations import Operation
 from tinyunet.byhand.worked import Sum, Term, Worked, named
 from tinyunet.tensor import Array, Tensor
@@ -56,9 +59,42 @@ def _same(a: Array, tolerance: Any, b: Array) -> Any:
         return np.abs(a - b) <= tolerance + EXACT * np.maximum(1, np.abs(b))
 
 
-def _squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
+def squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
     """Without leading ones: a single image, channel or row may be given with its brackets or without."""
-    return shape if not shape or shape[0] != 1 else _squeezed(shape[1:])
+    return shape if not shape or shape[0] != 1 else squeezed(shape[1:])
+
+
+class _Found(NamedTuple):
+    """The mistakes that give an answer: the whole of it, all that is wrong in it, or only its shape."""
+
+    whole: list[Mistake]
+    part: list[Mistake]
+    shape: list[Mistake]
+
+
+def _search(op: Operation, what: str, dy: Array | None, among: Ways, given: tuple[Array, Array], wrong: Any) -> _Found:
+    """Compare an answer, given with its tolerances, with what mistakes lead to; wrong is None if its shape is."""
+    found = _Found([], [], [])
+    values, tolerances = given
+    for mistake, array in wrong_answers(op, what, dy, among):
+        if squeezed(array.shape) != squeezed(values.shape):
+            continue
+        same = _same(values, tolerances, array.reshape(values.shape))
+        if same.all():
+            found.whole.append(mistake)
+        elif wrong is None:
+            found.shape.append(mistake)
+        elif same[wrong].all():
+            found.part.append(mistake)
+    return found
+
+
+LARGE = 10_000  # numbers: beyond, nobody works by hand, and to try the rare mistakes would take long
+
+
+def _known(op: Operation) -> list[Ways]:
+    """The mistakes to ask for, the usual ones first."""
+    return [WAYS, RARE, TOGETHER] if max(op.arrays["x"].size, op.result().size) <= LARGE else [WAYS]
 
 
 def check_map(op: Operation, what: str, dy: Array | None, answer: Any, worked: Callable[..., Worked]) -> Verdict:
@@ -71,55 +107,82 @@ def check_map(op: Operation, what: str, dy: Array | None, answer: Any, worked: C
     truth = op.result(what, dy)
     if values.ndim == 0 and truth.size > 1:
         return Verdict(False, f"not right: one number is given; asked for is all of {what}, in rows of numbers")
-    shape = _squeezed(truth.shape)
-    fits = _squeezed(values.shape) == shape
-    if fits:
-        values, tolerances = values.reshape(truth.shape), tolerances.reshape(truth.shape)
-        wrong = ~_same(values, tolerances, truth)
-        if not wrong.any():
-            return RIGHT
-    found: dict[str, list[Mistake]] = {"whole": [], "part": [], "shape": []}
-    for mistake, array in wrong_answers(op, what, dy):
-        if _squeezed(array.shape) != _squeezed(values.shape):
-            continue
-        candidate = array.reshape(values.shape)
-        same = _same(values, tolerances, candidate)
-        if same.all():
-            found["whole"].append(mistake)
-        elif fits and same[wrong].all():
-            found["part"].append(mistake)
-        elif not fits:
-            found["shape"].append(mistake)
-    left_out = op.left_out.get(what, 0)
-    if not fits:
-        start = f"not right: {what} does not have the shape {values.shape}"
-        if found["whole"]:
-            return _verdict(start, None, found["whole"])
-        known = tuple(_distinct(found["shape"]))
-        if known:
-            names = " or ".join(f"'{m.name}'" for m in known)
-            return Verdict(False, f"{start}. {names} gives this shape, though not these numbers.", None, ())
-        return Verdict(False, f"{start}; {UNEXPLAINED}.")
+    if squeezed(values.shape) != squeezed(truth.shape):
+        return _other_shape(op, what, dy, (values, tolerances))
+    values, tolerances = values.reshape(truth.shape), tolerances.reshape(truth.shape)
+    wrong = ~_same(values, tolerances, truth)
+    if not wrong.any():
+        return RIGHT
     where = tuple(int(k) for k in np.argwhere(wrong)[0])
-    shown = where[left_out:]
+    shown = where[op.left_out.get(what, 0) :]
     many = f", the first of {wrong.sum()} wrong elements (of {truth.size})" if wrong.sum() > 1 else ""
     start = f"not right: {named(what, shown).text} = {write(values[where])}{many}"
-    if found["whole"]:
-        return _verdict(start, shown, found["whole"])
-    cut = [_cut_off(a, b, t) for a, b, t in zip(values[wrong], truth[wrong], tolerances[wrong], strict=True)]
-    if all(cut):
+    found = []
+    for among in _known(op):
+        found.append(_search(op, what, dy, among, (values, tolerances), wrong))
+        if found[-1].whole:
+            return _verdict(start, shown, found[-1].whole)
+    if all(_cut_off(a, b, t) for a, b, t in zip(values[wrong], truth[wrong], tolerances[wrong], strict=True)):
         return _verdict(start, shown, [CUT_OFF])
     if wrong.sum() == 1:  # a mistake that was made everywhere would show elsewhere
         slip = _slips(start, shown, worked(*shown), values[where], float(tolerances[where]))
-        if slip.mistakes or not found["part"]:
+        if slip.mistakes or not found[0].part:
             return slip
-    if found["part"]:
-        return _verdict(f"{start}. The others are right", shown, found["part"])
+    if found[0].part:
+        return _verdict(f"{start}. The others are right", shown, found[0].part)
     if np.array_equal(np.sort(values, None), np.sort(truth, None)):
-        return _verdict(
-            start, shown, [Mistake("right numbers in other places", "rows, columns or channels are exchanged")]
-        )
+        return _verdict(start, shown, [EXCHANGED])
+    cells = list(misread(op, what, dy, values, lambda other: _same(values, tolerances, other)))
+    if 0 < len(cells) <= SLIPS:
+        return _verdict(start, shown, [MISREAD._replace(detail=" or ".join(cells))])
+    rare = [m for rest in found[1:2] for m in rest.part]
+    if rare and wrong.sum() > 2:  # fewer are soon right by accident
+        return _verdict(f"{start}. The others are right", shown, rare)
     return Verdict(False, f"{start}; {UNEXPLAINED}.", shown)
+
+
+MISREAD = Mistake("number misread", "one number of the problem was copied wrongly, and the rest is right")
+OTHER_ROWS = Mistake("right numbers in another shape", "put them into rows and columns")
+EXCHANGED = Mistake("right numbers in other places", "rows, columns or channels are exchanged")
+
+WINDOWS = "(input + 2·padding − dilation·(kernel − 1) − 1) // stride + 1"
+SIZES = {
+    "conv2d": f"y has the size {WINDOWS}, and a channel for every filter",
+    "conv_transpose2d": (
+        "y has the size (input − 1)·stride − 2·padding + dilation·(kernel − 1) + 1 + output_padding, "
+        "and a channel for every output of w, which is (in, out, rows, columns)"
+    ),
+    "max_pool2d": f"y has the size {WINDOWS}, and the channels of x",
+    "avg_pool2d": "y has the size (input + 2·padding − kernel) // stride + 1, and the channels of x",
+    "linear": "a row of y has a number for every row of w",
+    "cross_entropy": "y is one number, or with the reduction 'none' one for every row",
+}
+
+
+def _size(op: Operation, what: str) -> str:
+    """The rule for the shape of a quantity, which does not give the shape away."""
+    if what != "y":
+        return f"{what} has the shape of {what.removeprefix('d')}"
+    return SIZES.get(op.name, "y has the shape of x")
+
+
+def _other_shape(op: Operation, what: str, dy: Array | None, given: tuple[Array, Array]) -> Verdict:
+    """The mistakes that give an answer of a wrong shape; or only its shape, if they are few."""
+    values, truth = given[0], op.result(what, dy)
+    start = f"not right: {what} does not have the shape {values.shape}"
+    alike: list[str] = []
+    for among in _known(op):
+        found = _search(op, what, dy, among, given, None)
+        if found.whole:
+            return _verdict(start, None, found.whole)
+        alike = alike or [f"'{m.name}'" for m in _distinct(found.shape)]
+    if values.size == truth.size and _same(values.ravel(), given[1].ravel(), truth.ravel()).all():
+        return _verdict(start, None, [OTHER_ROWS])
+    if 0 < len(alike) <= SLIPS:
+        start = f"{start}. {' or '.join(alike)} gives this shape, though not these numbers"
+    else:
+        start = f"{start}; {UNEXPLAINED}"
+    return Verdict(False, f"{start}. The rule: {_size(op, what)}.")
 
 
 def check_element(
@@ -135,30 +198,42 @@ def check_element(
     given = read(answer)
     if given.fits(worked.value):
         return RIGHT
-    mistakes = []
-    truth = op.result(what, dy)
-    for mistake, array in wrong_answers(op, what, dy):
-        if array.ndim == truth.ndim and all(k < n for k, n in zip(index, array.shape, strict=True)):
-            if array.shape[:2] != truth.shape[:2] and what == "y":
-                continue  # other channels: the index means something else there
-            if given.fits(float(array[index])):
-                mistakes.append(mistake)
     shown = index[op.left_out.get(what, 0) :]
     start = f"not right: {worked.symbol.text} = {write(given.value)}"
-    if mistakes:
-        return _verdict(start, shown, mistakes)
-    return _slips(start, shown, worked, given.value, given.tolerance)
+    usual = _giving(op, what, dy, index, WAYS, given)
+    if usual:
+        return _verdict(start, shown, usual)
+    slip = _slips(start, shown, worked, given.value, given.tolerance)
+    rarer = _distinct(_giving(op, what, dy, index, RARE, given)) if RARE in _known(op) else []
+    if CUT_OFF in slip.mistakes or not 0 < len(rarer) <= SLIPS:  # many: the number does not tell them apart
+        return slip
+    if not slip.mistakes:
+        return _verdict(f"{start}. None of the usual mistakes explains it", shown, rarer)
+    also = "\n".join(f"  - {m}" for m in rarer)
+    return Verdict(False, f"{slip.text} So would this mistake:\n{also}", shown, (*slip.mistakes, *rarer))
+
+
+def _giving(
+    op: Operation, what: str, dy: Array | None, index: tuple[int, ...], among: Ways, given: Given
+) -> list[Mistake]:
+    """The mistakes that give an element."""
+    shape, found = op.shape(what), []
+    for mistake, array in wrong_answers(op, what, dy, among):
+        if array.ndim != len(shape) or not all(k < n for k, n in zip(index, array.shape, strict=True)):
+            continue
+        if what == "y" and array.shape[:2] != shape[:2]:
+            continue  # other channels: the index means something else there
+        if given.fits(float(array[index])):
+            found.append(mistake)
+    return found
 
 
 def _distinct(mistakes: list[Mistake]) -> list[Mistake]:
-    """Each name once, with what its details have in common."""
-    by_name: dict[str, Mistake] = {}
+    """Each name once, with all its details."""
+    by_name: dict[str, list[Mistake]] = {}
     for mistake in mistakes:
-        known = by_name.get(mistake.name)
-        if known is not None and mistake.detail not in known.detail.split(" or "):
-            mistake = mistake._replace(detail=f"{known.detail} or {mistake.detail}")
-        by_name[mistake.name] = mistake
-    return list(by_name.values())
+        by_name.setdefault(mistake.name, []).append(mistake)
+    return [same[0]._replace(detail=" or ".join(dict.fromkeys(m.detail for m in same))) for same in by_name.values()]
 
 
 def _verdict(start: str, where: tuple[int, ...] | None, mistakes: list[Mistake]) -> Verdict:

@@ -313,6 +313,14 @@ MUTANTS = [
         ("digits are cut off from the other sign", "answer * value >= 0 and", ""),
         ("a slip explains everything that is wrong", "if wrong.sum() == 1:", "if wrong.sum() >= 1:"),
         ("a slip is pinned on one term of many", "or len(found) > SLIPS", "or False"),
+        ("a slip is looked for in long sums", "for part in last.parts) <= LONG", "for part in last.parts) >= 0"),
+        ("what leaves a tiny epsilon out may be computed", "(tolerances > 0) | ", ""),
+    ),
+    *_in(
+        "byhand/given.py",
+        "tests/test_byhand_explanation.py -k 'wrong_input or pytorch_s or truth_values'",
+        ("truth values are refused", 'dtype.kind in "iufb"', 'dtype.kind in "iuf"'),
+        ("one-hot rows are taken for classes", "classes.shape == x.shape and x.size > 1", "False"),
     ),
     *_in(
         "byhand/misread.py",
@@ -403,6 +411,7 @@ MUTANTS = [
     *_in(
         "byhand/numbers.py",
         "tests/test_byhand_diagnosis.py -k 'not every_mistake and not right_answer'",
+        ("a computed -1 is as good as a written one", "sys.float_info.epsilon * abs(value)", "0.0"),
         ("a rounded 1.0 must be exact", "max(finest, scale)", "scale"),
         ("what single precision leaves of 0 is wrong", "max(finest, scale)", "finest"),
     ),

@@ -1,5 +1,7 @@
 """Answers: right ones pass, wrong ones get the mistake that leads to them, and nothing gives the answer away."""
 
+from unittest.mock import patch
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,6 +13,7 @@ from tests.test_byhand_explanation import ARTICLE
 from tinyunet import byhand
 from tinyunet.byhand.mistakes import RARE, WAYS, wrong_answers
 from tinyunet.byhand.numbers import write
+from tinyunet.byhand.worked import Numbers
 
 # A problem of every kind, drawn with a random generator: each of the mistakes can be made in some of them.
 
@@ -427,7 +430,7 @@ RARE_BY_HAND = {
     "matrix product": (byhand.conv2d([[1, 2], [3, 4]], [[1, 0], [2, -3]]), [[(1 + 4 - 6) + (3 + 8 - 12)]]),
     "products overwritten": (PLAIN, [[-15, -18], [-24, -30]]),
     "channels in another order": (TWO, [[[100 + 20 + 3]], [[200 + 50 + 7]]]),
-    "filters in another order": (TWO, [[[200 + 5 + 70]], [[100 + 2 + 30]]]),
+    "filters in another order": (TWO, [[[100 + 5 + 70]], [[200 + 2 + 30]]]),
     "bias of another filter": (TWO, [[[200 + 2 + 30]], [[100 + 5 + 70]]]),
     "bias multiplied": (TWO, [[[100 * 32]], [[200 * 75]]]),
     "channels not added": (TWO, [[[100 + 2 * 30]], [[200 + 5 * 70]]]),
@@ -510,6 +513,23 @@ def test_a_mistake_is_what_its_name_says(name):
     explanation, answer = (BY_HAND | RARE_BY_HAND)[name]
     verdict = explanation.check(answer)
     assert name in [m.name for m in verdict.mistakes], verdict
+
+
+@pytest.mark.parametrize("answer", [[[-1], [1]], [["−1"], ["2/2"]], np.array([[-1], [1]])])
+def test_a_tiny_epsilon_may_be_left_out_on_paper(answer):
+    x = byhand.batch_norm([[1], [3]], training=True)
+    assert x.check(answer)
+    assert x.at(0, 0).check(-1)
+    for computed in ([["-1.000000"], ["1.000000"]], np.array([[-1.0], [1.0]])):
+        assert [m.name for m in x.check(computed).mistakes] == ["epsilon forgotten"]
+    assert not x.at(0, 0).check(-2)
+    assert not byhand.batch_norm([[1], [3]], training=True, eps=0.1).check(answer)
+
+
+def test_in_a_long_sum_no_slip_is_looked_for():
+    y = byhand.linear(np.full(2000, 3.0), np.full((1, 2000), 2.0)).at(0)
+    with patch.object(Numbers, "factor", side_effect=AssertionError("a term was made")):
+        assert not y.check(12_006).mistakes
 
 
 def test_a_rare_mistake_is_left_out_where_a_usual_one_explains_the_answer():

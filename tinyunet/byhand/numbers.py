@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
@@ -53,7 +54,8 @@ def read(number: Any) -> Given:
         return _finite(number, number, ROUNDED[number.dtype.itemsize] * abs(float(number)))
     if isinstance(number, (float, np.floating)):
         value = float(number)
-        return _finite(number, value, 0 if value.is_integer() else _half_a_unit(Decimal(repr(value))))
+        computed = sys.float_info.epsilon * abs(value)  # as far as a whole one may be from 35, which is exact
+        return _finite(number, value, computed if value.is_integer() else _half_a_unit(Decimal(repr(value))))
     if isinstance(number, Decimal):
         number = str(number)
     if not isinstance(number, str):
@@ -107,7 +109,7 @@ def read_array(numbers: Any) -> tuple[Array, Array]:
     values, tolerances = (np.array([g[k] for g in given], np.float64).reshape(shape) for k in range(2))
     # The float 2.0 beside 0.67 was rounded like it; and what is 0 was computed from numbers that are not.
     computed = np.array([isinstance(number, (float, np.floating)) for number in flat], bool).reshape(shape)
-    finest = min((t for t in tolerances[computed] if t), default=0.0)
+    finest = min(tolerances[computed & (values % 1 != 0)], default=0.0)
     bytes_each = numbers.dtype.itemsize if isinstance(numbers, np.ndarray) else 8
     scale = ROUNDED.get(bytes_each, 0.0) * np.abs(values).max(initial=0)
     tolerances[computed] = np.maximum(tolerances[computed], max(finest, scale))

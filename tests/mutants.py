@@ -339,7 +339,7 @@ MUTANTS = [
         "tests/test_byhand_diagnosis.py -k 'name_says or together'",
         ("a matrix product of the transposed", "w.sum(3)[:, :, None]", "w.sum(2)[:, :, None]"),
         ("biases go with their filters", "yield y[:, order] + b,", "yield (y + b)[:, order],"),
-        ("one mistake is enough", 'op.changed(w=op.arrays["w"][:, :, ::-1, ::-1]))', "op)"),
+        ("one mistake is enough", "wrong_answers(op.changed(**changes),", "wrong_answers(op,"),
     ),
     *_in(
         "byhand/mistakes/transposed.py",

@@ -548,16 +548,39 @@ def test_a_rare_mistake_and_a_slip_that_give_an_element_are_both_named():
 
 
 @pytest.mark.parametrize(
-    ("first", "second"), [("kernel flipped", "stride applied twice"), ("bias forgotten", "kernel transposed")]
+    ("first", "changed", "second"),
+    [
+        ("kernel flipped", lambda a: {"w": a["w"][:, :, ::-1, ::-1]}, "stride applied twice"),
+        ("bias forgotten", lambda a: {"b": None}, "kernel transposed"),
+        ("padding forgotten", lambda a: {"padding": 0}, "average instead of sum"),
+        ("stride forgotten", lambda a: {"stride": 1}, "padding forgotten"),
+    ],
 )
-def test_two_mistakes_at_once_are_named_together(first, second):
-    y = byhand.conv2d(normal(0, 6, 6), normal(1, 2, 2), [0.5], stride=2)
-    arrays = y.operation.arrays
-    changed = {"w": arrays["w"][:, :, ::-1, ::-1]} if first == "kernel flipped" else {"b": None}
-    answers = {m.name: wrong for m, wrong in wrong_answers(y.operation.changed(**changed), "y", None)}
-    verdict = y.check(answers[second])
-    assert [m.name for m in verdict.mistakes] == [first]
-    assert f"and: {second}" in verdict.text
+def test_two_mistakes_at_once_are_named_together(first, changed, second):
+    y = byhand.conv2d(normal(0, 6, 6), normal(1, 2, 2), [0.5], stride=2, padding=1)
+    op = y.operation
+    answers = {m.name: wrong for m, wrong in wrong_answers(op.changed(**changed(op.arrays)), "y", None)}
+    (mistake,) = y.check(answers[second]).mistakes
+    assert set(mistake.name.split(", and ")) == {first, second}
+    hints = {m.name: m.hint for m, _ in WAYS["conv2d", "y"]}
+    assert set(mistake.hint.split("; ")) >= {hints[first], hints[second]}
+
+
+def test_a_map_of_one_element_is_checked_as_that_element():
+    y = byhand.conv2d([[7, 5], [6, 4]], [[8, 9], [0, 3]])
+    for answer in [113, 101, 57, *range(0, 200, 7)]:
+        assert y.check([[answer]]) == y.at(0, 0).check(answer)
+    loss = byhand.cross_entropy([0, 0], 1)
+    assert loss.check("0.693")
+    assert not loss.check("0.6930")
+    assert loss.check("0.301") == loss.at().check("0.301")
+
+
+def test_full_convolution_as_scipy_does_it_is_two_mistakes():
+    y = byhand.conv2d([[1, 2], [3, 4]], [[1, 0], [2, 5]])
+    verdict = y.check([[1, 2, 0], [5, 13, 10], [6, 23, 20]])  # scipy.signal.convolve2d
+    assert [m.name for m in verdict.mistakes] == ["kernel flipped, and padding of another width"]
+    assert "'full'" in verdict.text
 
 
 @pytest.mark.parametrize(("name", "index"), [("w", (1, 0)), ("x", (1, 1)), ("b", (0,))])

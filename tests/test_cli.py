@@ -36,6 +36,20 @@ def command(*args, **settings):
     )
 
 
+@pytest.mark.parametrize("buffered", [True, False])
+def test_a_reader_who_has_seen_enough_is_no_error(buffered):
+    process = subprocess.Popen(
+        [sys.executable, *([] if buffered else ["-u"]), "-m", "tinyunet", "byhand", "--list"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+    )
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert process.wait(60) == 1
+
+
 def test_train_evaluate_predict(where, tmp_path, capsys):
     assert cli.main(["train", *where, "--out=run", "--steps=30", *SMALL]) == 0
     out = capsys.readouterr().out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -401,10 +402,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         "doctor": _doctor,
     }
     try:
-        return command[args.command](args)
+        code = command[args.command](args)
+        sys.stdout.flush()
+        return code
     except KeyboardInterrupt:
         print("\nStopped.", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # whoever read the output has seen enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # where Python may write the rest at its end
+        return 1
     except (ValueError, LookupError, OSError, FloatingPointError) as error:
         message = str(error.args[0]) if isinstance(error, KeyError) else str(error)
         print(f"tinyunet: error: {' '.join(message.split())}", file=sys.stderr)

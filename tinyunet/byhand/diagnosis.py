@@ -110,6 +110,10 @@ def check_map(op: Operation, what: str, dy: Array | None, answer: Any, worked: C
         return Verdict(False, f"not right: one number is given; asked for is all of {what}, in rows of numbers")
     if squeezed(values.shape) != squeezed(truth.shape):
         return _other_shape(op, what, dy, (values, tolerances))
+    if truth.size == 1:
+        given = Given(values.item(), tolerances.item())
+        index = (0,) * truth.ndim
+        return check_element(op, what, dy, index, worked(*index[op.left_out.get(what, 0) :]), given)
     values, tolerances = values.reshape(truth.shape), tolerances.reshape(truth.shape)
     wrong = ~_same(values, tolerances, truth)
     if wrong.any():
@@ -198,7 +202,7 @@ def check_element(
     """
     if isinstance(answer, (np.ndarray, Tensor)) and np.size(answer.data) == 1:
         answer = read_array(answer)[0].item()
-    given = read(answer)
+    given = answer if isinstance(answer, Given) else read(answer)
     if given.fits(worked.value) or (given.tolerance == 0 and given.fits(op.on_paper(what, dy)[index])):
         return RIGHT
     shown = index[op.left_out.get(what, 0) :]

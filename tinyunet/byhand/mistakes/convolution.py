@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from tinyunet.byhand.mistakes.registry import (
+    RARE,
     TOGETHER,
     WAYS,
     Answers,
+    Mistake,
     mistake,
     one_by_one,
     other_orders,
     rare,
     wrong_answers,
 )
-from tinyunet.byhand.mistakes.window import CONVOLUTIONS, biased_apart, borders, image_of, unbiased, weightless
+from tinyunet.byhand.mistakes.window import CONVOLUTIONS, biased_apart, borders, image_of, tried, unbiased, weightless
 from tinyunet.byhand.operations import Operation
 from tinyunet.tensor import Array
 
@@ -354,23 +357,25 @@ def _negated(op: Operation, dy: Any) -> Answers:
 
 # ---- two mistakes at once
 
-
-@mistake("conv2d y", *FLIPPED, TOGETHER)
-@mistake("conv_transpose2d y", *LAID_FLIPPED, TOGETHER)
-def _flipped_and(op: Operation, dy: Any) -> Answers:
-    yield from _and(op.changed(w=op.arrays["w"][:, :, ::-1, ::-1]))
-
-
-@mistake(f"{CONVOLUTIONS}, linear y", "bias forgotten", "add the bias to every output", TOGETHER)
-def _bias_forgotten_and(op: Operation, dy: Any) -> Answers:
-    if op.arrays["b"] is not None:
-        yield from _and(op.changed(b=None))
+CHANGES: dict[str, Callable[[Operation], dict[str, Any]]] = {  # the first of them
+    "kernel flipped": lambda op: {"w": op.arrays["w"][:, :, ::-1, ::-1]},
+    "kernel transposed": lambda op: {"w": op.arrays["w"].swapaxes(2, 3)},
+    "bias forgotten": lambda op: {"b": None},
+    "stride forgotten": lambda op: {"stride": 1},
+    "padding forgotten": lambda op: {"padding": 0},
+}
 
 
-def _and(op: Operation) -> Answers:
-    """What the usual mistakes, and 'full' convolution, make of an operation in which there is one already."""
-    for other, y in wrong_answers(op, "y", None, WAYS):
-        yield y, f"and: {other.name}"
-    if op.name == "conv2d" and op.settings["padding"] == 0:
-        wide = tuple(axis.span - 1 for axis in op.axes())
-        yield op.changed(padding=wide).result(), "and: every overlap counted, 'full'"
+@mistake(f"{CONVOLUTIONS}, linear y", "two mistakes", "one after the other", TOGETHER)
+def _two(op: Operation, dy: Any) -> Answers:
+    place = op.name, "y"
+    usual = {known.name: known for known, _ in WAYS[place]}
+    wider = [entry for entry in RARE.get(place, []) if entry[0].name == "padding of another width"]
+    firsts = [name for name in CHANGES if name in usual]
+    for k, name in enumerate(firsts):
+        changes = CHANGES[name](op)
+        if any(not np.array_equal(y, op.result()) for y in tried(op, **changes)):
+            for other, y in wrong_answers(op.changed(**changes), "y", None, {place: [*WAYS[place], *wider]}):
+                if other.name not in firsts[: k + 1]:
+                    hint = f"{usual[name].hint}; {other.hint}"
+                    yield y, Mistake(f"{name}, and {other.name}", hint, other.detail)

@@ -24,7 +24,7 @@ class Mistake(NamedTuple):
         return f"{self.name}{f' ({self.detail})' if self.detail else ''}: {self.hint}"
 
 
-Answers = Iterator[Any]  # arrays, or pairs of an array and a detail
+Answers = Iterator[Any]  # arrays, or pairs of an array and a detail, or of an array and another mistake
 Way = Callable[[Operation, Any], Answers]
 Ways = dict[tuple[str, str], list[tuple[Mistake, Way]]]
 
@@ -60,7 +60,7 @@ def wrong_answers(op: Operation, what: str, dy: Array | None, among: Ways = WAYS
         for answer in answers:
             array, detail = answer if isinstance(answer, tuple) else (answer, "")
             if np.all(np.isfinite(array)):
-                yield known._replace(detail=detail), np.asarray(array)
+                yield (detail if isinstance(detail, Mistake) else known._replace(detail=detail)), np.asarray(array)
 
 
 TRANSPOSED = "right numbers in other places", "the first index counts rows, the second one columns"

@@ -193,9 +193,9 @@ def _stride_for_dilation(op: Operation, dy: Any) -> Answers:
 def _other_width(op: Operation, dy: Any) -> Answers:
     given, spans = op.settings["padding"], [axis.span for axis in op.axes()]
     here, widths = both(-1 if isinstance(given, str) else given), dict[tuple[int, ...], str]()
-    widths |= {tuple(span // 2 for span in spans): "half the kernel's", tuple(span - 1 for span in spans): "'full'"}
     if here != (-1, -1):
         widths |= {tuple(p + by for p in here): "" for by in (1, -1)} | {tuple(2 * p for p in here): ""}
+    widths |= {tuple(span // 2 for span in spans): "half the kernel's", tuple(span - 1 for span in spans): "'full'"}
     for width, detail in widths.items():
         if width not in (here, (0, 0)) and min(width) >= 0:
             for y in tried(op, padding=width):

@@ -303,7 +303,7 @@ MUTANTS = [
     ),
     *_in(
         "byhand/diagnosis.py",
-        "tests/test_byhand_diagnosis.py -k 'not every_mistake and not right_answer'",
+        "tests/test_byhand_diagnosis.py -k 'not every_mistake and not right_answer and not is_named_unless'",
         ("the tolerance is forgotten", "np.abs(a - b) <= tolerance + EXACT", "np.abs(a - b) <= EXACT"),
         ("the last wrong element is named", "np.argwhere(wrong)[0]", "np.argwhere(wrong)[-1]"),
         ("one mistake of several", "return _verdict(start, None, found.whole)", "return _verdict(start, None, [])"),
@@ -410,7 +410,7 @@ MUTANTS = [
     ),
     *_in(
         "byhand/numbers.py",
-        "tests/test_byhand_diagnosis.py -k 'not every_mistake and not right_answer'",
+        "tests/test_byhand_diagnosis.py -k 'not every_mistake and not right_answer and not is_named_unless'",
         ("a computed -1 is as good as a written one", "sys.float_info.epsilon * abs(value)", "0.0"),
         ("a rounded 1.0 must be exact", "max(finest, scale)", "scale"),
         ("what single precision leaves of 0 is wrong", "max(finest, scale)", "finest"),

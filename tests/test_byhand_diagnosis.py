@@ -566,6 +566,11 @@ def test_two_mistakes_at_once_are_named_together(first, changed, second):
     assert set(mistake.hint.split("; ")) >= {hints[first], hints[second]}
 
 
+def test_all_ways_to_make_a_mistake_are_told():
+    (mistake,) = byhand.conv2d(np.ones((2, 3, 3)), np.ones((1, 2, 2, 2))).check([[[4, 4], [4, 4]]]).mistakes
+    assert (mistake.name, mistake.detail) == ("one channel skipped", "channel 0 or channel 1")
+
+
 def test_a_map_of_one_element_is_checked_as_that_element():
     y = byhand.conv2d([[7, 5], [6, 4]], [[8, 9], [0, 3]])
     for answer in [113, 101, 57, *range(0, 200, 7)]:

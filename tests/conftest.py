@@ -4,11 +4,14 @@ import os
 import shutil
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 # The same examples in every run, so that a failure can be repeated: HYPOTHESIS_PROFILE=thorough looks for new ones.
 settings.register_profile("reproducible", deadline=None, derandomize=True, max_examples=60)
 settings.register_profile("thorough", deadline=None, max_examples=1000)
+settings.register_profile(  # the first failure will do, it need not be a small one: for tests/test_mutants.py
+    "mutants", settings.get_profile("reproducible"), phases=[Phase.explicit, Phase.generate], report_multiple_bugs=False
+)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "reproducible"))
 
 

@@ -13,6 +13,7 @@ import pytest
 from tests.mutants import MUTANTS, Mutant
 
 ROOT = Path(__file__).parent.parent
+ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "HYPOTHESIS_PROFILE": "mutants"}
 RIGHT = Mutant("nothing is wrong", "tensor.py", "", "", "tests/test_tensor.py")
 
 
@@ -27,7 +28,7 @@ def run(mutant, folder):
     done = subprocess.run(
         [*command, "--override-ini=addopts=", *shlex.split(mutant.tests)],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(folder), "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+        env=os.environ | ENVIRONMENT | {"PYTHONPATH": str(folder)},
         capture_output=True,
         text=True,
         check=False,

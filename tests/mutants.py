@@ -313,6 +313,7 @@ MUTANTS = [
         ("digits are cut off from the other sign", "answer * value >= 0 and", ""),
         ("a slip explains everything that is wrong", "if wrong.sum() == 1:", "if wrong.sum() >= 1:"),
         ("a slip is pinned on one term of many", "or len(found) > SLIPS", "or False"),
+        ("zeros explain anything", "same[wrong].all() and values[wrong].any()", "same[wrong].all()"),
         ("a slip is looked for in long sums", "for part in last.parts) <= LONG", "for part in last.parts) >= 0"),
         ("what leaves a tiny epsilon out may be computed", "(tolerances > 0) | ", ""),
     ),

@@ -631,7 +631,14 @@ def test_right_elements_speak_against_a_mistake_that_would_have_changed_them():
     answer[0] -= 3
     verdict = y.check(answer)
     assert [m.name for m in verdict.mistakes] == ["bias forgotten"]
-    assert "The others are right" in verdict.text
+    assert "The others are right. Made only where it is wrong, this mistake would give it" in verdict.text
+
+
+def test_zeros_where_something_should_stand_speak_for_no_mistake():
+    dx = byhand.conv2d(np.ones((4, 4)), [[1, 2, 3], [4, 5, 6], [0, 0, 9]]).grad("x")  # not turned, these would be 0
+    answer = dx.result.copy()
+    answer[0, 2:] = 0
+    assert "none of the mistakes known here explains it" in dx.check(answer).text
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -85,7 +85,7 @@ def _search(op: Operation, what: str, dy: Array | None, among: Ways, given: tupl
             found.whole.append(mistake)
         elif wrong is None:
             found.shape.append(mistake)
-        elif same[wrong].all():
+        elif same[wrong].all() and values[wrong].any():  # many mistakes leave a 0
             found.part.append(mistake)
     return found
 
@@ -136,7 +136,7 @@ def check_map(op: Operation, what: str, dy: Array | None, answer: Any, worked: C
         if slip.mistakes or not found[0].part:
             return slip
     if found[0].part:
-        return _verdict(f"{start}. The others are right", shown, found[0].part)
+        return _verdict(f"{start}. The others are right", shown, found[0].part, THERE)
     if np.array_equal(np.sort(values, None), np.sort(truth, None)):
         return _verdict(start, shown, [EXCHANGED])
     cells = list(misread(op, what, dy, values, lambda other: _same(values, tolerances, other)))
@@ -144,7 +144,7 @@ def check_map(op: Operation, what: str, dy: Array | None, answer: Any, worked: C
         return _verdict(start, shown, [MISREAD._replace(detail=" or ".join(cells))])
     rare = [m for rest in found[1:2] for m in rest.part]
     if rare and wrong.sum() > 2:  # fewer are soon right by accident
-        return _verdict(f"{start}. The others are right", shown, rare)
+        return _verdict(f"{start}. The others are right", shown, rare, THERE)
     return Verdict(False, f"{start}; {UNEXPLAINED}.", shown)
 
 
@@ -243,10 +243,15 @@ def _distinct(mistakes: list[Mistake]) -> list[Mistake]:
     return [same[0]._replace(detail=" or ".join(dict.fromkeys(m.detail for m in same))) for same in by_name.values()]
 
 
-def _verdict(start: str, where: tuple[int, ...] | None, mistakes: list[Mistake]) -> Verdict:
+THERE = "Made only where it is wrong, this mistake would give it"
+
+
+def _verdict(
+    start: str, where: tuple[int, ...] | None, mistakes: list[Mistake], gives: str = "It is what this mistake gives"
+) -> Verdict:
     known = tuple(_distinct(mistakes))
     if len(known) == 1:
-        text = f"{start}. It is what this mistake gives: {known[0]}."
+        text = f"{start}. {gives}: {known[0]}."
     else:
         text = "\n".join([f"{start}. These mistakes would each give it:", *(f"  - {m}" for m in known)])
     return Verdict(False, text, where, known)

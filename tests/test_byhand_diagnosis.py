@@ -566,6 +566,46 @@ def test_two_mistakes_at_once_are_named_together(first, changed, second):
     assert set(mistake.hint.split("; ")) >= {hints[first], hints[second]}
 
 
+def test_what_gives_a_shape_is_told_only_where_it_is_little():
+    few = byhand.conv2d(np.arange(25.0).reshape(5, 5), [[1, 2], [3, 5]])
+    assert "gives this shape" in few.check(np.full((3, 3), 0.1)).text
+    many = byhand.conv2d(np.arange(16.0).reshape(4, 4), [[1, 2], [3, 5]], stride=2, padding=1)
+    verdict = many.check(np.full((2, 2), 0.1))
+    assert "gives this shape" not in verdict.text
+    assert "The rule:" in verdict.text
+
+
+def test_digits_cut_off_need_no_rare_mistake_beside_them():
+    y = byhand.avg_pool2d([[0, 0.6, 1.4]], (1, 3)).at(0, 0)  # the mean is 2/3, the median 0.6
+    assert [m.name for m in y.check("0.6").mistakes] == ["digits cut off"]
+    assert [m.name for m in y.check("0.60").mistakes] == ["median"]
+
+
+def test_two_elements_that_a_rare_mistake_gives_are_an_accident():
+    y, largest = RARE_BY_HAND["maximum instead of sum"]
+    answer = y.result.copy()
+    answer[0] = largest[0]
+    assert not y.check(answer).mistakes
+
+
+def test_an_element_of_another_number_of_channels_means_something_else():
+    y = byhand.conv2d([[[1]], [[10]]], [[[[2]], [[3]]]], [100])
+    assert [m.name for m in y.at(0, 0, 0).check(102).mistakes] == ["one channel skipped"]
+
+
+def test_a_whole_number_is_not_misread_as_a_fraction():
+    y = byhand.conv2d(IMAGE, [[1, 2], [-3, 4]])
+    halves = y.result + 0.5 * np.array(IMAGE, float)[:2, :2]
+    assert not y.check(halves).mistakes
+    assert [m.name for m in y.check(y.result + 3 * np.array(IMAGE, float)[:2, :2]).mistakes] == ["number misread"]
+
+
+def test_in_large_arrays_no_misread_number_is_looked_for():
+    y = byhand.conv2d(normal(0, 15, 15), normal(1, 2, 2))
+    with patch("tinyunet.byhand.misread._with", side_effect=AssertionError("a cell was tried")):
+        assert not y.check(y.result + normal(2, 14, 14)).mistakes
+
+
 def test_all_ways_to_make_a_mistake_are_told():
     (mistake,) = byhand.conv2d(np.ones((2, 3, 3)), np.ones((1, 2, 2, 2))).check([[[4, 4], [4, 4]]]).mistakes
     assert (mistake.name, mistake.detail) == ("one channel skipped", "channel 0 or channel 1")

@@ -32,13 +32,9 @@ LAID_FLIPPED = (
 
 
 @mistake("conv2d y", *FLIPPED)
+@mistake("conv_transpose2d y", *LAID_FLIPPED)
 def _flipped(op: Operation, dy: Any) -> Answers:
     yield weightless(op, lambda w: w[:, :, ::-1, ::-1])
-
-
-@mistake("conv_transpose2d y", *LAID_FLIPPED)
-def _laid_flipped(op: Operation, dy: Any) -> Answers:
-    yield from _flipped(op, dy)
 
 
 @mistake(CONVOLUTIONS, "kernel transposed", "rows of the kernel meet rows of the image: w[u, v], not w[v, u]")

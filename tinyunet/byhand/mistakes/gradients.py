@@ -14,10 +14,6 @@ from tinyunet.tensor import Array
 
 
 @mistake("conv2d dx", "no rot180", "the window that looks back from a pixel meets the kernel from its other end")
-def _not_turned(op: Operation, dy: Any) -> Answers:
-    yield op.changed(w=op.arrays["w"][:, :, ::-1, ::-1]).result("dx", dy)
-
-
 @mistake("conv_transpose2d dx", "kernel flipped", "dx is a plain convolution of dy with the kernel as it stands")
 def _turned(op: Operation, dy: Any) -> Answers:
     yield op.changed(w=op.arrays["w"][:, :, ::-1, ::-1]).result("dx", dy)
@@ -44,17 +40,13 @@ def _not_spread(op: Operation, dy: Any) -> Answers:
         yield np.pad(small, ((0, 0), (0, 0), (0, H - h), (0, W - w))), "zeros at the end"
 
 
+@mistake("conv_transpose2d dx", "not summed over output channels", "a pixel goes into every output channel")
 @mistake("conv2d dx", "not summed over filters", "a pixel is read by every filter; their gradients add up")
 def _one_filter(op: Operation, dy: Any) -> Answers:
     for o in one_by_one(dy.shape[1]):
         one = np.zeros_like(dy)
         one[:, o] = dy[:, o]
         yield op.result("dx", one), f"only filter {o}"
-
-
-@mistake("conv_transpose2d dx", "not summed over output channels", "a pixel goes into every output channel")
-def _one_output_channel(op: Operation, dy: Any) -> Answers:
-    yield from _one_filter(op, dy)
 
 
 @mistake("conv2d dw, conv_transpose2d dw, linear dw", "not summed over the batch", "all images use the same weights")

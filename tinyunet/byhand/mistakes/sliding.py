@@ -166,15 +166,11 @@ def _stride_by(op: Operation, by: int) -> Answers:
             yield y, f"{both_or_one(there)} for {both_or_one(here)}"
 
 
+@rare("conv_transpose2d y", "stride off by one", "with stride s there are s − 1 zeros between pixels")
 @rare(WINDOWS, "stride off by one", "the stride is the distance between windows, not the number of pixels skipped")
 def _stride_off(op: Operation, dy: Any) -> Answers:
     yield from _stride_by(op, 1)
     yield from _stride_by(op, -1)
-
-
-@rare("conv_transpose2d y", "stride off by one", "with stride s there are s − 1 zeros between pixels")
-def _zeros_off(op: Operation, dy: Any) -> Answers:
-    yield from _stride_off(op, dy)
 
 
 @rare(

@@ -6,16 +6,17 @@ import numpy as np
 import pytest
 
 from tests.benchmarks.worker import CONFIGURATIONS, ours
-from tinyunet.ops import columns, conv
+from tinyunet.ops import columns, products
 from tinyunet.tensor import Node
 from tinyunet.unet import UNet
 
 
 class Counted:
-    """NumPy, keeping account of the multiply-adds of its products and of the bytes that `copyto` copies."""
+    """NumPy, keeping account of the multiply-adds of its products; and `fill`, of the bytes that it fills."""
 
     def __init__(self):
         self.products = self.copied = 0
+        self.fill_columns = columns.fill
 
     def __getattr__(self, name):
         return getattr(np, name)
@@ -25,9 +26,9 @@ class Counted:
         self.products += a.shape[-1] * y.size
         return y
 
-    def copyto(self, target, source):
-        np.copyto(target, source)
-        self.copied += target.nbytes
+    def fill(self, cells, *args):
+        self.fill_columns(cells, *args)
+        self.copied += cells.nbytes
 
 
 def counted_step(name, monkeypatch):
@@ -37,8 +38,9 @@ def counted_step(name, monkeypatch):
     train, _ = ours(configuration, x, x)
     train()  # the scratch, and what is reckoned once
     counted, nodes = Counted(), []
-    for room in (columns, conv):
-        monkeypatch.setattr(room, "np", counted)
+    monkeypatch.setattr(products, "np", counted)
+    for room in (columns, products):
+        monkeypatch.setattr(room, "fill", counted.fill)
     made = Node.__init__
     monkeypatch.setattr(Node, "__init__", lambda self, *args: (nodes.append(args[0]), made(self, *args))[1])
     tracemalloc.start()
@@ -66,19 +68,20 @@ def multiply_adds(configuration):
     return total
 
 
-# products as a ratio to those needed (the excess is computed on borders), MiB of columns, nodes, peak of a step in MiB
+# products as a ratio to those needed (fewer: rows of the kernel that meet only padding are left out), MiB of columns,
+# nodes, peak of a step in MiB
 LIMITS = {
-    "R1": (1.16, 33, 53, 7.9),
-    "R2": (1.08, 240, 53, 61),
-    "R3": (1.13, 273, 68, 64),
-    "R4": (1.07, 537, 68, 128),
+    "R1": (0.991, 11.4, 53, 6.5),
+    "R2": (0.994, 85.3, 53, 51),
+    "R3": (0.997, 105, 68, 54),
+    "R4": (0.999, 218, 68, 112),
 }
 
 
 @pytest.mark.parametrize("name", LIMITS)
 def test_a_step_costs_no_more_than_it_did(name, monkeypatch):
-    products, copied, nodes, peak = counted_step(name, monkeypatch)
+    multiplied, copied, nodes, peak = counted_step(name, monkeypatch)
     needed = multiply_adds(CONFIGURATIONS[name])
-    costs = products / needed, copied / 2**20, nodes, peak / 2**20
-    assert costs[0] >= 1, "not all products were counted"
+    costs = multiplied / needed, copied / 2**20, nodes, peak / 2**20
+    assert costs[0] >= 0.98, "not all products were counted"
     assert all(cost < limit * 1.01 for cost, limit in zip(costs, LIMITS[name], strict=True)), (costs, LIMITS[name])

@@ -52,7 +52,7 @@ def test_scratch_is_bounded_and_freed_on_request():
             y, backward = F.conv2d.__wrapped__(x, w, padding=1, stride=stride)
             for gradient in backward(y):
                 gradient()
-    assert TILE_BYTES < memory.scratch_bytes() < 5 * TILE_BYTES  # columns of two tiles, and a product of their size
+    assert TILE_BYTES < memory.scratch_bytes() < 4 * TILE_BYTES  # columns, and a product of up to twice their size
     memory.release()
     assert memory.scratch_bytes() == 0
     np.testing.assert_array_equal(F.conv2d.__wrapped__(x, w, padding=1, stride=2)[0], y)

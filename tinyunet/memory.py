@@ -67,6 +67,15 @@ def scratch(name: str, shape: tuple[int, ...], dtype: Any) -> np.ndarray[Any, An
     return array[:size].view(dtype).reshape(shape)
 
 
+def scratch_matrix(name: str, rows: int, columns: int, dtype: Any) -> np.ndarray[Any, Any]:
+    """Scratch for a matrix whose rows lie 64 bytes further apart than they are long.
+
+    The sizes of images are powers of two, and so would be the distance from row to row; then all rows compete for the
+    same few places of the cache, and a convolution takes 1.1 to 1.2 times as long.
+    """
+    return scratch(name, (rows, columns + 64 // np.dtype(dtype).itemsize), dtype)[:, :columns]
+
+
 def scratch_bytes() -> int:
     """How much memory is held as scratch, in all threads."""
     return sum(array.size for mine in list(_everyones) for array in list(mine.arrays.values()))

@@ -423,7 +423,9 @@ def _may_change(x: Any) -> bool:
     return False
 
 
-def differentiable(operation: Callable[..., Any] | None = None, *, updates: tuple[str, ...] = ()) -> Callable[..., Any]:
+def differentiable(
+    operation: Callable[..., Any] | None = None, *, updates: tuple[str, ...] = (), selective: bool = False
+) -> Callable[..., Any]:
     """Turn a NumPy function that returns `(result, backward)` into an operation on Tensors.
 
     >>> @differentiable
@@ -449,9 +451,11 @@ def differentiable(operation: Callable[..., Any] | None = None, *, updates: tupl
     Args:
         updates: names of arguments that the function writes to (the running statistics of batchnorm). A Tensor passed
             there receives the new values as its `.data`.
+        selective: whether backward is told of which arguments the gradients are wanted, by their positions, as
+            `backward(dy, wanted={0, 1})`: for those that are cheaper together than one by one.
     """
     if operation is None:
-        return lambda function: differentiable(function, updates=updates)
+        return lambda function: differentiable(function, updates=updates, selective=selective)
     name = operation.__name__
     parameters = inspect.signature(operation).parameters
     position = {key: i for i, key in enumerate(parameters)}
@@ -497,6 +501,8 @@ def differentiable(operation: Callable[..., Any] | None = None, *, updates: tupl
         y, backward = made
         for x, array in updated:
             x.data = array
+        if selective:
+            backward = functools.partial(backward, wanted={i for i, _ in inputs})
         node = Node(name, backward, inputs) if inputs else None
         if isinstance(y, tuple):
             return (Tensor._made(y[0], node), *map(Tensor._made, y[1:]))

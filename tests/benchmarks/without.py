@@ -17,7 +17,8 @@ import numpy as np
 from tests.benchmarks.turns import restart_unlimited
 from tests.benchmarks.worker import CONFIGURATIONS, ours
 from tinyunet import memory, nn, optim, tensor
-from tinyunet.ops import columns, conv
+from tinyunet.memory import scratch
+from tinyunet.ops import columns, conv, products
 
 # `tinyunet.tensor` is the function of that name; its module is where Tensor was defined
 TAPE = __import__("sys").modules[tensor.__module__]
@@ -29,18 +30,24 @@ def fresh(name, shape, dtype):
 
 
 @contextlib.contextmanager
-def fresh_scratch():
-    """The same in both rooms that use scratch."""
-    with patch.object(columns, "scratch", fresh), patch.object(conv, "scratch", fresh):
+def rows_together():
+    """Scratch matrices without a gap between their rows."""
+    with contextlib.ExitStack() as stack:
+        for room in (columns, products):
+            stack.enter_context(
+                patch.object(room, "scratch_matrix", lambda name, *size: scratch(name, size[:2], size[2]))
+            )
         yield
 
 
 TRICKS = {
     "nothing left out": lambda: contextlib.nullcontext(),
     "weights (C, kh, kw, O) in memory": lambda: patch.object(nn, "_kernels", nn._uniform),
-    "kernel rows share columns": lambda: patch.object(conv, "_rows_pay", lambda x, O: False),
+    "kernel rows share columns": lambda: patch.object(products, "_rows_pay", lambda x, O, axes: False),
     "dx as a correlation of dy": lambda: patch.object(conv, "turned", lambda axes: None),
-    "scratch used again": fresh_scratch,
+    "dx and dw from the same columns": lambda: patch.object(conv, "_both", lambda wanted: False),
+    "rows of a matrix 64 bytes apart": rows_together,
+    "scratch used again": lambda: patch.object(memory, "scratch", fresh),
     "tiles: a quarter of 4 MiB": lambda: patch.object(columns, "TILE_BYTES", 1 << 20),
     "tiles: 16 MiB": lambda: patch.object(columns, "TILE_BYTES", 1 << 24),
     "tiles: the whole batch": lambda: patch.object(columns, "TILE_BYTES", 1 << 40),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import tinyunet.functional as F
 from tests.parity import agree, close
 from tests.strategies import both, convolutions, layouts, normal, seeds
-from tinyunet.ops import columns
+from tinyunet.ops import columns, products
 
 
 def value(name, *args, **settings):
@@ -32,10 +32,15 @@ def test_conv_transpose2d_is_pytorchs(case, layout):
 
 
 @pytest.mark.torch
-@given(st.sampled_from(["conv2d", "conv_transpose2d"]), st.data(), layouts)
-def test_convolutions_are_pytorchs_however_many_tiles_they_take(name, data, layout):
+@pytest.mark.parametrize("by_rows", [True, False])
+@given(st.sampled_from(["conv2d", "conv_transpose2d"]), st.data(), layouts, st.sampled_from([1, 128, 1 << 20]))
+def test_convolutions_are_pytorchs_however_they_are_computed(by_rows, name, data, layout, tile):
+    """In tiles of one row, of some or of all; each row of the kernel by itself, where that is possible, or not."""
     x, w, b, settings = data.draw(convolutions(transposed=name == "conv_transpose2d"))
-    with patch.multiple(columns, TILE_BYTES=128, TILE_LEAST=1):
+    with (
+        patch.multiple(columns, TILE_BYTES=tile, TILE_LEAST=1),
+        patch.object(products, "_rows_pay", lambda x, O, axes: by_rows and axes[0].stride == 1),
+    ):
         agree(name, x, w, b, layout=layout, dtypes=[np.float64], **settings)
 
 

@@ -1,171 +1,134 @@
 """im2col: the pixels under every position of a window, side by side as the columns of a matrix; and the way back.
 
 With the columns of an image a convolution is one matrix product, and this is all there is to its speed: products are
-what processors are best at, and copying pixels into columns is what they wait for. So the pixels are laid in memory in
-such a way that a kernel cell sees one long run of them (`lay`), and columns are made a tile at a time, in memory that
-is used again, so that they are still in the cache when they are multiplied (`column_tiles`).
+what processors are best at, and copying pixels into columns is what they wait for. So what a kernel cell sees is copied
+in one long run where that is possible (`fill`), and columns are made a tile at a time, in memory that is used again, so
+that they are still in the cache when they are multiplied (`column_tiles`).
+
+As in `conv.py`, arrays are channels first: images (C, N, H, W), contiguous.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from tinyunet.memory import scratch
-from tinyunet.ops.layout import channel_rows
-from tinyunet.ops.window import Axes, Axis, Pair, fit, image_or_batch, pair
+from tinyunet.memory import scratch_matrix
+from tinyunet.ops.layout import channels_first
+from tinyunet.ops.window import Axes, Pair, fit, image_or_batch, pair
 from tinyunet.tensor import Array, differentiable
 
 TILE_BYTES = 4 << 20  # of columns at a time: they stay in the cache between being copied and being multiplied
 TILE_LEAST = 512  # columns, however tall: with fewer, BLAS spends its time on rearranging the other matrix
 
 
-class Laid(NamedTuple):
-    """A batch of images, padded, as `lay` lays them in memory."""
+def fill(columns: Array, x: Array, axes: Axes, images: slice, outputs: slice) -> None:
+    """im2col, of some images and some rows of outputs: x (…, N, H, W) → columns (…, kh, kw, images, outputs, Wo).
 
-    pixels: Array  # (C, length)
-    batch: int
-    rows: Axis
-    cols: Axis
-
-    @property
-    def lead(self) -> int:
-        """How far the window of the first output starts before the first pixel."""
-        return self.rows.padding * self.cols.pitch + self.cols.padding
-
-    @property
-    def grid(self) -> Array:
-        """From the first pixel on, with all zeros between rows and between images: (C, N·Q·P)."""
-        return self.pixels[:, self.lead : self.lead + self.batch * self.rows.pitch * self.cols.pitch]
-
-    def windows(self, outputs_only: bool = False) -> Array:
-        """What every kernel cell sees: a view (C, kh, kw, positions…) of the pixels, nothing copied.
-
-        With stride 1 the positions are all N·Q·P starts of a window: one long run for each kernel cell. The few among
-        them that stand on padding (i ≥ Ho or j ≥ Wo) compute numbers that `crop` drops, which costs less than to leave
-        them out. With a larger stride, or if asked for, they are (N, Ho, Wo).
-        """
-        rows, cols, pixel = self.rows, self.cols, self.pixels.itemsize
-        Q, P = rows.pitch, cols.pitch
-        if rows.stride == cols.stride == 1 and not outputs_only:
-            positions: tuple[int, ...] = (self.batch * Q * P,)
-            steps: tuple[int, ...] = (pixel,)
-        else:
-            positions = (self.batch, rows.output, cols.output)
-            steps = (Q * P * pixel, rows.stride * P * pixel, cols.stride * pixel)
-        return np.lib.stride_tricks.as_strided(
-            self.pixels,
-            (len(self.pixels), rows.kernel, cols.kernel, *positions),
-            (self.pixels.strides[0], rows.dilation * P * pixel, cols.dilation * pixel, *steps),
-            writeable=False,
-        )
-
-    def crop(self, y: Array) -> Array:
-        """From all the positions of `windows`, (O, positions…), those that are outputs: a view (N, O, Ho, Wo)."""
-        if y.ndim == 2:
-            y = y.reshape(len(y), self.batch, self.rows.pitch, self.cols.pitch)
-            y = y[:, :, : self.rows.output, : self.cols.output]
-        return y.swapaxes(0, 1)
-
-    def spread(self, y: Array) -> Array:
-        """The opposite of `crop`: y (N, O, Ho, Wo) at the positions of `windows`, 0 where no output is."""
-        if self.rows.stride > 1 or self.cols.stride > 1:
-            return channel_rows(y)
-        at = np.zeros((y.shape[1], self.batch * self.rows.pitch * self.cols.pitch), y.dtype)
-        self.crop(at)[...] = y
-        return at
-
-
-def lay(x: Array, axes: Axes) -> Laid:
-    """Lay the padded images behind one another in a single row of pixels for each channel.
-
-    A row of the image is followed by enough zeros to serve as its right padding and as the left padding of the next
-    row, an image by rows of zeros that serve two images. The window at output (n, i, j), stride 1, then starts at
-    position (n·Q + i)·P + j of that row, where P and Q count the pixels of a row and the rows of an image with their
-    zeros. So *moving the window by one is moving by one in memory*, whichever edge it crosses.
+    Over all outputs, cell (u, v) of the kernel sees the image moved by d·u − p rows and d·v − p columns, with zeros
+    beyond its edges. If the convolution keeps the size, this is to move by (d·u − p)·W + d·v − p in memory: one long
+    run is copied, in which pixels that leave a row at one end enter the next at the other, and these are set to 0.
     """
     rows, cols = axes
-    N, C, H, W = x.shape
-    Q, P = rows.pitch, cols.pitch
-    x = x.transpose(1, 0, 2, 3)  # (C, N, H, W)
-    past = max(rows.padding * P + cols.padding, (rows.span - 1) * P + cols.span - 1)  # the last window ends there
-    if past == 0 and (Q, P) == (H, W):
-        return Laid(np.ascontiguousarray(x.reshape(C, N * H * W)), N, rows, cols)  # nothing to pad
-    laid = Laid(np.empty((C, N * Q * P + past), x.dtype), N, rows, cols)
-    grid = laid.grid.reshape(C, N, Q, P)
-    grid[:, :, :H, :W] = x
-    grid[:, :, :H, W:] = 0
-    grid[:, :, H:] = 0
-    laid.pixels[:, : laid.lead] = 0
-    laid.pixels[:, laid.lead + N * Q * P :] = 0
-    return laid
+    down = [rows.meets(u, outputs.start, outputs.stop) for u in range(rows.kernel)]
+    across = [cols.meets(v, 0, cols.output) for v in range(cols.kernel)]
+    if rows.keeps_size and cols.keeps_size:
+        pixels, cells = x.reshape(*x.shape[:-3], -1), columns.reshape(*columns.shape[:-3], -1)
+        begin = (images.start * rows.input + outputs.start) * cols.input
+        for u in range(rows.kernel):
+            for v in range(cols.kernel):
+                shift = (rows.dilation * u - rows.padding) * cols.input + cols.dilation * v - cols.padding
+                a = begin + shift  # where cell (u, v) of the first output is, among the pixels
+                first, stop = (min(max(0, at), pixels.shape[-1]) for at in (a, a + cells.shape[-1]))
+                cells[..., u, v, first - a : stop - a] = pixels[..., first:stop]
+    else:
+        for u, (i, h) in enumerate(down):
+            for v, (j, w) in enumerate(across):
+                columns[..., u, v, :, i, j] = x[..., images, h, w]
+    for u, (i, _) in enumerate(down):
+        if i.start > 0:
+            columns[..., u, :, :, : i.start, :] = 0
+        if i.stop < columns.shape[-2]:
+            columns[..., u, :, :, i.stop :, :] = 0
+    for v, (j, _) in enumerate(across):
+        if j.start > 0:
+            columns[..., v, :, :, : j.start] = 0
+        if j.stop < columns.shape[-1]:
+            columns[..., v, :, :, j.stop :] = 0
 
 
-def column_tiles(windows: Array, groups: int, channels_last: bool = False) -> Iterator[tuple[slice, Array]]:
-    """The columns (groups, K, B) of windows (C, kh, kw, positions…), a tile of B positions at a time, and which.
+def column_tiles(x: Array, axes: Axes, groups: int, turned: bool) -> Iterator[tuple[slice, Array]]:
+    """The columns (groups, K, B) of x (C, N, H, W), a tile of B outputs at a time, and which of all N·Ho·Wo they are.
 
-    A column holds the K = C/groups·kh·kw cells of one window, in this order, or with the channels last.
+    A column holds the K = C/groups·kh·kw cells of one window, in this order; or, `turned`, those of the kernel turned
+    by 180°, with the channels last.
     """
-    C, kh, kw, *positions = windows.shape
-    cells = windows.reshape(groups, C // groups, kh, kw, *positions)
-    if channels_last:
-        cells = np.moveaxis(cells, 1, 3)
-    K = C // groups * kh * kw
-    for where, inside in tiles(tuple(positions), groups * K * cells.itemsize, TILE_LEAST):
-        index: Any = (..., *inside)
-        tile = cells[index]
-        if (kh, kw) != (1, 1):  # the columns of a 1×1 kernel are the pixels themselves
-            columns = scratch("columns", tile.shape, tile.dtype)
-            np.copyto(columns, tile)  # this copy is im2col
-            tile = columns
-        yield where, tile.reshape(groups, K, -1)
+    rows, cols = axes
+    C, N = x.shape[:2]
+    c, kh, kw = C // groups, rows.kernel, cols.kernel
+    x = x.reshape(groups, c, *x.shape[1:])
+    for images, outputs, where in tiles(N, rows.output, cols.output, C * kh * kw * x.itemsize, TILE_LEAST):
+        if (kh, kw) == (1, 1) and rows.keeps_size and cols.keeps_size:  # the columns are the pixels themselves
+            yield where, x.reshape(groups, c, -1)[:, :, where]
+            continue
+        tile = images.stop - images.start, outputs.stop - outputs.start, cols.output
+        columns = scratch_matrix("columns", C * kh * kw, math.prod(tile), x.dtype)
+        if turned:
+            cells = columns.reshape(groups, kh, kw, c, *tile)[:, ::-1, ::-1].transpose(0, 3, 1, 2, 4, 5, 6)
+        else:
+            cells = columns.reshape(groups, c, kh, kw, *tile)
+        fill(cells, x, axes, images, outputs)
+        yield where, columns.reshape(groups, c * kh * kw, -1)
 
 
-def tiles(positions: tuple[int, ...], size: int, least: int) -> Iterator[tuple[slice, tuple[slice, ...]]]:
-    """Cut the positions, (all) or (N, Ho, Wo), into tiles: where each is in the row of all positions, and its index.
+def tiles(N: int, Ho: int, Wo: int, size: int, least: int = 1) -> Iterator[tuple[slice, slice, slice]]:
+    """Cut the outputs (N, Ho, Wo) into tiles of several images, or of several rows of one image.
 
-    With `size` bytes for each position a tile has about TILE_BYTES, or `least` positions.
+    With `size` bytes for each output a tile has about TILE_BYTES, or `least` outputs. Each tile is given as its images,
+    its rows, and its place among all N·Ho·Wo outputs.
     """
     most = max(least, TILE_BYTES // size)
-    if len(positions) == 1:
-        step = -(-positions[0] // max(1, -(-positions[0] // most)))  # tiles of one size
-        for a in range(0, positions[0], max(1, step)):
-            yield slice(a, a + step), (slice(a, a + step),)
-        return
-    N, Ho, Wo = positions
-    rows = max(1, min(Ho, most // max(1, Wo)))
-    images = max(1, most // max(1, Ho * Wo)) if rows == Ho else 1
+    images, rows = max(1, most // (Ho * Wo)), min(Ho, max(1, most // Wo))
+    images, rows = _evenly(N, images), _evenly(Ho, rows)
     for n in range(0, N, images):
         for i in range(0, Ho, rows):
-            here = min(images, N - n) * min(rows, Ho - i) * Wo
-            first = (n * Ho + i) * Wo
-            yield slice(first, first + here), (slice(n, n + images), slice(i, i + rows), slice(None))
+            last, end = min(n + images, N), min(i + rows, Ho)
+            yield slice(n, last), slice(i, end), slice((n * Ho + i) * Wo, ((last - 1) * Ho + end) * Wo)
+
+
+def _evenly(count: int, most: int) -> int:
+    """The size of the parts, if `count` things are cut into as few parts of at most `most` as possible, all alike."""
+    return max(1, -(-count // max(1, -(-count // most))))
 
 
 def im2col(x: Array, axes: Axes) -> Array:
-    """What every kernel cell sees: (N, C, H, W) → (C, kh, kw, N, Ho, Wo)."""
-    return np.ascontiguousarray(lay(x, axes).windows(outputs_only=True))
+    """What every kernel cell sees: (C, N, H, W) → (C, kh, kw, N, Ho, Wo)."""
+    rows, cols = axes
+    C, N, _, _ = x.shape
+    columns = np.empty((C, rows.kernel, cols.kernel, N, rows.output, cols.output), x.dtype)
+    fill(columns, x, axes, slice(0, N), slice(0, rows.output))
+    return columns
 
 
 def col2im(columns: Array, axes: Axes) -> Array:
     """The gradient of `im2col`: every value goes back to the pixel it was seen at, and adds to what is there."""
     rows, cols = axes
-    apart = rows.stride >= rows.span and cols.stride >= cols.span
     C, kh, kw, N, _, _ = columns.shape
-    H, W = rows.input, cols.input
-    shape = C, N, H + rows.padding + rows.overhang, W + cols.padding + cols.overhang
-    filled = apart and all(n == axis.output * axis.kernel for n, axis in zip(shape[2:], axes, strict=True))
-    padded = (np.empty if filled else np.zeros)(shape, columns.dtype)
+    apart = all(axis.stride >= axis.span for axis in axes)
+    filled = apart and all(axis.padding == 0 and axis.input == axis.output * axis.kernel for axis in axes)
+    x = (np.empty if filled else np.zeros)((C, N, rows.input, cols.input), columns.dtype)
     for u in range(kh):
+        i, h = rows.meets(u, 0, rows.output)
         for v in range(kw):
+            j, w = cols.meets(v, 0, cols.output)
             if apart:
-                padded[:, :, rows.inputs(u), cols.inputs(v)] = columns[:, u, v]
+                x[:, :, h, w] = columns[:, u, v, :, i, j]
             else:
-                padded[:, :, rows.inputs(u), cols.inputs(v)] += columns[:, u, v]  # += : windows overlap
-    x = padded[:, :, rows.padding : rows.padding + H, cols.padding : cols.padding + W]
-    return x.transpose(1, 0, 2, 3)  # (N, C, H, W)
+                x[:, :, h, w] += columns[:, u, v, :, i, j]  # += : windows overlap
+    return x
 
 
 @differentiable
@@ -182,7 +145,8 @@ def unfold(input: Array, kernel_size: Pair, dilation: Pair = 1, padding: Pair = 
             [4., 5., 7., 8.]], dtype=float64)
     """
     axes = _unfold_axes("unfold", input.shape[2:], kernel_size, dilation, padding, stride)
-    return _to_blocks(im2col(input, axes)), lambda dy: col2im(_from_blocks(dy, axes), axes)
+    y = _to_blocks(im2col(channels_first(input), axes))
+    return y, lambda dy: col2im(_from_blocks(dy, axes), axes).swapaxes(0, 1)
 
 
 @differentiable
@@ -210,10 +174,10 @@ def fold(
             f"for output_size={size}, kernel_size={(axes[0].kernel, axes[1].kernel)}"
         )
     blocks = input if input.ndim == 3 else input[None]
-    y = col2im(_from_blocks(blocks, axes), axes)
+    y = col2im(_from_blocks(blocks, axes), axes).swapaxes(0, 1)
 
     def backward(dy: Array) -> Array:
-        return _to_blocks(im2col(dy.reshape(y.shape), axes)).reshape(input.shape)
+        return _to_blocks(im2col(channels_first(dy.reshape(y.shape)), axes)).reshape(input.shape)
 
     return (y if input.ndim == 3 else y[0]), backward
 

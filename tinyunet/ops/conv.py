@@ -33,87 +33,17 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from tinyunet.memory import scratch
-from tinyunet.ops.columns import Laid, col2im, column_tiles, lay, tiles
-from tinyunet.ops.layout import channel_rows, channel_sums
+from tinyunet.ops.columns import col2im
+from tinyunet.ops.layout import channel_sums, channels_first
+from tinyunet.ops.products import products, scattered
 from tinyunet.ops.window import Axes, Axis, Pair, fit, image_or_batch, pair
 from tinyunet.tensor import Array, differentiable
-
-
-def _multiply(matrix: Array, windows: Array, channels_last: bool = False) -> Array:
-    """matrix (groups, M, K) @ columns of windows (C, kh, kw, positions…) → (groups·M, positions…)."""
-    G, M, _ = matrix.shape
-    positions = windows.shape[3:]
-    y = np.empty((G, M, math.prod(positions)), np.result_type(matrix, windows))
-    for where, columns in column_tiles(windows, G, channels_last):
-        np.matmul(matrix, columns, out=y[:, :, where])
-    return y.reshape(G * M, *positions)
-
-
-def _rows_pay(x: Laid, O: int) -> bool:
-    """Where `_row_by_row` is the faster way (measured): not more outputs than inputs, many positions to a weight."""
-    rows, cols = x.rows, x.cols
-    dense = rows.stride == cols.stride == 1 and rows.kernel > 1
-    return dense and len(x.pixels) >= O and x.grid.shape[1] >= 8 * O
-
-
-def _row_by_row(x: Laid, w: Array) -> Array:
-    """The positions (O, N·Q·P) of `correlate`, with each row of the kernel as a kernel of its own.
-
-    y[i] = Σ_u z_u[i + d·u] with z_u the correlation with row u alone. All z_u come from one product, whose columns hold
-    C·kw cells in place of C·kh·kw, and a row further down is d·P further on in memory. Fewer cells are copied and the
-    matrix is taller, for kh additions of what is in the cache: 1.3–2 times faster with C = 2·O, 1.0–1.3 with C = O.
-    """
-    O, C, kh, kw = w.shape
-    matrix = w.transpose(2, 0, 1, 3).reshape(kh * O, C * kw)
-    down = x.rows.dilation * x.cols.pitch
-    cells = x.windows()[:, 0]  # (C, kw, positions): of the kernel's first row, as if it were all
-    y = np.empty((O, cells.shape[2]), np.result_type(x.pixels, w))
-    further = (kh - 1) * down
-    cells = np.lib.stride_tricks.as_strided(cells, (C, kw, cells.shape[2] + further), cells.strides, writeable=False)
-    # Twice the usual tile: `further` positions of it are computed again with the next.
-    for where, _ in tiles(y.shape[1:], kw * C * y.itemsize // 2, least=4 * further):
-        a, b = where.start, min(where.stop, y.shape[1])
-        columns = scratch("columns", (C, kw, b - a + further), cells.dtype)
-        np.copyto(columns, cells[:, :, a : b + further])
-        z = scratch("product", (kh, O, b - a + further), y.dtype)
-        np.matmul(matrix, columns.reshape(C * kw, -1), out=z.reshape(kh * O, -1))
-        np.add(z[0, :, : b - a], z[1, :, down : down + b - a], out=y[:, a:b])
-        for u in range(2, kh):
-            y[:, a:b] += z[u, :, u * down : u * down + b - a]
-    return y
-
-
-def correlate(x: Laid, w: Array, groups: int = 1) -> Array:
-    """y = ∂S/∂y: x, laid, and w (O, C/G, kh, kw) → (N, O, Ho, Wo)."""
-    O, c, kh, kw = w.shape
-    if groups == 1 and _rows_pay(x, O):
-        return x.crop(_row_by_row(x, w))
-    matrix = w.transpose(1, 2, 3, 0).reshape(c * kh * kw, groups, O // groups).transpose(1, 2, 0)  # (G, O/G, K)
-    return x.crop(_multiply(matrix, x.windows()))
-
-
-def weight_gradient(x: Laid, y: Array, groups: int = 1) -> Array:
-    """dw = ∂S/∂w: x, laid, and y (O, positions…) → (O, C/G, kh, kw)."""
-    windows = x.windows()
-    C, kh, kw = windows.shape[:3]
-    y = y.reshape(groups, len(y) // groups, -1)  # (G, O/G, positions)
-    dw = np.empty((C // groups * kh * kw, groups, y.shape[1]), np.result_type(windows, y))
-    by_group = dw.transpose(1, 0, 2)  # (G, K, O/G)
-    if not y.size:
-        dw[...] = 0
-    for where, columns in column_tiles(windows, groups):
-        if where.start == 0:
-            np.matmul(columns, y[:, :, where].swapaxes(1, 2), out=by_group)
-        else:
-            product = scratch("product", by_group.shape, dw.dtype)
-            by_group += np.matmul(columns, y[:, :, where].swapaxes(1, 2), out=product)
-    return dw.reshape(C // groups, kh, kw, -1).transpose(3, 0, 1, 2)
 
 
 @functools.lru_cache(maxsize=256)
@@ -131,45 +61,33 @@ def turned(axes: Axes) -> Axes | None:
     return rows, cols
 
 
-def correlate_turned(y: Laid, w: Array, groups: int = 1) -> Array:
-    """x = ∂S/∂x: y, laid for `turned` axes, and w (O, C/G, kh, kw) → (N, C, H, W)."""
-    O, c, kh, kw = w.shape
-    if groups == 1 and _rows_pay(y, c):
-        return y.crop(_row_by_row(y, w.swapaxes(0, 1)[:, :, ::-1, ::-1]))
-    matrix = w.transpose(1, 2, 3, 0).reshape(c, kh, kw, groups, O // groups).transpose(3, 0, 1, 2, 4)
-    around = y.windows()[:, ::-1, ::-1]
-    return y.crop(_multiply(matrix.reshape(groups, c, -1), around, channels_last=True))
+def correlate(x: Array, w: Array, bias: Any, axes: Axes, groups: int) -> Array:
+    """y = ∂S/∂y, plus the bias: x (C, N, H, W), w (O, C/G, kh, kw) → (O, N, Ho, Wo)."""
+    return products(x, w, bias=bias, axes=axes, groups=groups)[0]
 
 
-def scatter(y: Array, w: Array, axes: Axes, groups: int = 1) -> Array:
-    """x = ∂S/∂x: y (N, O, Ho, Wo), w (O, C/G, kh, kw) → (N, C, H, W)."""
+def weight_gradient(x: Array, y: Array, axes: Axes, groups: int) -> Array:
+    """dw = ∂S/∂w: x (C, N, H, W), y (O, N, Ho, Wo) → (O, C/G, kh, kw)."""
+    return products(x, y=y, axes=axes, groups=groups)[1]
+
+
+def scatter(y: Array, w: Array, bias: Any, axes: Axes, groups: int) -> Array:
+    """x = ∂S/∂x, plus a bias: y (O, N, Ho, Wo), w (O, C/G, kh, kw) → (C, N, H, W)."""
     back = turned(axes)
     if back:
-        return correlate_turned(lay(y, back), w, groups)
-    rows, cols = axes
-    O, c, kh, kw = w.shape
-    matrix = w.transpose(1, 2, 3, 0).reshape(c * kh * kw, groups, O // groups).transpose(1, 0, 2)  # (G, K, O/G)
-    y2 = channel_rows(y).reshape(groups, O // groups, -1)  # (G, O/G, N·Ho·Wo)
-    return col2im(np.matmul(matrix, y2).reshape(c * groups, kh, kw, len(y), rows.output, cols.output), axes)
+        return products(y, w, bias=bias, axes=back, groups=groups, turned=True)[0]
+    x = col2im(scattered(y, w, groups), axes)
+    return x if bias is None else x + bias.reshape(-1, 1, 1, 1)
 
 
-def _pixels(size: tuple[int, ...]) -> Axes:
-    """The axes of a 1×1 kernel on an image of this size."""
-    rows, cols = (Axis(input=n, output=n, kernel=1, stride=1, padding=0, dilation=1) for n in size)
-    return rows, cols
-
-
-def _add_bias(y: Array, bias: Any) -> Array:
-    """y + b for every channel, in a fresh array without the gaps of `crop`."""
-    by_channel = y.transpose(1, 0, 2, 3)  # (O, N, Ho, Wo)
-    if bias is None:
-        return np.ascontiguousarray(by_channel).transpose(1, 0, 2, 3)
-    return np.add(by_channel, bias.reshape(-1, 1, 1, 1), order="C").transpose(1, 0, 2, 3)
+def _both(wanted: Collection[int]) -> bool:
+    """Whether dx and dw are both wanted: then they come from the same columns of dy, which are made once."""
+    return 0 in wanted and 1 in wanted
 
 
 def _bias_gradient(dy: Array) -> Array:
     """The bias is added at every position of every image, so its gradient is the sum over all of them."""
-    return channel_sums(channel_rows(dy))
+    return channel_sums(dy.reshape(len(dy), math.prod(dy.shape[1:])))
 
 
 def paddings(padding: Any, kernel: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int]) -> Any:
@@ -245,7 +163,7 @@ def transposed_axes(
     return axes[0], axes[1]
 
 
-@differentiable
+@differentiable(selective=True)
 @image_or_batch
 def conv2d(
     input: Array,
@@ -279,23 +197,24 @@ def conv2d(
     """
     w, b = weight, bias
     axes = conv_axes(input, w, b, stride, padding, dilation, groups)
-    x = lay(input, axes)  # kept for dw
+    x = channels_first(input)
+    y = correlate(x, w, b, axes, groups)
 
-    y = _add_bias(correlate(x, w, groups), b)
+    def backward(dy: Array, wanted: Collection[int] = ()) -> Any:
+        dy, back = channels_first(dy), turned(axes)
+        if back and _both(wanted):
+            dx, dw = products(dy, w, x, axes=back, groups=groups, turned=True)
+            return dx.swapaxes(0, 1), dw, lambda: _bias_gradient(dy)
+        return (
+            lambda: scatter(dy, w, None, axes, groups).swapaxes(0, 1),
+            lambda: weight_gradient(x, dy, axes, groups),
+            lambda: _bias_gradient(dy),
+        )
 
-    def backward(dy: Array) -> Any:
-        back = turned(axes)
-        if back:  # dx and dw share the padded dy
-            laid = lay(dy, back)
-            dx, positions = (lambda: correlate_turned(laid, w, groups)), laid.grid
-        else:
-            dx, positions = (lambda: scatter(dy, w, axes, groups)), x.spread(dy)
-        return dx, lambda: weight_gradient(x, positions, groups), lambda: _bias_gradient(dy)
-
-    return y, backward
+    return y.swapaxes(0, 1), backward
 
 
-@differentiable
+@differentiable(selective=True)
 @image_or_batch
 def conv_transpose2d(
     input: Array,
@@ -332,22 +251,20 @@ def conv_transpose2d(
              [3., 3., 4., 4.],
              [3., 3., 4., 4.]]], dtype=float64)
     """
-    x, w, b = input, weight, bias
-    axes = transposed_axes(x, w, b, stride, padding, output_padding, groups, dilation)
+    w, b = weight, bias
+    axes = transposed_axes(input, w, b, stride, padding, output_padding, groups, dilation)
+    x = channels_first(input)
+    y = scatter(x, w, b, axes, groups)
 
-    y = _add_bias(scatter(x, w, axes, groups), b)
-
-    def backward(dy: Array) -> Any:
-        laid, kernel = lay(dy, axes), w
-        if not turned(axes):  # dx and dw share the columns of dy: a convolution is a 1×1 convolution of its columns
-            columns = np.ascontiguousarray(laid.windows(outputs_only=True))  # (C, kh, kw, N, Ho, Wo)
-            cells = columns.reshape(math.prod(columns.shape[:3]), *columns.shape[3:])
-            laid = lay(cells.swapaxes(0, 1), _pixels(columns.shape[4:]))
-            kernel = w.reshape(len(w), math.prod(w.shape[1:]), 1, 1)
+    def backward(dy: Array, wanted: Collection[int] = ()) -> Any:
+        dy = channels_first(dy)
+        if _both(wanted):
+            dx, dw = products(dy, w, x, axes=axes, groups=groups)
+            return dx.swapaxes(0, 1), dw, lambda: _bias_gradient(dy)
         return (
-            lambda: correlate(laid, kernel, groups),
-            lambda: weight_gradient(laid, laid.spread(x), groups).reshape(w.shape),
+            lambda: correlate(dy, w, None, axes, groups).swapaxes(0, 1),
+            lambda: weight_gradient(dy, x, axes, groups),
             lambda: _bias_gradient(dy),
         )
 
-    return y, backward
+    return y.swapaxes(0, 1), backward

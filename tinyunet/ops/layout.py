@@ -15,6 +15,15 @@ import numpy as np
 from tinyunet.tensor import Array
 
 
+def channels_first(x: Array) -> Array:
+    """(N, C, …) → (C, N, …), contiguous; a view if it lies so in memory, else a copy. The way back is `swapaxes(0, 1)`.
+
+    >>> channels_first(np.zeros((2, 3, 4, 5))).shape
+    (3, 2, 4, 5)
+    """
+    return np.ascontiguousarray(x.swapaxes(0, 1))
+
+
 def channel_rows(x: Array) -> Array:
     """(N, C, …) → (C, m): all values of a channel in one row; a view if they lie so in memory, else a copy.
 

@@ -60,9 +60,21 @@ class Axis:
         return max(0, self.stride * (self.output - 1) + self.span - self.padding - self.input)
 
     @functools.cached_property
-    def pitch(self) -> int:
-        """Pixels and zeros from one row (or image) to the next, when the zeros between two serve both."""
-        return max(self.input + max(self.padding, self.overhang), self.output)
+    def keeps_size(self) -> bool:
+        """Whether there is one output for each pixel, in its place."""
+        return self.stride == 1 and self.output == self.input
+
+    def meets(self, u: int, first: int, stop: int) -> tuple[slice, slice]:
+        """Of the outputs first ≤ i < stop those whose cell u meets a pixel, counted from `first`, and those pixels.
+
+        >>> Axis(input=5, output=5, kernel=3, stride=1, padding=1, dilation=1).meets(0, 0, 5)
+        (slice(1, 5, None), slice(0, 4, 1))
+        """
+        before = self.padding - self.dilation * u  # h = stride·i − before
+        least = max(first, -(-before // self.stride))
+        most = max(least, min(stop, (self.input - 1 + before) // self.stride + 1))
+        h = self.stride * least - before
+        return slice(least - first, most - first), slice(h, h + self.stride * (most - least), self.stride)
 
     def inputs(self, u: int) -> slice:
         """The positions of the padded input that cell `u` meets, over all output positions."""
@@ -118,8 +130,8 @@ def image_or_batch(operation: Callable[..., Any]) -> Callable[..., Any]:
             raise ValueError(f"{name}: input must be (N, C, H, W), or one image (C, H, W), not {input.shape}")
         y, backward = operation(input[None], *args, **kwargs)
 
-        def backward_image(dy: Any) -> Any:
-            gradients = backward(dy[None])
+        def backward_image(dy: Any, **wanted: Any) -> Any:
+            gradients = backward(dy[None], **wanted)
             dx, *others = gradients if isinstance(gradients, tuple) else (gradients,)
             return (lambda: (dx() if callable(dx) else dx)[0], *others)
 

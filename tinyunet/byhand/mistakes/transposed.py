@@ -99,7 +99,7 @@ def _plain(op: Operation, dy: Any) -> Answers:
     if op.settings["groups"] == 1 and not flipped:
         x, w, b = op.arrays.values()
         settings = {name: op.settings[name] for name in ("stride", "padding", "dilation")}
-        y, _ = conv.conv2d.__wrapped__(x, w.swapaxes(0, 1), b, groups=1, **settings)  # type: ignore[attr-defined]
+        y, _ = conv.conv2d.__wrapped__(x, w.swapaxes(0, 1), b, groups=1, **settings)
         yield y
 
 

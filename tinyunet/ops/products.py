@@ -1,0 +1,158 @@
+"""The two products with the columns of an image that a convolution and its gradients are made of, and how to be fast.
+
+With the columns of x (`columns.py`) the sum S(x, w, y) at the top of `conv.py` is ⟨y, w @ columns⟩ = ⟨w, y @ columnsᵀ⟩:
+
+    ∂S/∂y (O, positions) = w (O, C·kh·kw) @ columns          ∂S/∂w (O, C·kh·kw) = y (O, positions) @ columnsᵀ
+
+Columns are a copy of the image, kh·kw times as large. What is done about it, and how much longer a training step takes
+without it (docs/measurements.md, for U-Nets of three sizes):
+
+- a tile of columns at a time, multiplied while it is in the cache: 1.0–1.1, and a ninth of the memory;
+- dx and dw from the same columns of dy, so that those of x are not made again: 1.0–1.1;
+- where maps are large, columns for the width of the kernel only, a third of them (`_row_by_row`): 1.1–1.2;
+- the weights in memory as (C, kh, kw, O), which is the matrix of either product as it stands: 1.0–1.2.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from tinyunet.memory import scratch_matrix
+from tinyunet.ops.columns import column_tiles, fill, tiles
+from tinyunet.ops.window import Axes, Axis
+from tinyunet.tensor import Array
+
+
+def products(
+    x: Array, w: Any = None, y: Any = None, bias: Any = None, *, axes: Axes, groups: int = 1, turned: bool = False
+) -> tuple[Any, Any]:
+    """(∂S/∂y, plus the bias, if w is given, else None; ∂S/∂w if y is given, else None), from the same columns of x.
+
+    `turned`: x and y have changed places, and the kernel is turned by 180° (see `conv.turned`); w and ∂S/∂w are still
+    given as those of the convolution that is not turned.
+
+    Shapes: x (C, N, H, W), y and ∂S/∂y (O, N, Ho, Wo), w and ∂S/∂w (O, C/groups, kh, kw) or, turned, (C, O/groups, …).
+    """
+    rows, cols = axes
+    kernel, size = (rows.kernel, cols.kernel), (x.shape[1], rows.output, cols.output)
+    made: Any = None
+    dw: Any = None
+    if w is not None and groups == 1 and _rows_pay(x, w.shape[1 if turned else 0], axes):
+        made, dw = _row_by_row(x, turn(w) if turned else w, y, bias, axes)
+        return made, turn(dw) if turned and dw is not None else dw
+    if w is not None:
+        matrices = _matrices(w, groups, turned)
+        dtype = np.result_type(x, w) if bias is None else np.result_type(x, w, bias)
+        made = np.empty((groups, matrices.shape[1], math.prod(size)), dtype)
+    if y is not None:
+        y = y.reshape(groups, len(y) // groups, math.prod(size))
+        M, K = y.shape[1], len(x) // groups * math.prod(kernel)
+        dw = np.empty((groups, M, K) if turned else (K, groups, M), np.result_type(x, y))
+        dw = dw if turned else dw.transpose(1, 2, 0)  # in memory as the weights are
+        if not y.size:
+            dw[...] = 0
+    for where, columns in column_tiles(x, axes, groups, turned):
+        if made is not None:
+            part = np.matmul(matrices, columns, out=made[:, :, where])
+            if bias is not None:
+                part += bias.reshape(groups, -1, 1)
+        if dw is not None:
+            first = where.start == 0
+            part = np.matmul(y[:, :, where], columns.swapaxes(1, 2), out=dw if first else np.empty_like(dw))
+            if not first:
+                dw += part
+    if made is not None:
+        made = made.reshape(groups * made.shape[1], *size)
+    return made, None if dw is None else _weights(dw, kernel, turned)
+
+
+def _matrices(w: Array, groups: int, turned: bool) -> Array:
+    """The weights (O, C/G, kh, kw) as the matrices (G, M, K) by which columns are multiplied.
+
+    In memory weights are (C/G, kh, kw, O). With G = 1 that is the matrix (C·kh·kw, O)ᵀ, and it is the matrix
+    (C, kh·kw·O) for columns that are turned: nothing is copied.
+    """
+    O, c, kh, kw = w.shape
+    w = w.transpose(1, 2, 3, 0)
+    if turned:
+        return w.reshape(c, kh * kw, groups, O // groups).transpose(2, 0, 1, 3).reshape(groups, c, -1)
+    return w.reshape(c * kh * kw, groups, O // groups).transpose(1, 2, 0)
+
+
+def _weights(matrices: Array, kernel: tuple[int, int], turned: bool) -> Array:
+    """The way back from `_matrices`."""
+    G, M, _ = matrices.shape
+    if turned:
+        w = matrices.reshape(G, M, *kernel, -1).transpose(1, 2, 3, 0, 4).reshape(M, *kernel, -1)
+    else:
+        w = matrices.transpose(2, 0, 1).reshape(-1, *kernel, G * M)
+    return w.transpose(3, 0, 1, 2)
+
+
+def scattered(y: Array, w: Array, groups: int) -> Array:
+    """What every output adds to the pixels of its window, wᵀ @ y: (O, N, Ho, Wo) → columns (C, kh, kw, N, Ho, Wo)."""
+    (O, c, kh, kw), size = w.shape, y.shape[1:]
+    matrices = _matrices(w, groups, turned=False).swapaxes(1, 2)
+    columns = np.matmul(matrices, y.reshape(groups, O // groups, math.prod(size)))
+    return columns.reshape(groups * c, kh, kw, *size)
+
+
+def turn(w: Array) -> Array:
+    """The kernel turned by 180°, its input and output channels exchanged: (O, C, kh, kw) → (C, O, kh, kw)."""
+    return w.swapaxes(0, 1)[:, :, ::-1, ::-1]
+
+
+def _rows_pay(x: Array, O: int, axes: Axes) -> bool:
+    """Where `_row_by_row` is the faster way (measured): many positions to a weight, not many more y than x."""
+    rows, cols = axes
+    C, N = x.shape[:2]
+    positions = N * rows.output * cols.output
+    return rows.stride == 1 and rows.kernel > 1 and O <= 2 * C and positions >= 8 * O * max(1, O // C)
+
+
+def _row_by_row(x: Array, w: Array, y: Any, bias: Any, axes: Axes) -> tuple[Array, Any]:
+    """`products` with each row of the kernel as a kernel of its own, at stride 1.
+
+    ∂S/∂y[i] = Σ_u z_u[i + d·u − p] with z_u the correlation with row u alone. All z_u come from one product, whose
+    columns hold C·kw cells in place of C·kh·kw. Fewer cells are copied and the matrix is taller, for kh additions of
+    what is in the cache. ∂S/∂w likewise: its row u is a product of the same columns with y, moved as far.
+    """
+    rows, cols = axes
+    O, C, kh, kw = w.shape
+    N, H = x.shape[1:3]
+    in_rows = Axis(input=H, output=H, kernel=1, stride=1, padding=0, dilation=1), cols
+    matrix = w.transpose(2, 0, 1, 3).reshape(kh * O, C * kw)
+    bias = np.zeros(O, x.dtype) if bias is None else bias
+    made = np.empty((O, N, rows.output, cols.output), np.result_type(x, w, bias))
+    dw = None if y is None else np.zeros((kh, C * kw, O), np.result_type(x, y))
+    begun = 0
+    size = max(C * kw, kh * O // 2) * x.itemsize  # of a position's column, or half of what comes of it
+    for images, pixels, _ in tiles(N, H, cols.output, size):
+        n, h = images.stop - images.start, pixels.stop - pixels.start
+        columns = scratch_matrix("columns", C * kw, n * h * cols.output, x.dtype)
+        fill(columns.reshape(C, 1, kw, n, h, cols.output), x, in_rows, images, pixels)
+        z = scratch_matrix("product", kh * O, n * h * cols.output, np.result_type(x, w))
+        np.matmul(matrix, columns, out=z)
+
+        # an output near the end of a tile waits for the rows of the next; those that are new begin with the bias
+        old = 0 if pixels.start == 0 else begun
+        begun = rows.output if pixels.stop == H else min(rows.output, pixels.stop + rows.padding)
+        made[:, images, old:begun] = bias.reshape(-1, 1, 1, 1)
+        for u in range(kh):
+            shift = rows.dilation * u - rows.padding  # row u of output i is on pixel row i + shift
+            first, stop = max(0, pixels.start - shift), min(rows.output, pixels.stop - shift)
+            if first >= stop:
+                continue
+            seen = slice(first + shift - pixels.start, stop + shift - pixels.start)
+            made[:, images, first:stop] += z.reshape(kh, O, n, h, cols.output)[u, :, :, seen]
+            if dw is not None:  # image by image, because between them are rows that row u of the kernel does not meet
+                cells = columns.reshape(C * kw, n, h, cols.output)[:, :, seen].reshape(C * kw, n, -1)
+                sums = y[:, images, first:stop].reshape(O, n, -1)
+                dw[u] += np.matmul(cells.transpose(1, 0, 2), sums.transpose(1, 2, 0)).sum(axis=0)
+    if dw is None:
+        return made, None
+    dw = np.ascontiguousarray(dw.reshape(kh, C, kw, O).transpose(1, 0, 2, 3))  # (C, kh, kw, O), as the weights are
+    return made, dw.transpose(3, 0, 1, 2)

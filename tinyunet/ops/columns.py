@@ -10,6 +10,7 @@ As in `conv.py`, arrays are channels first: images (C, N, H, W), contiguous.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -26,38 +27,56 @@ TILE_LEAST = 512  # columns, however tall: with fewer, BLAS spends its time on r
 
 
 def fill(columns: Array, x: Array, axes: Axes, images: slice, outputs: slice) -> None:
-    """im2col, of some images and some rows of outputs: x (…, N, H, W) → columns (…, kh, kw, images, outputs, Wo).
+    """im2col, of some images and some rows of outputs: x (…, N, H, W) → columns (…, kh, kw, images, outputs, Wo)."""
+    runs, copies, zeros = _moves(axes, x.shape[-3], images.start, images.stop, outputs.start, outputs.stop)
+    to, pixels = columns, x
+    if runs:
+        to, pixels = columns.reshape(*columns.shape[:-3], -1), x.reshape(*x.shape[:-3], -1)
+    for cell, seen in copies:
+        to[cell] = pixels[seen]
+    for outside in zeros:
+        columns[outside] = 0
+
+
+@functools.lru_cache(maxsize=1024)
+def _moves(axes: Axes, N: int, n: int, n_end: int, i: int, i_end: int) -> tuple[bool, list[Any], list[Any]]:
+    """What is copied to fill the columns of images n … n_end of N and of their rows of outputs i … i_end.
 
     Over all outputs, cell (u, v) of the kernel sees the image moved by d·u − p rows and d·v − p columns, with zeros
     beyond its edges. If the convolution keeps the size, this is to move by (d·u − p)·W + d·v − p in memory: one long
     run is copied, in which pixels that leave a row at one end enter the next at the other, and these are set to 0.
+
+    Returns whether it is long runs, pairs of an index of the columns and the index of the pixels that belong there,
+    and indices of the columns that are 0.
     """
     rows, cols = axes
-    down = [rows.meets(u, outputs.start, outputs.stop) for u in range(rows.kernel)]
+    H, W = rows.input, cols.input
+    runs = rows.keeps_size and cols.keeps_size
+    copies: list[Any] = []
+    zeros: list[Any] = []
+    down = [rows.meets(u, i, i_end) for u in range(rows.kernel)]
     across = [cols.meets(v, 0, cols.output) for v in range(cols.kernel)]
-    if rows.keeps_size and cols.keeps_size:
-        pixels, cells = x.reshape(*x.shape[:-3], -1), columns.reshape(*columns.shape[:-3], -1)
-        begin = (images.start * rows.input + outputs.start) * cols.input
-        for u in range(rows.kernel):
-            for v in range(cols.kernel):
-                shift = (rows.dilation * u - rows.padding) * cols.input + cols.dilation * v - cols.padding
-                a = begin + shift  # where cell (u, v) of the first output is, among the pixels
-                first, stop = (min(max(0, at), pixels.shape[-1]) for at in (a, a + cells.shape[-1]))
-                cells[..., u, v, first - a : stop - a] = pixels[..., first:stop]
-    else:
-        for u, (i, h) in enumerate(down):
-            for v, (j, w) in enumerate(across):
-                columns[..., u, v, :, i, j] = x[..., images, h, w]
-    for u, (i, _) in enumerate(down):
-        if i.start > 0:
-            columns[..., u, :, :, : i.start, :] = 0
-        if i.stop < columns.shape[-2]:
-            columns[..., u, :, :, i.stop :, :] = 0
-    for v, (j, _) in enumerate(across):
-        if j.start > 0:
-            columns[..., v, :, :, : j.start] = 0
-        if j.stop < columns.shape[-1]:
-            columns[..., v, :, :, j.stop :] = 0
+    for u, (into_rows, from_rows) in enumerate(down):
+        for v, (into_cols, from_cols) in enumerate(across):
+            if runs:
+                moved = (rows.dilation * u - rows.padding) * W + cols.dilation * v - cols.padding
+                begin, end = (n * H + i) * W + moved, ((n_end - 1) * H + i_end) * W + moved
+                first, stop = (min(max(0, pixel), N * H * W) for pixel in (begin, end))
+                copies.append(((..., u, v, slice(first - begin, stop - begin)), (..., slice(first, stop))))
+            else:
+                into = ..., u, v, slice(None), into_rows, into_cols
+                copies.append((into, (..., slice(n, n_end), from_rows, from_cols)))
+    for u, (inside, _) in enumerate(down):
+        if inside.start > 0:
+            zeros.append((..., u, slice(None), slice(None), slice(inside.start), slice(None)))
+        if inside.stop < i_end - i:
+            zeros.append((..., u, slice(None), slice(None), slice(inside.stop, None), slice(None)))
+    for v, (inside, _) in enumerate(across):
+        if inside.start > 0:
+            zeros.append((..., v, slice(None), slice(None), slice(inside.start)))
+        if inside.stop < cols.output:
+            zeros.append((..., v, slice(None), slice(None), slice(inside.stop, None)))
+    return runs, copies, zeros
 
 
 def column_tiles(x: Array, axes: Axes, groups: int, turned: bool) -> Iterator[tuple[slice, Array]]:

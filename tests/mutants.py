@@ -56,6 +56,17 @@ MUTANTS = [
         ("row by row: dw of the last tile only", "dw[u] += np.matmul(cells", "dw[u] = np.matmul(cells"),
         ("dw: last tile only", "                dw += part", "                dw[...] = part"),
         ("dw of an empty batch is what was in memory", "            dw[...] = 0\n", "            dw[...] = 7\n"),
+        (
+            "the bias does not promote",
+            "np.result_type(x, w) if bias is None else np.result_type(x, w, bias)",
+            "np.result_type(x, w)",
+        ),
+        (
+            "row by row: the bias does not promote",
+            "np.result_type(x, w, bias))\n    dw",
+            "np.result_type(x, w))\n    dw",
+        ),
+        ("dw in the precision of the image", "np.result_type(x, y))\n        dw = dw", "x.dtype)\n        dw = dw"),
         ("bias of the wrong channels", "part += bias.reshape", "part += bias[::-1].reshape"),
         (
             "groups of dx exchanged",

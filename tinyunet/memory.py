@@ -2,12 +2,12 @@
 
 A training step allocates and frees the same few dozen arrays. By default the C library's malloc hands large ones back
 to the operating system, which has to find, zero and map the pages anew the next time, 4 KiB at a time: a training step
-takes 1.1 to 1.4 times as long. `import tinyunet` therefore tells malloc to keep it. The process stays as large as it
+takes 1.0 to 1.4 times as long. `import tinyunet` therefore tells malloc to keep it. The process stays as large as it
 was at its peak; `release()` gives back what is free. This is possible with glibc, the C library of most Linux systems;
 elsewhere nothing is done.
 
 For arrays that live no longer than one product there is `scratch`, the same memory every time. Where malloc keeps
-memory it earns nothing any more; where it does not, a step without it takes up to 1.3 times as long again.
+memory it earns next to nothing any more; where it does not, a step without it takes up to 1.2 times as long again.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def scratch_matrix(name: str, rows: int, columns: int, dtype: Any) -> np.ndarray
     """Scratch for a matrix whose rows lie 64 bytes further apart than they are long.
 
     The sizes of images are powers of two, and so would be the distance from row to row; then all rows compete for the
-    same few places of the cache, and a convolution takes 1.1 to 1.2 times as long.
+    same few places of the cache, and a training step takes 1.03 to 1.07 times as long.
     """
     return scratch(name, (rows, columns + 64 // np.dtype(dtype).itemsize), dtype)[:, :columns]
 

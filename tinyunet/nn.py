@@ -213,9 +213,9 @@ def _uniform(shape: tuple[int, ...], fan_in: int, rng: np.random.Generator) -> P
 def _kernels(shape: tuple[int, ...], fan_in: int, rng: np.random.Generator) -> Parameter:
     """A convolution's weight (O, C, kh, kw), in memory (C, kh, kw, O).
 
-    So all three products of `ops/conv.py` find their matrix in place: y with (C·kh·kw, O), dx with (C, kh·kw·O), and dw
-    comes out as (C·kh·kw, O). Rearranging 14.8 million weights for each of them would make a
-    training step 1.23 times as long.
+    So the products of a convolution (`ops/products.py`) find their matrix in place, y with (C·kh·kw, O), dx with
+    (C, kh·kw·O), and dw comes out as either. Rearranging 14.8 million weights for each of them would make a training
+    step 1.22 times as long.
     """
     weight = _uniform(shape, fan_in, rng).numpy()
     return Parameter(np.ascontiguousarray(weight.transpose(1, 2, 3, 0)).transpose(3, 0, 1, 2))

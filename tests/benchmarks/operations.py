@@ -23,6 +23,16 @@ def all_gradients(backward, dy):
     return [g() if callable(g) else g for g in (gradients if isinstance(gradients, tuple) else (gradients,))]
 
 
+def wanting_all(operation):
+    """The operation on arrays, with a backward that is told that all gradients are wanted, as the tape tells it."""
+
+    def run(*args, **settings):
+        y, backward = operation.__wrapped__(*args, **settings)
+        return y, partial(backward, wanted={0, 1, 2})
+
+    return run
+
+
 def compare(ours, obvious, x, rounds=15):
     """Milliseconds of both, forward and backward together, in each round: (rounds, 2)."""
     dy = np.random.default_rng(1).standard_normal(obvious(x)[0].shape).astype(np.float32)
@@ -44,8 +54,8 @@ def measure(table, N, C, H):
     w3, w1 = (rng.standard_normal((C, C, k, k), np.float32) for k in (3, 1))
     w2, b = rng.standard_normal((C, C // 2, 2, 2), np.float32), rng.standard_normal(C, np.float32)
     half = b[: C // 2]
-    conv, up, bn = (op.__wrapped__ for op in (conv2d, conv_transpose2d, batch_norm))
-    top, mean = (op.__wrapped__ for op in (max_pool2d, avg_pool2d))
+    conv, up = map(wanting_all, (conv2d, conv_transpose2d))
+    top, mean, bn = (op.__wrapped__ for op in (max_pool2d, avg_pool2d, batch_norm))
     for what, ours, theirs in (
         ("conv2d 3×3", lambda x: conv(x, w3, b, padding=1), lambda x: obvious.conv2d(x, w3, b, 1)),
         ("conv2d 1×1", lambda x: conv(x, w1, b), lambda x: obvious.conv2d(x, w1, b)),

@@ -2,8 +2,8 @@
 
 With the columns of an image a convolution is one matrix product, and this is all there is to its speed: products are
 what processors are best at, and copying pixels into columns is what they wait for. So what a kernel cell sees is copied
-in one long run where that is possible (`fill`), and columns are made a tile at a time, in memory that is used again, so
-that they are still in the cache when they are multiplied (`column_tiles`).
+in one long run where that is possible (`_moves`), and columns are made a tile at a time, in memory that is used again,
+so that they are still in the cache when they are multiplied (`column_tiles`).
 
 As in `conv.py`, arrays are channels first: images (C, N, H, W), contiguous.
 """
@@ -28,7 +28,7 @@ TILE_LEAST = 512  # columns, however tall: with fewer, BLAS spends its time on r
 
 def fill(columns: Array, x: Array, axes: Axes, images: slice, outputs: slice) -> None:
     """im2col, of some images and some rows of outputs: x (…, N, H, W) → columns (…, kh, kw, images, outputs, Wo)."""
-    runs, copies, zeros = _moves(axes, x.shape[-3], images.start, images.stop, outputs.start, outputs.stop)
+    runs, copies, zeros = _moves(axes, images.start, images.stop, outputs.start, outputs.stop)
     to, pixels = columns, x
     if runs:
         to, pixels = columns.reshape(*columns.shape[:-3], -1), x.reshape(*x.shape[:-3], -1)
@@ -39,8 +39,8 @@ def fill(columns: Array, x: Array, axes: Axes, images: slice, outputs: slice) ->
 
 
 @functools.lru_cache(maxsize=1024)
-def _moves(axes: Axes, N: int, n: int, n_end: int, i: int, i_end: int) -> tuple[bool, list[Any], list[Any]]:
-    """What is copied to fill the columns of images n … n_end of N and of their rows of outputs i … i_end.
+def _moves(axes: Axes, n: int, n_end: int, i: int, i_end: int) -> tuple[bool, list[Any], list[Any]]:
+    """What is copied to fill the columns of images n … n_end and of their rows of outputs i … i_end.
 
     Over all outputs, cell (u, v) of the kernel sees the image moved by d·u − p rows and d·v − p columns, with zeros
     beyond its edges. If the convolution keeps the size, this is to move by (d·u − p)·W + d·v − p in memory: one long
@@ -61,7 +61,7 @@ def _moves(axes: Axes, N: int, n: int, n_end: int, i: int, i_end: int) -> tuple[
             if runs:
                 moved = (rows.dilation * u - rows.padding) * W + cols.dilation * v - cols.padding
                 begin, end = (n * H + i) * W + moved, ((n_end - 1) * H + i_end) * W + moved
-                first, stop = (min(max(0, pixel), N * H * W) for pixel in (begin, end))
+                first, stop = (min(max(0, pixel), n_end * H * W) for pixel in (begin, end))
                 copies.append(((..., u, v, slice(first - begin, stop - begin)), (..., slice(first, stop))))
             else:
                 into = ..., u, v, slice(None), into_rows, into_cols

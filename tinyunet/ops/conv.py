@@ -22,11 +22,11 @@ each of the c·kh·kw cells and one column for each position of the window, and 
 
     y (O, positions) = w (O, C·kh·kw) @ columns (C·kh·kw, positions)
 
-which is what processors are best at. The loops of the definition stand in `naive.py`.
+which is what processors are best at, and so is each of the other two (`products.py`, with what makes them fast). The
+loops of the definition stand in `naive.py`.
 
 Inside this file arrays are channels first, (C, N, H, W): a channel of the whole batch is one row of that matrix.
 Results are handed out as a transposed view (N, C, H, W), and the next convolution finds its layout without a copy.
-Weights are best kept as (C, kh, kw, O) in memory (see `nn.Conv2d`): then all three products find their matrix in place.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def turned(axes: Axes) -> Axes | None:
     At stride 1, pixel h meets output i = h − d·u + p. Count the cells from the other end, u' = k − 1 − u:
     i = h + d·u' − (d·(k − 1) − p). That is a correlation over y, with the kernel turned by 180°, its input and output
     channels exchanged, and the padding d·(k − 1) − p: adding up columns instead makes
-    a training step 1.1–1.5 times as long.
+    a training step 1.2–1.6 times as long.
     """
     if any(a.stride > 1 or a.padding >= a.span for a in axes):
         return None

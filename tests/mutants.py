@@ -124,6 +124,10 @@ MUTANTS = [
             "slice(h, h + self.stride * (most - least), self.stride)",
             "slice(h, h + (most - least))",
         ),
+    ),
+    *_in(
+        "ops/window.py",
+        "tests/ops/test_pool.py",
         (
             "the border forgets the window's last cells",
             "return max(0, self.stride *",

@@ -45,7 +45,7 @@ MUTANTS = [
         ("dx, row by row: kernel not turned", "w.swapaxes(0, 1)[:, :, ::-1, ::-1]", "w.swapaxes(0, 1)"),
         ("dx, row by row: kernel turned over, not around", "[:, :, ::-1, ::-1]", "[:, :, ::-1]"),
         ("dx, row by row: channels of the kernel not exchanged", "w.swapaxes(0, 1)[", "w["),
-        ("dw, row by row: not turned back", "turn(dw) if turned and", "dw if turned and"),
+        ("dw, row by row: not turned back", "_turn(dw) if turned and", "dw if turned and"),
         ("rows of the kernel exchanged", "w.transpose(2, 0, 1, 3)", "w[:, :, ::-1].transpose(2, 0, 1, 3)"),
         ("row by row: every row as the first", "shift = rows.dilation * u - rows.padding", "shift = -rows.padding"),
         ("row by row: dilation forgotten", "shift = rows.dilation * u -", "shift = u -"),

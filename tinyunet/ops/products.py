@@ -34,15 +34,16 @@ def products(
     `turned`: x and y have changed places, and the kernel is turned by 180° (see `conv.turned`); w and ∂S/∂w are still
     given as those of the convolution that is not turned.
 
-    Shapes: x (C, N, H, W), y and ∂S/∂y (O, N, Ho, Wo), w and ∂S/∂w (O, C/groups, kh, kw) or, turned, (C, O/groups, …).
+    Shapes: x (C, N, H, W), y and ∂S/∂y (O, N, Ho, Wo), bias (O,), w and ∂S/∂w (O, C/groups, kh, kw) or, turned,
+    (C, O/groups, kh, kw). That they fit was checked by the operation (`conv.py`).
     """
     rows, cols = axes
     kernel, size = (rows.kernel, cols.kernel), (x.shape[1], rows.output, cols.output)
     made: Any = None
     dw: Any = None
     if w is not None and groups == 1 and _rows_pay(x, w.shape[1 if turned else 0], axes):
-        made, dw = _row_by_row(x, turn(w) if turned else w, y, bias, axes)
-        return made, turn(dw) if turned and dw is not None else dw
+        made, dw = _row_by_row(x, _turn(w) if turned else w, y, bias, axes)
+        return made, _turn(dw) if turned and dw is not None else dw
     if w is not None:
         matrices = _matrices(w, groups, turned)
         dtype = np.result_type(x, w) if bias is None else np.result_type(x, w, bias)
@@ -100,13 +101,13 @@ def scattered(y: Array, w: Array, groups: int) -> Array:
     return columns.reshape(groups * c, kh, kw, *size)
 
 
-def turn(w: Array) -> Array:
+def _turn(w: Array) -> Array:
     """The kernel turned by 180°, its input and output channels exchanged: (O, C, kh, kw) → (C, O, kh, kw)."""
     return w.swapaxes(0, 1)[:, :, ::-1, ::-1]
 
 
 def _rows_pay(x: Array, O: int, axes: Axes) -> bool:
-    """Where `_row_by_row` is the faster way (measured): many positions to a weight, not many more y than x."""
+    """Where `_row_by_row` is the faster way (measured): many positions, and not many more channels out than in."""
     rows, cols = axes
     C, N = x.shape[:2]
     positions = N * rows.output * cols.output

@@ -34,6 +34,11 @@ CONFIGURATIONS = {
 }
 
 
+def in_mode(model, training):
+    """The model in training or evaluation. To switch it walks all its layers: once in a turn, not in every step."""
+    return model if model.training == training else model.train(training)
+
+
 def ours(configuration, x, target):
     """A training step and an inference of tinyunet, as functions without arguments."""
     import tinyunet
@@ -46,12 +51,12 @@ def ours(configuration, x, target):
 
     def train():
         optimizer.zero_grad()
-        F.mse_loss(model.train()(x), target).backward()
+        F.mse_loss(in_mode(model, True)(x), target).backward()
         optimizer.step()
 
     def infer():
         with tinyunet.no_grad():
-            model.eval()(x)
+            in_mode(model, False)(x)
 
     return train, infer
 
@@ -69,12 +74,12 @@ def theirs(configuration, x, target):
 
     def train():
         optimizer.zero_grad()
-        torch.nn.functional.mse_loss(model.train()(x), target).backward()
+        torch.nn.functional.mse_loss(in_mode(model, True)(x), target).backward()
         optimizer.step()
 
     def infer():
         with torch.no_grad():
-            model.eval()(x)
+            in_mode(model, False)(x)
 
     return train, infer
 

@@ -48,8 +48,9 @@ def test_convolutions_are_pytorchs_however_they_are_computed(by_rows, name, data
 @pytest.mark.parametrize("by_rows", [True, False])
 @pytest.mark.parametrize("wanted", ["dx and dw", "dw"])
 @pytest.mark.parametrize("low", [(0,), (1,), (2,), (0, 1)])
+@pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("name", ["conv2d", "conv_transpose2d"])
-def test_arguments_of_low_precision_cost_the_others_nothing(name, low, wanted, by_rows):
+def test_arguments_of_low_precision_cost_the_others_nothing(name, stride, low, wanted, by_rows):
     """Results are promoted as NumPy does it, and gradients are rounded once, to the dtype of their argument."""
     arrays = [a.astype(np.float32) for a in (normal(0, 2, 3, 5, 6), normal(1, 3, 3, 3, 3), normal(2, 3))]
     dtypes = [np.float32 if k in low else np.float64 for k in range(3)]
@@ -57,7 +58,7 @@ def test_arguments_of_low_precision_cost_the_others_nothing(name, low, wanted, b
     with patch.object(products, "_rows_pay", lambda x, O, axes: by_rows and axes[0].stride == 1):
         for given_as in ([np.float64] * 3, dtypes):
             x, w, b = (tinyunet.tensor(a, dtype, requires_grad=True) for a, dtype in zip(arrays, given_as, strict=True))
-            y = getattr(F, name)(x if wanted == "dx and dw" else x.detach(), w, b, padding=1)
+            y = getattr(F, name)(x if wanted == "dx and dw" else x.detach(), w, b, stride=stride, padding=1)
             y.backward(normal(3, *y.shape))
             results.append(y.numpy())
             gradients.append([t.grad.numpy() for t in (x, w, b) if t.grad is not None])

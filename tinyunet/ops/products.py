@@ -126,10 +126,10 @@ def _row_by_row(x: Array, w: Array, y: Any, bias: Any, axes: Axes) -> tuple[Arra
     N, H = x.shape[1:3]
     in_rows = Axis(input=H, output=H, kernel=1, stride=1, padding=0, dilation=1), cols
     matrix = w.transpose(2, 0, 1, 3).reshape(kh * O, C * kw)
-    bias = np.zeros(O, x.dtype) if bias is None else bias
+    bias = (np.zeros(O, x.dtype) if bias is None else bias).reshape(-1, 1, 1, 1)
     made = np.empty((O, N, rows.output, cols.output), np.result_type(x, w, bias))
+    made[:, :, : rows.padding] = made[:, :, H + rows.padding :] = bias  # row 0 of the kernel gives all others theirs
     dw = None if y is None else np.zeros((kh, C * kw, O), np.result_type(x, y))
-    begun = 0
     size = max(C * kw, kh * O // 2) * x.itemsize  # of a position's column, or half of what comes of it
     for images, pixels, _ in tiles(N, H, cols.output, size):
         n, h = images.stop - images.start, pixels.stop - pixels.start
@@ -137,22 +137,18 @@ def _row_by_row(x: Array, w: Array, y: Any, bias: Any, axes: Axes) -> tuple[Arra
         fill(columns.reshape(C, 1, kw, n, h, cols.output), x, in_rows, images, pixels)
         z = scratch_matrix("product", kh * O, n * h * cols.output, np.result_type(x, w))
         np.matmul(matrix, columns, out=z)
-
-        # an output near the end of a tile waits for the rows of the next; those that are new begin with the bias
-        old = 0 if pixels.start == 0 else begun
-        begun = rows.output if pixels.stop == H else min(rows.output, pixels.stop + rows.padding)
-        made[:, images, old:begun] = bias.reshape(-1, 1, 1, 1)
         for u in range(kh):
             shift = rows.dilation * u - rows.padding  # row u of output i is on pixel row i + shift
             first, stop = max(0, pixels.start - shift), min(rows.output, pixels.stop - shift)
             if first >= stop:
                 continue
             seen = slice(first + shift - pixels.start, stop + shift - pixels.start)
-            made[:, images, first:stop] += z.reshape(kh, O, n, h, cols.output)[u, :, :, seen]
+            part, sums = z.reshape(kh, O, n, h, cols.output)[u, :, :, seen], made[:, images, first:stop]
+            np.add(part, bias if u == 0 else sums, out=sums)
             if dw is not None:  # image by image, because between them are rows that row u of the kernel does not meet
                 cells = columns.reshape(C * kw, n, h, cols.output)[:, :, seen].reshape(C * kw, n, -1)
-                sums = y[:, images, first:stop].reshape(O, n, -1)
-                dw[u] += np.matmul(cells.transpose(1, 0, 2), sums.transpose(1, 2, 0)).sum(axis=0)
+                ys = y[:, images, first:stop].reshape(O, n, -1)
+                dw[u] += np.matmul(cells.transpose(1, 0, 2), ys.transpose(1, 2, 0)).sum(axis=0)
     if dw is None:
         return made, None
     dw = np.ascontiguousarray(dw.reshape(kh, C, kw, O).transpose(1, 0, 2, 3))  # (C, kh, kw, O), as the weights are

@@ -257,11 +257,8 @@ MUTANTS = [
         "optim.py",
         "tests/test_optim.py",
         ("Adam without bias correction", "1 - b1**t", "1"),
-        (
-            "Adam: epsilon under the root's correction",
-            "/ correction + self.eps)",
-            "/ correction + self.eps / correction)",
-        ),
+        ("Adam: epsilon under the root's correction", "move += c * self.eps", "move += self.eps"),
+        ("Adam: variance without bias correction", "move *= self.lr * c /", "move *= self.lr /"),
         ("Nesterov is plain momentum", "g + self.momentum * v if self.nesterov else v", "v"),
         ("AdamW decays through the gradient", "decoupled = True", "decoupled = False"),
         ("dampening at the first step", "g if t > 1 else g", "g"),

@@ -6,24 +6,42 @@ from functools import partial
 import numpy as np
 
 from tests.benchmarks.report import Table, ratio
-from tests.benchmarks.turns import Worker, alternate
+from tests.benchmarks.turns import Worker, alternate, slower_after_product
 from tests.benchmarks.worker import CONFIGURATIONS
 
 SIDES = ("tinyunet", "PyTorch")
+FAR = 1.35  # of `slower_after_product`
+
+
+def places(measures, rounds):
+    """Measure in turns; the times (rounds, measures) with the processors near each other, and those far from it."""
+    results = alternate([slower_after_product, *measures, slower_after_product], rounds)
+    far, times = results[:, [0, -1]] > FAR, results[:, 1:-1]
+    return times[~far.any(axis=1)], times[far.all(axis=1)]  # what was moved during a round is neither
 
 
 def compare(name, workers, rounds, seconds):
-    """The row of one configuration."""
+    """The rows of one configuration, one for each place that the machine was in for more than two rounds."""
     c = CONFIGURATIONS[name]
-    texts = [f"{name}: {' '.join(map(str, c.channels))}, {c.batch}×{c.planes}×{c.size}²"]
-    for what in ("train", "infer"):
-        times = alternate([partial(w.milliseconds, what, seconds) for w in workers], rounds)
-        ours, theirs = np.median(times, axis=0)
-        texts += [f"{ours:.1f} : {theirs:.1f}", ratio(*times.T)]
+    memory = []
     for what in ("step", "process"):
         ours, theirs = (w.facts[what] for w in workers)
-        texts += [f"{ours:.0f} : {theirs:.0f}", f"**{ours / theirs:.2f}**"]
-    return texts
+        memory += [f"{ours:.0f} : {theirs:.0f}", f"**{ours / theirs:.2f}**"]
+    measured = [
+        places([partial(w.milliseconds, what, seconds) for w in workers], rounds) for what in ("train", "infer")
+    ]
+    for place, *both in zip(("near", "far"), *measured, strict=True):
+        both = [times if len(times) > 2 else times[:0] for times in both]
+        if not any(map(len, both)):
+            continue
+        texts = [f"{name}: {' '.join(map(str, c.channels))}, {c.batch}×{c.planes}×{c.size}²", place]
+        for times in both:
+            if len(times):
+                ours, theirs = np.median(times, axis=0)
+                texts += [f"{ours:.1f} : {theirs:.1f}", f"{ratio(*times.T)} of {len(times)}"]
+            else:
+                texts += ["", ""]
+        yield texts + memory
 
 
 def main():
@@ -45,11 +63,13 @@ def main():
             print(f"medians of {args.rounds} rounds, {' : '.join(SIDES)}, ratio (quartiles)\n")
             table = Table(
                 "channels, batch".ljust(31),
-                *("training step, ms", "ratio".rjust(16), "   inference, ms", "ratio".rjust(16)),
+                "processors",
+                *("training step, ms", "ratio of rounds".rjust(22), "   inference, ms", "ratio of rounds".rjust(22)),
                 *("  step, MiB", "ratio", "process, MiB", "ratio"),
                 markdown=args.markdown,
             )
-        table.row(*compare(name, workers, args.rounds, args.seconds))
+        for texts in compare(name, workers, args.rounds, args.seconds):
+            table.row(*texts)
         for w in workers:
             w.stop()
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 ROOT = Path(__file__).parent.parent.parent
+REST = 0.3  # seconds: the threads of whoever was measured before go on spinning for a while
 LIMITS = ("OPENBLAS_", "OMP_", "MKL_", "GOTO_", "BLIS_", "XLA_", "JAX_")
 
 
@@ -56,6 +57,25 @@ def alternate(measures, rounds):
     return results
 
 
+def slower_after_product():
+    """How much slower arrays are read that a matrix product has just written, with all its threads: 1.1 or 1.8.
+
+    A virtual machine is moved about on its host. Where its processors have no cache in common, one has to fetch what
+    the other has written from far away, and everything that threads do together takes longer.
+    """
+    product, ones = np.empty((64, 2048), np.float32), np.ones((64, 2048), np.float32)
+    sums, times = np.empty_like(product), []
+    time.sleep(REST)
+    for _ in range(100):
+        np.matmul(ones[:, :64], ones, out=product)
+        began = time.perf_counter()
+        np.add(product, 1, out=sums)
+        once = time.perf_counter()
+        np.add(product, 1, out=sums)
+        times.append((once - began) / (time.perf_counter() - once))
+    return float(np.median(times))
+
+
 class Worker:
     """A process that measures when it is asked, and sleeps otherwise: a module of this folder that calls `serve`."""
 
@@ -78,7 +98,7 @@ class Worker:
 
     def milliseconds(self, what, seconds):
         """As the function `milliseconds`, of the step of this name over there."""
-        time.sleep(0.3)  # the threads of the one before go on spinning for a while
+        time.sleep(REST)
         self.process.stdin.write(json.dumps({"what": what, "seconds": seconds}) + "\n")
         self.process.stdin.flush()
         return self._answer()

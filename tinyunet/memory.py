@@ -71,7 +71,7 @@ def scratch_matrix(name: str, rows: int, columns: int, dtype: Any) -> np.ndarray
     """Scratch for a matrix whose rows lie 64 bytes further apart than they are long.
 
     The sizes of images are powers of two, and so would be the distance from row to row; then all rows compete for the
-    same few places of the cache, and a training step takes 1.03 to 1.07 times as long.
+    same few places of the cache, and a training step takes 1.01 to 1.11 times as long.
     """
     return scratch(name, (rows, columns + 64 // np.dtype(dtype).itemsize), dtype)[:, :columns]
 

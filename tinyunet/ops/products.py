@@ -7,10 +7,10 @@ With the columns of x (`columns.py`) the sum S(x, w, y) at the top of `conv.py` 
 Columns are a copy of the image, kh·kw times as large. What is done about it, and how much longer a training step of a
 U-Net takes without it (measured for three sizes, docs/measurements.md):
 
-- a tile of columns at a time, multiplied while it is in the cache: 1.06–1.12, with a quarter of the tile;
-- dx and dw from the same columns of dy, so that those of x are not made again: 1.06–1.08;
-- where maps are large, columns for the width of the kernel only, a third as many (`_row_by_row`): 1.05–1.19;
-- the weights in memory as (C, kh, kw, O), which is the matrix of either product as it stands: 1.00–1.22.
+- a tile of columns at a time, multiplied while it is in the cache: 1.02–1.11, with a quarter of the tile;
+- dx and dw from the same columns of dy, so that those of x are not made again: 1.02–1.08;
+- where maps are large, columns for the width of the kernel only, a third as many (`_row_by_row`): 1.13–1.19;
+- the weights in memory as (C, kh, kw, O), which is the matrix of either product as it stands: 1.00–1.28.
 """
 
 from __future__ import annotations

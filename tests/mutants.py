@@ -308,6 +308,12 @@ MUTANTS = [
         "tests/test_doctor.py",
         ("a matrix product counts additions only", "2 * M * K * N / _median", "M * K * N / _median"),
         ("a copy counts what it writes only", "2 * size / _median", "size / _median"),
+        (
+            "the distance the other way round",
+            "(once - began) / (time.perf_counter() - once)",
+            "(time.perf_counter() - once) / (once - began)",
+        ),
+        ("far apart is called near", "distance > FAR", "distance < FAR"),
         ("a limit that is not obeyed is blamed", "limits if threads is None or threads < cores else ()", "limits"),
         (
             "versions are compared as text",

@@ -1,5 +1,6 @@
 """The doctor finds what holds NumPy back, says nothing when nothing does, and changes nothing."""
 
+import itertools
 import json
 import os
 import subprocess
@@ -11,7 +12,7 @@ from tinyunet import doctor
 from tinyunet.doctor import Blas, Facts, Speed, advice, report
 
 OPENBLAS = Blas("OpenBLAS", "0.3.31.188.0", "SkylakeX", 8)
-SPEED = Speed(square=612.5, convolution=534.4, memory=21.3, cache=187.2, step=48.3, busy=7.8)
+SPEED = Speed(square=612.5, convolution=534.4, memory=21.3, cache=187.2, distance=1.1, step=48.3, busy=7.8)
 WELL = Facts("tinyunet 9", "Xeon", "AVX-512", 8, "31.3 GiB", "30.1 GiB", True, OPENBLAS, {"HOME": "/"}, SPEED)
 
 
@@ -108,9 +109,11 @@ def test_the_report_shows_facts_and_measurements_with_their_units():
     assert "Xeon with AVX-512, usable cores: 8" in lines[2]
     assert "31.3 GiB, free: 30.1 GiB, kept by malloc: yes" in lines[3]
     assert "OpenBLAS 0.3.31.188.0, kernels: SkylakeX, threads: 8" in lines[4]
-    ends = ("612.5 GFLOP/s", "534.4 GFLOP/s", "21.3 GB/s", "187.2 GB/s", "48.3 ms")
-    for line, end in zip(lines[6:11], ends, strict=True):
+    ends = ("612.5 GFLOP/s", "534.4 GFLOP/s", "21.3 GB/s", "187.2 GB/s", "1.1 × reading it again", "48.3 ms")
+    for line, end in zip(lines[6:12], ends, strict=True):
         assert line.endswith(end)
+    assert "near each other" in lines[10]
+    assert "far apart" in report(WELL._replace(speed=SPEED._replace(distance=2.9))).splitlines()[10]
 
 
 def test_what_is_unknown_is_called_unknown():
@@ -136,6 +139,12 @@ def test_the_median_is_that_of_the_times(monkeypatch):
     clock = iter([0.0, 0.0, 0.1, 0.1, 0.1, 0.25, 0.25, 0.25, 0.27, 0.27, 0.27, 0.31, 0.31])
     monkeypatch.setattr(doctor.time, "perf_counter", lambda: next(clock))
     assert doctor._median(lambda: None) == pytest.approx(0.07)  # of 0.1, 0.15, 0.02, 0.04
+
+
+def test_the_distance_is_the_first_reading_against_the_second(monkeypatch):
+    clock = itertools.accumulate(itertools.cycle([1.0, 3.0, 2.0]))  # a product, and two readings
+    monkeypatch.setattr(doctor.time, "perf_counter", lambda: next(clock))
+    assert doctor.distance() == pytest.approx(3 / 2)
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,7 @@ class Speed(NamedTuple):
     convolution: float
     memory: float
     cache: float
+    distance: float
     step: float
     busy: float  # cores that worked on the square product, on average
 
@@ -153,6 +154,27 @@ def _copy(size: int) -> float:
     return 2 * size / _median(lambda: np.copyto(target, source)) / 1e9
 
 
+FAR = 1.8  # of `distance`, between what was measured with a cache in common (1.1–1.3) and without (2.6–4.1)
+
+
+def distance() -> float:
+    """How many times longer it takes to read what all threads have just written, in a matrix product, than once more.
+
+    Where cores have no cache in common, one has to fetch from far away what another has written, and whatever threads
+    do together takes longer. Cores of a virtual machine may be near each other now and far apart in a minute.
+    """
+    ones, product, sums = np.ones((64, 2048), np.float32), *np.empty((2, 64, 2048), np.float32)
+    ratios = []
+    for _ in range(100):
+        np.matmul(ones[:, :64], ones, out=product)
+        began = time.perf_counter()
+        np.add(product, 1, out=sums)
+        once = time.perf_counter()
+        np.add(product, 1, out=sums)
+        ratios.append((once - began) / (time.perf_counter() - once))
+    return statistics.median(ratios)
+
+
 def _step() -> float:
     x, target = np.random.default_rng(0).random((2, 8, 1, 64, 64), np.float32)
     model = UNet(1, 1, (16, 32, 64), rng=0)
@@ -170,7 +192,8 @@ def _speed() -> Speed:
     began, used = time.perf_counter(), time.process_time()
     square = _product(1024, 1024, 1024)
     busy = (time.process_time() - used) / (time.perf_counter() - began)
-    return Speed(square, _product(64, 576, 16384), _copy(64 << 20), _copy(256 << 10), _step(), busy)
+    convolution, step = _product(64, 576, 16384), _step()
+    return Speed(square, convolution, _copy(64 << 20), _copy(256 << 10), distance(), step, busy)
 
 
 def advice(facts: Facts) -> list[str]:
@@ -217,6 +240,7 @@ def report(facts: Facts) -> str:
     """The facts, the measurements and the advice, for a terminal of 100 columns."""
     name, version, kernels, threads = facts.blas
     simd, keeps = facts.simd and f" with {facts.simd}", "yes" if facts.keeps else "no"
+    where = "far apart" if facts.speed.distance > FAR else "near each other"
     lines = [
         facts.versions,
         "",
@@ -229,6 +253,7 @@ def report(facts: Facts) -> str:
         f"                 64×576 @ 576×16384, as in a U-Net    {facts.speed.convolution:8.1f} GFLOP/s",
         f"copy             64 MiB, through memory               {facts.speed.memory:8.1f} GB/s",
         f"                 256 KiB, in the cache                {facts.speed.cache:8.1f} GB/s",
+        f"cores            {where + ': reading a fresh product':36} {facts.speed.distance:8.1f} × reading it again",
         f"training step    channels 16 32 64, 8×1×64×64         {facts.speed.step:8.1f} ms",
         "",
     ]

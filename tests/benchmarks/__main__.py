@@ -1,22 +1,29 @@
 """The comparison with PyTorch: alternating processes, medians of many rounds."""
 
 import argparse
+import time
 from functools import partial
 
 import numpy as np
 
 from tests.benchmarks.report import Table, ratio
-from tests.benchmarks.turns import Worker, alternate, slower_after_product
+from tests.benchmarks.turns import REST, Worker, alternate
 from tests.benchmarks.worker import CONFIGURATIONS
+from tinyunet import doctor
 
 SIDES = ("tinyunet", "PyTorch")
-FAR = 1.35  # of `slower_after_product`
+
+
+def place():
+    """How much slower the machine is, just now, at reading what other threads have written."""
+    time.sleep(REST)
+    return doctor.distance()
 
 
 def places(measures, rounds):
     """Measure in turns; the times (rounds, measures) with the processors near each other, and those far from it."""
-    results = alternate([slower_after_product, *measures, slower_after_product], rounds)
-    far, times = results[:, [0, -1]] > FAR, results[:, 1:-1]
+    results = alternate([place, *measures, place], rounds)
+    far, times = results[:, [0, -1]] > doctor.FAR, results[:, 1:-1]
     return times[~far.any(axis=1)], times[far.all(axis=1)]  # what was moved during a round is neither
 
 
@@ -30,11 +37,11 @@ def compare(name, workers, rounds, seconds):
     measured = [
         places([partial(w.milliseconds, what, seconds) for w in workers], rounds) for what in ("train", "infer")
     ]
-    for place, *both in zip(("near", "far"), *measured, strict=True):
+    for where, *both in zip(("near", "far"), *measured, strict=True):
         both = [times if len(times) > 2 else times[:0] for times in both]
         if not any(map(len, both)):
             continue
-        texts = [f"{name}: {' '.join(map(str, c.channels))}, {c.batch}×{c.planes}×{c.size}²", place]
+        texts = [f"{name}: {' '.join(map(str, c.channels))}, {c.batch}×{c.planes}×{c.size}²", where]
         for times in both:
             if len(times):
                 ours, theirs = np.median(times, axis=0)

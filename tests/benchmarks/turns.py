@@ -57,25 +57,6 @@ def alternate(measures, rounds):
     return results
 
 
-def slower_after_product():
-    """How much slower arrays are read that a matrix product has just written, with all its threads: 1.1 or 1.8.
-
-    A virtual machine is moved about on its host. Where its processors have no cache in common, one has to fetch what
-    the other has written from far away, and everything that threads do together takes longer.
-    """
-    product, ones = np.empty((64, 2048), np.float32), np.ones((64, 2048), np.float32)
-    sums, times = np.empty_like(product), []
-    time.sleep(REST)
-    for _ in range(100):
-        np.matmul(ones[:, :64], ones, out=product)
-        began = time.perf_counter()
-        np.add(product, 1, out=sums)
-        once = time.perf_counter()
-        np.add(product, 1, out=sums)
-        times.append((once - began) / (time.perf_counter() - once))
-    return float(np.median(times))
-
-
 class Worker:
     """A process that measures when it is asked, and sleeps otherwise: a module of this folder that calls `serve`."""
 

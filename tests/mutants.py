@@ -207,8 +207,9 @@ MUTANTS = [
     *_in(
         "ops/elementwise.py",
         "tests/ops/test_elementwise.py",
-        ("relu: mask from the sign of the gradient", "dy * (y > 0)", "dy * (dy > 0)"),
-        ("relu: slope 1 at 0", "dy * (y > 0)", "dy * (input >= 0)"),
+        ("relu: mask from the sign of the gradient", "dy * (y != 0)", "dy * (dy > 0)"),
+        ("relu: slope 0 where x is nan", "dy * (y != 0)", "dy * (y > 0)"),
+        ("relu: slope 1 at 0", "dy * (y != 0)", "dy * (input >= 0)"),
         ("sub: sign of the second gradient", "unbroadcast(-dy, b_shape)", "unbroadcast(dy, b_shape)"),
         ("silu: product rule forgotten", "dy * s * (1 + input * (1 - s))", "dy * s"),
         ("dropout: not scaled", "keep / (1 - p) if p < 1 else keep", "keep * 1.0"),

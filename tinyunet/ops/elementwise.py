@@ -216,7 +216,7 @@ def relu(input: Array) -> Any:
     y = np.clip(input, 0, most)  # maximum(x, 0) takes NumPy 3.6 times as long
 
     def backward(dy: Array) -> Array:
-        return dy * (y > 0)  # the slope is 1 where x > 0, else 0 (also at 0, as in PyTorch)
+        return dy * (y != 0)  # the slope is 1 where x > 0, else 0 (also at 0, as in PyTorch; 1 where x is nan)
 
     return y, backward
 

@@ -315,6 +315,7 @@ MUTANTS = [
             "(time.perf_counter() - once) / (once - began)",
         ),
         ("far apart is called near", "distance > FAR", "distance < FAR"),
+        ("one thread is called near others", "1 in (facts.cores, threads)", "1 == facts.cores"),
         ("a limit that is not obeyed is blamed", "limits if threads is None or threads < cores else ()", "limits"),
         (
             "versions are compared as text",

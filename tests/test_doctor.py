@@ -114,6 +114,8 @@ def test_the_report_shows_facts_and_measurements_with_their_units():
         assert line.endswith(end)
     assert "near each other" in lines[10]
     assert "far apart" in report(WELL._replace(speed=SPEED._replace(distance=2.9))).splitlines()[10]
+    for alone in (WELL._replace(cores=1), WELL._replace(blas=OPENBLAS._replace(threads=1))):
+        assert "one at work" in report(alone).splitlines()[10]
 
 
 def test_what_is_unknown_is_called_unknown():

@@ -158,10 +158,11 @@ FAR = 1.8  # of `distance`, between what was measured with a cache in common (1.
 
 
 def distance() -> float:
-    """How many times longer it takes to read what all threads have just written, in a matrix product, than once more.
+    """The time to read what all threads have just written, a matrix product, as a ratio to reading it once more.
 
     Where cores have no cache in common, one has to fetch from far away what another has written, and whatever threads
     do together takes longer. Cores of a virtual machine may be near each other now and far apart in a minute.
+    With one thread alone it is 1, wherever that runs.
     """
     ones, product, sums = np.ones((64, 2048), np.float32), *np.empty((2, 64, 2048), np.float32)
     ratios = []
@@ -241,6 +242,8 @@ def report(facts: Facts) -> str:
     name, version, kernels, threads = facts.blas
     simd, keeps = facts.simd and f" with {facts.simd}", "yes" if facts.keeps else "no"
     where = "far apart" if facts.speed.distance > FAR else "near each other"
+    if 1 in (facts.cores, threads):
+        where = "one at work"
     lines = [
         facts.versions,
         "",

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from tests.benchmarks.report import Table, ratio
-from tests.benchmarks.turns import REST, Worker, alternate
+from tests.benchmarks.turns import REST, Worker, alternate, restart_unlimited
 from tests.benchmarks.worker import CONFIGURATIONS
 from tinyunet import doctor
 
@@ -21,14 +21,14 @@ def place():
 
 
 def places(measures, rounds):
-    """Measure in turns; the times (rounds, measures) with the processors near each other, and those far from it."""
+    """Measure in turns; the times (rounds, measures) with the processors near each other, far, and moved meanwhile."""
     results = alternate([place, *measures, place], rounds)
     far, times = results[:, [0, -1]] > doctor.FAR, results[:, 1:-1]
-    return times[~far.any(axis=1)], times[far.all(axis=1)]  # what was moved during a round is neither
+    return times[~far.any(axis=1)], times[far.all(axis=1)], times[far[:, 0] != far[:, 1]]
 
 
 def compare(name, workers, rounds, seconds):
-    """The rows of one configuration, one for each place that the machine was in for more than two rounds."""
+    """The rows of one configuration, one for each place that the machine was in."""
     c = CONFIGURATIONS[name]
     memory = []
     for what in ("step", "process"):
@@ -37,8 +37,7 @@ def compare(name, workers, rounds, seconds):
     measured = [
         places([partial(w.milliseconds, what, seconds) for w in workers], rounds) for what in ("train", "infer")
     ]
-    for where, *both in zip(("near", "far"), *measured, strict=True):
-        both = [times if len(times) > 2 else times[:0] for times in both]
+    for where, *both in zip(("near", "far", "moved"), *measured, strict=True):
         if not any(map(len, both)):
             continue
         texts = [f"{name}: {' '.join(map(str, c.channels))}, {c.batch}×{c.planes}×{c.size}²", where]
@@ -62,6 +61,7 @@ def main():
     unknown = set(args.names) - set(CONFIGURATIONS)
     if unknown:
         parser.error(f"there is no configuration {', '.join(sorted(unknown))}")
+    restart_unlimited()
     table = None
     for name in args.names or CONFIGURATIONS:
         workers = [Worker("worker", side, name) for side in SIDES]

@@ -156,6 +156,7 @@ TABLE = [
         (name, (None,), {}, TypeError, "must be a Tensor or an array, not NoneType")
         for name in ("neg", "exp", "log", "sqrt", "abs", "relu", "leaky_relu", "sigmoid", "tanh", "silu", "dropout")
     ],
+    ("relu", (a(2) > 0,), {}, TypeError, "numbers are needed, not bool"),
     ("relu", ([1.0, -1.0],), {}, TypeError, "input must be a Tensor or an array, not list"),
     ("leaky_relu", (i(2),), {}, TypeError, INTEGERS),
     ("dropout", (i(2),), {}, TypeError, INTEGERS),

@@ -52,8 +52,8 @@ def turned(axes: Axes) -> Axes | None:
 
     At stride 1, pixel h meets output i = h − d·u + p. Count the cells from the other end, u' = k − 1 − u:
     i = h + d·u' − (d·(k − 1) − p). That is a correlation over y, with the kernel turned by 180°, its input and output
-    channels exchanged, and the padding d·(k − 1) − p: adding up columns instead makes
-    a training step 1.2–1.7 times as long.
+    channels exchanged, and the padding d·(k − 1) − p: adding up columns instead
+    makes a training step 1.2–1.7 times as long.
     """
     if any(a.stride > 1 or a.padding >= a.span for a in axes):
         return None

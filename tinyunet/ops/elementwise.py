@@ -209,9 +209,14 @@ def abs(x: Array) -> Any:
 def relu(input: Array) -> Any:
     """Rectified linear unit: y = max(x, 0).
 
+    Raises:
+        TypeError: for bool, as in PyTorch.
+
     >>> relu(np.array([-1.0, 0.0, 2.0]))
     tensor([0., 0., 2.], dtype=float64)
     """
+    if input.dtype == bool:
+        raise TypeError("relu: numbers are needed, not bool")
     most = np.inf if input.dtype.kind == "f" else None
     y = np.clip(input, 0, most)  # maximum(x, 0) takes NumPy 3.6 times as long
 

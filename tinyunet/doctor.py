@@ -154,7 +154,7 @@ def _copy(size: int) -> float:
     return 2 * size / _median(lambda: np.copyto(target, source)) / 1e9
 
 
-FAR = 1.8  # of `distance`, between what was measured with a cache in common (1.1–1.3) and without (2.6–4.1)
+FAR = 1.8  # of `distance`, between what was measured with a cache in common (1.1–1.4) and without (2.6–4.1)
 
 
 def distance() -> float:

@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from tinyunet import __version__, demo, doctor, plot
-from tinyunet.byhand import examples, lab, worksheet
+from tinyunet.byhand import examples
+from tinyunet.byhand.examples import example
+from tinyunet.byhand.lab import server as lab
+from tinyunet.byhand.worksheets import sheets as worksheet
 from tinyunet.data import DataError, read_image, write_mask, write_probability
 from tinyunet.tasks import segmentation
 from tinyunet.tasks.segmentation import Settings
@@ -125,7 +128,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=plain,
         help="work out an operation on a few numbers, every product of it",
         description="Shows an example, built in or from a file, and works out the elements that it asks for.",
-        epilog=examples.__doc__,
+        epilog=example.__doc__,
     )
     p.add_argument("example", nargs="?", metavar="NAME|FILE", help="a built-in example, or a TOML file")
     p.add_argument("--list", action="store_true", help="the built-in examples")

@@ -10,9 +10,7 @@
 Arrays are nested lists, NumPy arrays or Tensors; images may be (N, C, H, W), (C, H, W) or (H, W).
 """
 
-from tinyunet.byhand.diagnosis import Verdict
-from tinyunet.byhand.explanation import Element, Explanation
-from tinyunet.byhand.given import (
+from tinyunet.byhand.arithmetic.calls import (
     avg_pool2d,
     batch_norm,
     conv2d,
@@ -23,6 +21,8 @@ from tinyunet.byhand.given import (
     relu,
     softmax,
 )
+from tinyunet.byhand.arithmetic.explanation import Element, Explanation
+from tinyunet.byhand.mistakes.diagnosis import Verdict
 
 __all__ = [
     "Element",

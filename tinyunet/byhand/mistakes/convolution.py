@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tinyunet.byhand.arithmetic.operations import Operation
 from tinyunet.byhand.mistakes.registry import (
     RARE,
     TOGETHER,
@@ -20,7 +21,6 @@ from tinyunet.byhand.mistakes.registry import (
     wrong_answers,
 )
 from tinyunet.byhand.mistakes.window import CONVOLUTIONS, biased_apart, borders, image_of, tried, unbiased, weightless
-from tinyunet.byhand.operations import Operation
 from tinyunet.tensor import Array
 
 FLIPPED = "kernel flipped", "the kernel is used as it stands, not turned by 180°"

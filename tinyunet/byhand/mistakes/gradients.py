@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from tinyunet.byhand.arithmetic.operations import Operation
 from tinyunet.byhand.mistakes.registry import TRANSPOSED, Answers, mistake, one_by_one, rare
 from tinyunet.byhand.mistakes.window import borders, resized, spread, spread_in_order, windows
-from tinyunet.byhand.operations import Operation
 from tinyunet.tensor import Array
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from tinyunet.byhand.arithmetic.operations import Operation
 from tinyunet.byhand.mistakes.registry import TRANSPOSED, Answers, mistake, one_by_one, other_orders, rare
 from tinyunet.byhand.mistakes.window import CONVOLUTIONS
-from tinyunet.byhand.operations import Operation
 
 
 @mistake("relu y", "negative numbers kept", "max(0, x) is 0 for negative x")

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from tinyunet.byhand.arithmetic.operations import Operation
 from tinyunet.byhand.mistakes.registry import Answers, mistake, other_orders, rare
-from tinyunet.byhand.operations import Operation
 from tinyunet.tensor import Array
 
 

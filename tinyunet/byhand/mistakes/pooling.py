@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from tinyunet.byhand.arithmetic.operations import Operation
 from tinyunet.byhand.mistakes.gradients import DY_FORGOTTEN
 from tinyunet.byhand.mistakes.registry import TRANSPOSED, Answers, mistake, rare
 from tinyunet.byhand.mistakes.window import borders, padded, spread, spread_in_order, windows
-from tinyunet.byhand.operations import Operation
 from tinyunet.tensor import Array
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinyunet.byhand.operations import Operation
+from tinyunet.byhand.arithmetic.operations import Operation
 from tinyunet.tensor import Array
 
 

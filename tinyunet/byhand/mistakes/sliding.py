@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tinyunet.byhand.arithmetic.operations import Operation
 from tinyunet.byhand.mistakes.registry import TRANSPOSED, Answers, mistake, rare
 from tinyunet.byhand.mistakes.window import (
     CONVOLUTIONS,
@@ -20,7 +21,6 @@ from tinyunet.byhand.mistakes.window import (
     resized,
     tried,
 )
-from tinyunet.byhand.operations import Operation
 
 WINDOWS = "conv2d y, max_pool2d y, avg_pool2d y"
 ALL = f"{CONVOLUTIONS}, max_pool2d y, avg_pool2d y"

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from tinyunet.byhand.arithmetic.operations import Operation
 from tinyunet.byhand.mistakes.registry import Answers, mistake, rare
-from tinyunet.byhand.operations import Operation
 from tinyunet.tensor import Array
 
 

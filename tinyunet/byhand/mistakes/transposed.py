@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from tinyunet.byhand.arithmetic.operations import Operation
 from tinyunet.byhand.mistakes.registry import Answers, mistake, rare
 from tinyunet.byhand.mistakes.window import biased_apart, borders, both, resized, tried, unbiased, weightless
-from tinyunet.byhand.operations import Operation
 from tinyunet.ops import conv
 from tinyunet.tensor import Array
 

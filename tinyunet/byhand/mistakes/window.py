@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyunet.byhand.operations import Operation
+from tinyunet.byhand.arithmetic.operations import Operation
 from tinyunet.ops import conv
 from tinyunet.tensor import Array
 

@@ -24,15 +24,15 @@ from matplotlib.patches import Rectangle
 from matplotlib.textpath import text_to_path
 from PIL import Image
 
-from tinyunet.byhand import given
-from tinyunet.byhand.numbers import write
-from tinyunet.byhand.worked import Factor, Formula, Largest, Part, Sum, Term
+from tinyunet.byhand.arithmetic import calls
+from tinyunet.byhand.arithmetic.numbers import write
+from tinyunet.byhand.arithmetic.worked import Factor, Formula, Largest, Part, Sum, Term
 from tinyunet.files import atomic
 from tinyunet.plot import BLUE, ORANGE
 from tinyunet.tensor import Array
 
 if TYPE_CHECKING:
-    from tinyunet.byhand.explanation import Element, Explanation
+    from tinyunet.byhand.arithmetic.explanation import Element, Explanation
 
 FRAMES = 400  # of an animation, at most
 CELLS = 10, 7, 5, 3  # rows or columns of an image around the window, the first with which the numbers are legible
@@ -218,7 +218,7 @@ def _picture(element: Element, most: int, filling: bool) -> Picture:
     known = here[0] * shape[-1] + here[1] + 1 if filling else None
     chosen = {here: "chosen"}
     output = _image(whole.what, element.index[:-2], whole.result, chosen, {ORANGE: {here}}, most, known=known)
-    defaults = inspect.signature(getattr(given, operation.name)).parameters
+    defaults = inspect.signature(getattr(calls, operation.name)).parameters
     changed = [f"{name}={value!r}" for name, value in operation.settings.items() if value != defaults[name].default]
     subtitle = f"{operation.name}({', '.join(changed)})" if changed else operation.name
     sliding = operation.name in SLIDING

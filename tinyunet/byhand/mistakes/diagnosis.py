@@ -15,12 +15,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinyunet.byhand.misread import misread
+from tinyunet.byhand.arithmetic.numbers import EXACT, Given, read, read_array, write
+from tinyunet.byhand.arithmetic.operations import Operation
+from tinyunet.byhand.arithmetic.worked import Sum, Term, Worked, named
 from tinyunet.byhand.mistakes import RARE, TOGETHER, WAYS, Mistake, wrong_answers
+from tinyunet.byhand.mistakes.misread import misread
 from tinyunet.byhand.mistakes.registry import Ways
-from tinyunet.byhand.numbers import EXACT, Given, read, read_array, write
-from tinyunet.byhand.operations import Operation
-from tinyunet.byhand.worked import Sum, Term, Worked, named
 from tinyunet.tensor import Array, Tensor
 
 SLIPS = 3  # that fit, beyond which it is not said which

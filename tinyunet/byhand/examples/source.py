@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from tinyunet.byhand.numbers import read_array
+from tinyunet.byhand.arithmetic.numbers import read_array
 from tinyunet.tensor import Array
 
 MOST_BYTES = 1_000_000  # of a file

@@ -16,8 +16,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from tinyunet.byhand.numbers import write
-from tinyunet.byhand.worked import (
+from tinyunet.byhand.arithmetic.numbers import write
+from tinyunet.byhand.arithmetic.worked import (
     Factor,
     Formula,
     Largest,

@@ -11,9 +11,12 @@ import threading
 import numpy as np
 import pytest
 
-from tinyunet import byhand, cli
-from tinyunet.byhand import examples, lab
-from tinyunet.byhand.grids import write_grid
+from tinyunet import cli
+from tinyunet.byhand import examples
+from tinyunet.byhand.arithmetic.grids import write_grid
+from tinyunet.byhand.arithmetic.numbers import read_array
+from tinyunet.byhand.arithmetic.operations import OPERATIONS
+from tinyunet.byhand.lab import server as lab
 
 X = "10 10 0 0\n" * 4 + "\n" + "5 5 5 5\n" * 4
 W = "1 0 -1\n" * 3 + "\n0 0 0\n0 1 0\n0 0 0"
@@ -58,7 +61,7 @@ def test_a_whole_map_and_a_gradient():
     assert "kernel flipped" in found["text"]
     ask = examples.load(found["toml"]).asks[0]
     assert (ask.of.what, ask.at) == ("dw", None)
-    np.testing.assert_array_equal(byhand.numbers.read_array(ask.answer)[0], true.result[:, :, ::-1, ::-1])
+    np.testing.assert_array_equal(read_array(ask.answer)[0], true.result[:, :, ::-1, ::-1])
 
 
 @pytest.mark.parametrize("name", examples.names())
@@ -80,7 +83,7 @@ def test_examples_come_through_the_fields_unchanged(name):
 
 def test_every_operation_starts_with_numbers_that_work():
     found = lab.operations()
-    assert list(found["operations"]) == list(byhand.operations.OPERATIONS)
+    assert list(found["operations"]) == list(OPERATIONS)
     for name, fields in found["operations"].items():
         status, result = posted("/work", {"operation": name} | fields["form"])
         assert status == 200
@@ -265,7 +268,7 @@ def test_a_request_that_does_not_go_on_is_given_up(running, monkeypatch):
 def malformed(rng):
     """A request of the page with something changed in it: method, path, body."""
     paths = ["/work", "/check", "/load"]
-    names = list(byhand.operations.OPERATIONS)
+    names = list(OPERATIONS)
     name = rng.choice(names)
     form = {"operation": name} | json.loads(json.dumps(lab._fields(name)["form"]))
     form |= {"at": [0] * rng.randint(0, 4), "answer": rng.choice(["", "1", "1/2", "1 2\n3 4"])}
@@ -560,7 +563,7 @@ def computed(form):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("operation", byhand.operations.OPERATIONS)
+@pytest.mark.parametrize("operation", OPERATIONS)
 def test_what_is_hidden_is_not_in_the_page(tab, operation):
     form = {"operation": operation} | lab._fields(operation)["form"]
     form["arrays"] = {  # decimals: no number is there by chance
@@ -615,7 +618,7 @@ def test_a_right_answer_shows_its_element_alone(tab):
 @pytest.mark.browser
 def test_on_a_phone(tab):
     tab.set_viewport_size({"width": 360, "height": 780})
-    for operation in byhand.operations.OPERATIONS:
+    for operation in OPERATIONS:
         tab.select_option("#operation", operation)
         shows(tab, "h1", f"of {operation}")
         assert tab.evaluate("document.documentElement.scrollWidth") == 360

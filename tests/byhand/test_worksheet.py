@@ -16,7 +16,9 @@ from matplotlib.text import Text
 
 import tinyunet
 from tinyunet import cli
-from tinyunet.byhand import levels, mistakes, paper, worksheet
+from tinyunet.byhand import mistakes
+from tinyunet.byhand.worksheets import levels, paper
+from tinyunet.byhand.worksheets import sheets as worksheet
 
 ALL = [(topic, level) for topic, found in levels.LEVELS.items() for level in range(1, len(found) + 1)]
 every = pytest.mark.parametrize(("topic", "level"), ALL)
@@ -174,7 +176,7 @@ def test_mistakes_that_are_learned_later_draw_no_other_problems(monkeypatch):
 def test_files_are_the_same_byte_for_byte(tmp_path):
     sheet = worksheet.sheet("max_pool2d", 3, 4, 3)
     script = (
-        "import sys; from tinyunet.byhand import worksheet\n"
+        "import sys; from tinyunet.byhand.worksheets import sheets as worksheet\n"
         "for key in (False, True):\n"
         "    for suffix in ('md', 'html', 'pdf'):\n"
         "        worksheet.sheet('max_pool2d', 3, 4, 3).save(f'{sys.argv[1]}/b{int(key)}.{suffix}', key=key)\n"

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinyunet.byhand.grids import read_grid
+from tinyunet.byhand.arithmetic.grids import read_grid
 from tinyunet.tensor import Array
 
 EXACT = 1e-9  # of a number's size: what rounding in float64 leaves undecided

@@ -10,9 +10,9 @@ from matplotlib.patches import Rectangle
 from PIL import Image
 
 from tinyunet import byhand, plot
-from tinyunet.byhand import figure
-from tinyunet.byhand.numbers import write
-from tinyunet.byhand.worked import Sum
+from tinyunet.byhand.arithmetic.numbers import write
+from tinyunet.byhand.arithmetic.worked import Sum
+from tinyunet.byhand.views import figure
 
 X = [[[10, 10, 0, 0]] * 4, [[5] * 4] * 4]
 W = [[[[1, 0, -1]] * 3, [[0, 0, 0], [0, 1, 0], [0, 0, 0]]]]

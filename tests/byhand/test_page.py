@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from tinyunet import byhand
-from tinyunet.byhand import page
-from tinyunet.byhand.numbers import write
-from tinyunet.byhand.worked import Formula, Largest
+from tinyunet.byhand.arithmetic.numbers import write
+from tinyunet.byhand.arithmetic.worked import Formula, Largest
+from tinyunet.byhand.views import page
 
 X = [[[10, 10, 0, 0]] * 4, [[5] * 4] * 4]
 W = [[[[1, 0, -1]] * 3, [[0, 0, 0], [0, 1, 0], [0, 0, 0]]]]

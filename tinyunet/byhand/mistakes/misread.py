@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from tinyunet.byhand.numbers import EXACT, write
-from tinyunet.byhand.operations import Operation
-from tinyunet.byhand.worked import named
+from tinyunet.byhand.arithmetic.numbers import EXACT, write
+from tinyunet.byhand.arithmetic.operations import Operation
+from tinyunet.byhand.arithmetic.worked import named
 from tinyunet.tensor import Array
 
 LINEAR = "conv2d", "conv_transpose2d", "linear", "avg_pool2d"

@@ -5,8 +5,8 @@ import re
 import numpy as np
 import pytest
 
-from tinyunet.byhand import numbers
-from tinyunet.byhand.grids import read_grid, write_grid
+from tinyunet.byhand.arithmetic import numbers
+from tinyunet.byhand.arithmetic.grids import read_grid, write_grid
 
 SQUARE = [[1, 2], [3, 4]]
 

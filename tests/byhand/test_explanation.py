@@ -13,9 +13,9 @@ import tinyunet.functional as F
 from tests.parity import _cotangent, theirs
 from tests.strategies import both, convolutions, images, normal, seeds, ties
 from tinyunet import byhand
-from tinyunet.byhand.numbers import read
-from tinyunet.byhand.operations import OPERATIONS, Operation
-from tinyunet.byhand.worked import Factor, Formula, Largest, Numbers, Sum, Term, Worked
+from tinyunet.byhand.arithmetic.numbers import read
+from tinyunet.byhand.arithmetic.operations import OPERATIONS, Operation
+from tinyunet.byhand.arithmetic.worked import Factor, Formula, Largest, Numbers, Sum, Term, Worked
 from tinyunet.data import cells
 from tinyunet.unet import UNet
 

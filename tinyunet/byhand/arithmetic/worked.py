@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
-from tinyunet.byhand.numbers import write
+from tinyunet.byhand.arithmetic.numbers import write
 from tinyunet.tensor import Array
 
 T = TypeVar("T")

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinyunet.byhand import page
-from tinyunet.byhand.diagnosis import Verdict, check_element, check_map
-from tinyunet.byhand.numbers import read_array, write_array
-from tinyunet.byhand.operations import Operation
-from tinyunet.byhand.worked import Worked
+from tinyunet.byhand.arithmetic.numbers import read_array, write_array
+from tinyunet.byhand.arithmetic.operations import Operation
+from tinyunet.byhand.arithmetic.worked import Worked
+from tinyunet.byhand.mistakes.diagnosis import Verdict, check_element, check_map
+from tinyunet.byhand.views import page
 from tinyunet.tensor import Array
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ turned by 180°.
         >>> byhand.conv2d([[1, 2], [3, 4]], [[0, 1], [2, 3]]).at(0, 0).figure()
         <Figure size 1280x720 with 1 Axes>
         """
-        from tinyunet.byhand import figure  # which loads Matplotlib, and not everybody draws
+        from tinyunet.byhand.views import figure  # which loads Matplotlib, and not everybody draws
 
         return figure.draw(self)
 
@@ -178,7 +178,7 @@ class Explanation:
         Raises:
             ValueError: a path that does not end in .gif, frames shorter than 20 ms, or more than 400 of them.
         """
-        from tinyunet.byhand import figure
+        from tinyunet.byhand.views import figure
 
         figure.animate(self, path, milliseconds)
 

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinyunet.byhand.numbers import write
-from tinyunet.byhand.worked import Factor, Formula, Largest, Part, Step, Worked
+from tinyunet.byhand.arithmetic.numbers import write
+from tinyunet.byhand.arithmetic.worked import Factor, Formula, Largest, Part, Step, Worked
 
 if TYPE_CHECKING:
-    from tinyunet.byhand.explanation import Element, Explanation
+    from tinyunet.byhand.arithmetic.explanation import Element, Explanation
 
 MOST = 100_000  # products, and cells, in one page: some megabytes
 SLIDING = "conv2d", "max_pool2d", "avg_pool2d"  # a window over x and the padding around it
@@ -27,9 +27,9 @@ LINEAR = "conv2d", "conv_transpose2d", "linear", "avg_pool2d"  # their gradients
 Index = tuple[int, ...]
 
 
-def asset(name: str) -> str:
-    """A file that the pages are made of."""
-    return files("tinyunet.byhand").joinpath("static", name).read_text(encoding="utf-8")
+def asset(name: str, room: str = "views") -> str:
+    """A file that the pages of a room are made of."""
+    return files("tinyunet.byhand").joinpath(room, "static", name).read_text(encoding="utf-8")
 
 
 def html(explanation: Explanation, at: Index = ()) -> str:

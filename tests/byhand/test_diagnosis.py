@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinyunet
+from tests.byhand.test_explanation import ARTICLE
 from tests.strategies import normal, seeds
-from tests.test_byhand_explanation import ARTICLE
 from tinyunet import byhand
+from tinyunet.byhand.arithmetic.numbers import write
+from tinyunet.byhand.arithmetic.worked import Numbers
 from tinyunet.byhand.mistakes import RARE, WAYS, wrong_answers
-from tinyunet.byhand.numbers import write
-from tinyunet.byhand.worked import Numbers
 
 # A problem of every kind, drawn with a random generator: each of the mistakes can be made in some of them.
 

@@ -34,12 +34,12 @@ from typing import Any
 
 import numpy as np
 
-from tinyunet import byhand
-from tinyunet.byhand.diagnosis import Verdict
-from tinyunet.byhand.explanation import Element, Explanation
-from tinyunet.byhand.numbers import DENOMINATOR, write_array
-from tinyunet.byhand.operations import OPERATIONS
-from tinyunet.byhand.source import LARGEST, MOST_NUMBERS, Digits, Source, leaves, numbers
+from tinyunet.byhand.arithmetic import calls
+from tinyunet.byhand.arithmetic.explanation import Element, Explanation
+from tinyunet.byhand.arithmetic.numbers import DENOMINATOR, write_array
+from tinyunet.byhand.arithmetic.operations import OPERATIONS
+from tinyunet.byhand.examples.source import LARGEST, MOST_NUMBERS, Digits, Source, leaves, numbers
+from tinyunet.byhand.mistakes.diagnosis import Verdict
 from tinyunet.tensor import Array
 
 MOST_PRODUCTS = 10**7  # in all that is asked, estimated from above
@@ -157,6 +157,7 @@ def dump(example: Example) -> str:
     Raises:
         ValueError: gradients are asked for with different dy; a file has one.
 
+    >>> from tinyunet import byhand
     >>> y = byhand.conv2d([[1, 2], [3, 4]], [[0, 1], [2, 3]], stride=2)
     >>> print(dump(Example(y, (Ask(y, at=(0, 0), answer="20"),), title="One window")))
     title = "One window"
@@ -231,7 +232,7 @@ def _toml(value: Any, indent: str = "") -> str:
 
 def parameters(operation: str) -> Mapping[str, inspect.Parameter]:
     """The arguments of an operation of `byhand`."""
-    return inspect.signature(getattr(byhand, operation)).parameters
+    return inspect.signature(getattr(calls, operation)).parameters
 
 
 def is_array(parameter: inspect.Parameter) -> bool:
@@ -293,7 +294,7 @@ def _explanation(source: Source, given: dict[str, Any], asks: int) -> Explanatio
     # As they were written, not as float64: the numbers of classes must be integers.
     arguments = {name: given[name] for name in arrays} | settings
     try:
-        return getattr(byhand, operation)(**arguments)
+        return getattr(calls, operation)(**arguments)
     except (TypeError, ValueError) as error:
         words = [name for word in re.findall(r"\w+", str(error)) for name in (word, ALIASES.get(word))]
         source.wrong(error, next((word for word in words if word in arguments), "operation"))
@@ -402,7 +403,7 @@ def _count(source: Source, given: dict[str, Any], asks: list[dict[str, Any]]) ->
 
 # ---- the built-in examples
 
-FOLDER = resources.files("tinyunet.byhand") / "worked_examples"
+FOLDER = resources.files("tinyunet.byhand.examples")
 
 
 def names() -> list[str]:
@@ -411,7 +412,7 @@ def names() -> list[str]:
     >>> names()[:4]
     ['avgpool', 'batchnorm', 'conv3x3', 'conv3x3-padded']
     """
-    return sorted(file.name.removesuffix(".toml") for file in FOLDER.iterdir())
+    return sorted(file.name.removesuffix(".toml") for file in FOLDER.iterdir() if file.name.endswith(".toml"))
 
 
 def built_in(name: str) -> Example:

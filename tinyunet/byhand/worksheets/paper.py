@@ -16,13 +16,13 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from tinyunet import __version__
-from tinyunet.byhand.diagnosis import squeezed
-from tinyunet.byhand.numbers import write
+from tinyunet.byhand.arithmetic.numbers import write
+from tinyunet.byhand.mistakes.diagnosis import squeezed
 from tinyunet.files import atomic
 from tinyunet.tensor import Array
 
 if TYPE_CHECKING:
-    from tinyunet.byhand.worksheet import Problem, Question, Sheet
+    from tinyunet.byhand.worksheets.sheets import Problem, Question, Sheet
 
 # ---- what stands on a sheet, in any format
 

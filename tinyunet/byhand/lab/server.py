@@ -22,11 +22,12 @@ from typing import Any
 
 import numpy as np
 
-from tinyunet.byhand import examples, page
-from tinyunet.byhand.explanation import Explanation
-from tinyunet.byhand.grids import depth, read_grid, write_grid
-from tinyunet.byhand.operations import OPERATIONS
-from tinyunet.byhand.source import Digits
+from tinyunet.byhand import examples
+from tinyunet.byhand.arithmetic.explanation import Explanation
+from tinyunet.byhand.arithmetic.grids import depth, read_grid, write_grid
+from tinyunet.byhand.arithmetic.operations import OPERATIONS
+from tinyunet.byhand.examples.source import Digits
+from tinyunet.byhand.views import page
 
 MOST_BYTES = 100_000  # in a request
 MOST_NUMBERS = 10_000  # in all arrays together, and in the result
@@ -271,7 +272,11 @@ def answer(method: str, path: str, body: bytes = b"") -> Answer:
         if path not in PAGES:
             return _refused(HTTPStatus.NOT_FOUND, "there is nothing here")
         name, kind = PAGES[path]
-        return HTTPStatus.OK, f"{kind}; charset=utf-8", page.asset(name).encode()
+        return (
+            HTTPStatus.OK,
+            f"{kind}; charset=utf-8",
+            page.asset(name, "lab" if name.startswith("lab") else "views").encode(),
+        )
     if path not in ANSWERS:
         return _refused(HTTPStatus.NOT_FOUND, "there is nothing here")
     try:

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from tinyunet.byhand import operations
-from tinyunet.byhand.explanation import Explanation
-from tinyunet.byhand.numbers import read_array
+from tinyunet.byhand.arithmetic import operations
+from tinyunet.byhand.arithmetic.explanation import Explanation
+from tinyunet.byhand.arithmetic.numbers import read_array
 from tinyunet.ops.window import Pair
 from tinyunet.tensor import Array
 

@@ -14,11 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinyunet import byhand, cli
-from tinyunet.byhand import examples, lab
-from tinyunet.byhand.examples import Ask, Digits, Example, dump, load, read
+from tinyunet.byhand import examples
+from tinyunet.byhand.arithmetic.numbers import read_array, write
+from tinyunet.byhand.arithmetic.operations import OPERATIONS
+from tinyunet.byhand.examples import Ask, Digits, Example, dump, example, load, read
+from tinyunet.byhand.lab import server as lab
 from tinyunet.byhand.mistakes import wrong_answers
-from tinyunet.byhand.numbers import read_array, write
-from tinyunet.byhand.operations import OPERATIONS
 
 SOURCES = [(examples.FOLDER / f"{name}.toml").read_text(encoding="utf-8") for name in examples.names()]
 ODD = [
@@ -666,11 +667,11 @@ def test_check_takes_several_files_and_needs_answers(capsys, tmp_path, monkeypat
 def test_the_examples_in_docstring_and_help_work(capsys):
     with pytest.raises(SystemExit):
         cli.main(["byhand", "--help"])
-    for text in (examples.__doc__, capsys.readouterr().out):
+    for text in (example.__doc__, capsys.readouterr().out):
         lines = text[text.index("  title =") :].splitlines()
-        example = load("\n".join(line.strip() for line in lines if not line or line.startswith("  ")))
-        assert example.title
-        assert example.dy is not None
+        loaded = load("\n".join(line.strip() for line in lines if not line or line.startswith("  ")))
+        assert loaded.title
+        assert loaded.dy is not None
         assert 'or updated = "running_mean"' in text
-        assert [ask.heading for ask in example.asks] == ["y[0, 1]", "dw[0, 0]"]
-        assert example.asks[0].check().right
+        assert [ask.heading for ask in loaded.asks] == ["y[0, 1]", "dw[0, 0]"]
+        assert loaded.asks[0].check().right

@@ -1,0 +1,1 @@
+"""What is worked out: every term of every number of an operation, from its definition."""

@@ -1,0 +1,1 @@
+"""A page to type numbers of one's own into."""

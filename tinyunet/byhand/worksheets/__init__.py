@@ -1,0 +1,1 @@
+"""Problems for a pencil, on paper, with their key; and answers graded."""

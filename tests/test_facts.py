@@ -8,7 +8,7 @@ import pytest
 import tinyunet
 import tinyunet.functional as F
 from tests.parity import Torch
-from tinyunet.ops import naive
+from tinyunet.ops import loops
 from tinyunet.unet import ConvBlock, DecoderBlock, EncoderBlock, UNet
 
 
@@ -26,7 +26,7 @@ ways = pytest.mark.parametrize(
     "compute",
     [
         pytest.param(by_tinyunet(F), id="fast"),
-        pytest.param(by_tinyunet(naive), id="loops"),
+        pytest.param(by_tinyunet(loops), id="loops"),
         pytest.param(by_torch, id="torch", marks=pytest.mark.torch),
     ],
 )

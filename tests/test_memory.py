@@ -10,7 +10,8 @@ import pytest
 
 import tinyunet.functional as F
 from tinyunet import memory
-from tinyunet.ops.columns import TILE_BYTES
+from tinyunet.ops.fast.scratch import scratch, scratch_bytes
+from tinyunet.ops.fast.tiles import TILE_BYTES
 
 CODE = """
 import resource, numpy as np
@@ -45,33 +46,33 @@ def test_freed_arrays_are_reused_and_release_gives_them_back():
 
 def test_scratch_is_bounded_and_freed_on_request():
     memory.release()
-    assert memory.scratch_bytes() == 0
+    assert scratch_bytes() == 0
     for N, C, O, H in ((1, 4, 4, 256), (16, 8, 8, 64), (1, 3, 16, 300), (2, 64, 8, 64), (1, 16, 64, 64)):
         for stride in (1, 2):
             x, w = np.ones((N, C, H, H), np.float32), np.ones((O, C, 3, 3), np.float32)
             y, backward = F.conv2d.__wrapped__(x, w, padding=1, stride=stride)
             for gradient in backward(y):
                 gradient()
-    assert TILE_BYTES < memory.scratch_bytes() < 4 * TILE_BYTES  # columns, and a product of up to twice their size
+    assert TILE_BYTES < scratch_bytes() < 4 * TILE_BYTES  # columns, and a product of up to twice their size
     memory.release()
-    assert memory.scratch_bytes() == 0
+    assert scratch_bytes() == 0
     np.testing.assert_array_equal(F.conv2d.__wrapped__(x, w, padding=1, stride=2)[0], y)
 
 
 def test_each_thread_has_its_own_scratch_and_takes_it_along():
-    mine = memory.scratch("columns", (8,), np.float32)
+    mine = scratch("columns", (8,), np.float32)
     theirs = []
 
     def use():
-        theirs.append(np.shares_memory(mine, memory.scratch("columns", (8,), np.float32)))
-        theirs.append(memory.scratch_bytes())
+        theirs.append(np.shares_memory(mine, scratch("columns", (8,), np.float32)))
+        theirs.append(scratch_bytes())
 
     thread = threading.Thread(target=use)
     thread.start()
     thread.join()
     shared, both = theirs
     assert not shared
-    assert memory.scratch_bytes() == both - 32
+    assert scratch_bytes() == both - 32
 
 
 def test_importing_changes_no_environment_variable():

@@ -9,13 +9,29 @@ tensor([[0., 0.],
         [1., 1.]])
 """
 
-from tinyunet import byhand, functional, memory, nn, ops, optim, unet
+import importlib
+from types import ModuleType
+
+from tinyunet import functional, memory, nn, ops, optim, unet
 from tinyunet.gradcheck import gradcheck
-from tinyunet.tensor import Tensor, differentiable, no_grad, tensor, using
+from tinyunet.tensor import Tensor, differentiable, no_grad, tensor
+from tinyunet.using import using
 
 __version__ = "0.1.0"
 
 memory.keep()
+
+
+def __getattr__(name: str) -> ModuleType:
+    """`tinyunet.byhand` is loaded when it is first named: who trains does not need it."""
+    if name == "byhand":
+        return importlib.import_module("tinyunet.byhand")
+    raise AttributeError(f"module 'tinyunet' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__
+
 
 __all__ = [
     "Tensor",

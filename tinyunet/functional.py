@@ -6,8 +6,6 @@ Traceback (most recent call last):
 TypeError: conv2d: input must be a Tensor or an array, not list
 """
 
-from tinyunet.ops.columns import fold, unfold
-from tinyunet.ops.conv import conv2d, conv_transpose2d
 from tinyunet.ops.elementwise import (
     abs,
     add,
@@ -26,12 +24,14 @@ from tinyunet.ops.elementwise import (
     sub,
     tanh,
 )
+from tinyunet.ops.fast import conv2d, conv_transpose2d
 from tinyunet.ops.linear import embedding, linear, matmul, scaled_dot_product_attention
 from tinyunet.ops.loss import binary_cross_entropy_with_logits, cross_entropy, dice_loss, l1_loss, mse_loss
 from tinyunet.ops.norm import batch_norm, group_norm
 from tinyunet.ops.pool import avg_pool2d, interpolate, max_pool2d
 from tinyunet.ops.reduce import log_softmax, max, mean, softmax, sum, var
 from tinyunet.ops.shape import cat, expand, getitem, pad, permute, reshape, stack, transpose
+from tinyunet.ops.unfold import fold, unfold
 
 __all__ = [
     "abs",

@@ -114,8 +114,7 @@ class Module:
         if differing:
             raise ValueError(f"load_state_dict: {'; '.join(differing)}")
         for name, value in values.items():
-            with own[name].writable() as array:
-                array[...] = value
+            own[name].data = value
 
     def train(self, mode: bool = True) -> Module:
         """Switch this module and all below it to training (batch statistics, dropout) or evaluation."""

@@ -14,7 +14,7 @@ from tinyunet.tensor import Array, Tensor
 class Optimizer:
     """Parameters, a learning rate, and a `step()` that moves the parameters against their gradients.
 
-    A subclass names the arrays it keeps for every parameter in `slots`, and says in `update` how weights move. It is
+    A subclass names the arrays it keeps for every parameter in `slots`, and says in `update` where weights move. It is
     shown them PIECE at a time, so that what a formula of ten NumPy operations computes on the way stays in the cache:
     28 → 23 ms for Adam on 14.8 million weights.
     """
@@ -51,15 +51,18 @@ class Optimizer:
         for p, state in zip(self.params, self.state, strict=True):
             if p.grad is not None:
                 state["t"] += 1
-                with p.writable() as w:
-                    order = sorted(range(w.ndim), key=lambda axis: -w.strides[axis])  # in which w lies in memory
-                    arrays = [p.grad.numpy(), *(state[slot] for slot in self.slots)]
-                    arrays = [array.transpose(order).reshape(-1) for array in (w, *arrays)]
-                    for a in range(0, w.size, self.PIECE):
-                        self.update(int(state["t"]), *[array[a : a + self.PIECE] for array in arrays])
+                w = p.numpy()
+                moved = np.empty_like(w)
+                order = sorted(range(w.ndim), key=lambda axis: -w.strides[axis])  # in which w lies in memory
+                arrays = [w, p.grad.numpy(), *(state[slot] for slot in self.slots)]
+                flat, *arrays = [array.transpose(order).reshape(-1) for array in (moved, *arrays)]
+                for a in range(0, w.size, self.PIECE):
+                    piece = slice(a, a + self.PIECE)
+                    flat[piece] = self.update(int(state["t"]), *[array[piece] for array in arrays])
+                p.data = moved
 
-    def update(self, t: int, w: Array, dw: Array, *state: Array) -> None:
-        """Change the weights `w`, and their `state` (one array for each of `slots`), in place: their t-th step.
+    def update(self, t: int, w: Array, dw: Array, *state: Array) -> Array:
+        """The weights after their t-th step; their `state`, one array for each of `slots`, is changed in place.
 
         All arrays are one-dimensional and of the same length.
         """
@@ -120,14 +123,14 @@ class SGD(Optimizer):
         super().__init__(params, lr)
         self.momentum, self.dampening, self.weight_decay, self.nesterov = momentum, dampening, weight_decay, nesterov
 
-    def update(self, t: int, w: Array, dw: Array, *state: Array) -> None:
+    def update(self, t: int, w: Array, dw: Array, *state: Array) -> Array:
         g = dw + self.weight_decay * w if self.weight_decay else dw
         if self.momentum:
             (v,) = state
             v *= self.momentum
             v += (1 - self.dampening) * g if t > 1 else g
             g = g + self.momentum * v if self.nesterov else v
-        w -= self.lr * g
+        return w - self.lr * g
 
 
 class Adam(Optimizer):
@@ -165,13 +168,13 @@ class Adam(Optimizer):
         super().__init__(params, lr)
         self.betas, self.eps, self.weight_decay = betas, eps, weight_decay
 
-    def update(self, t: int, w: Array, dw: Array, *state: Array) -> None:
+    def update(self, t: int, w: Array, dw: Array, *state: Array) -> Array:
         m, v = state
         b1, b2 = self.betas
         g = dw
         if self.weight_decay:
             if self.decoupled:
-                w *= 1 - self.lr * self.weight_decay
+                w = w * (1 - self.lr * self.weight_decay)
             else:
                 g = dw + self.weight_decay * w
         m *= b1
@@ -184,7 +187,7 @@ class Adam(Optimizer):
         move += c * self.eps
         np.divide(m, move, out=move)
         move *= self.lr * c / (1 - b1**t)
-        w -= move
+        return np.subtract(w, move, out=move)
 
 
 class AdamW(Adam):

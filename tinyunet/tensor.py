@@ -28,25 +28,30 @@ import functools
 import heapq
 import inspect
 import itertools
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, overload
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from tinyunet.methods import Methods  # the operators and methods that ops/methods.py adds
+else:
+    Methods = object
+
+P = ParamSpec("P")
 Array = np.ndarray[Any, Any]
+Operand: TypeAlias = Any  # of an operation: a Tensor or an array for who calls it, the array for who writes it
 
 _recording: ContextVar[bool] = ContextVar("recording", default=True)
-_stand_ins: ContextVar[Mapping[str, Callable[..., Any]]] = ContextVar("stand_ins", default=MappingProxyType({}))
+stand_ins: ContextVar[Mapping[Any, Callable[..., Any]]] = ContextVar("stand_ins", default=MappingProxyType({}))
 _serial = itertools.count()
-_operations: dict[str, Callable[..., Any]] = {}
-_checked_kinds: dict[Any, Any] = {"Array": np.ndarray, "Array | None": (np.ndarray, type(None))}
+_checked_kinds: dict[Any, Any] = {"Operand": np.ndarray, "Operand | None": (np.ndarray, type(None))}
 
 
-class Tensor:
+class Tensor(Methods):
     """An array, its gradient, and the node that made it (None for a leaf: data, or a weight).
 
     The array is read-only: an operation may need its arguments again in the backward pass, and a value changed in
@@ -109,29 +114,12 @@ class Tensor:
 
     @data.setter
     def data(self, values: Any) -> None:
-        array = np.empty_like(self._data)  # also in memory it is laid out as it was
         if np.shape(values) != self.shape:
             raise ValueError(f"data: values of shape {np.shape(values)} cannot replace those of shape {self.shape}")
+        array = np.empty_like(self._data)  # of the same dtype, and in the same order in memory
         array[...] = values
         array.flags.writeable = False
         self._data, self.version = array, self.version + 1
-
-    @contextmanager
-    def writable(self) -> Iterator[Array]:
-        """The array to write to, inside the `with`: for optimizers.
-
-        It is the array itself if nobody else has it, else a copy that then takes its place: a constant of some graph
-        may share it (`.detach()`, a frozen weight).
-        """
-        if not _unshared(self._data):
-            self._data = self._data.copy("K")
-        array = self._data
-        array.flags.writeable = True
-        try:
-            yield array
-        finally:
-            array.flags.writeable = False
-            self.version += 1
 
     def _convert(self, dtype: Any) -> None:
         """Another dtype, in place, for the gradient too."""
@@ -207,18 +195,13 @@ class Tensor:
         if gradient.shape != self.shape:
             raise ValueError(f"backward: gradient of shape {gradient.shape} for a Tensor of shape {self.shape}")
         if self.node is None:
-            self._accumulate([gradient])
+            self._accumulate(gradient)
         else:
             _walk(self.node, gradient, retain_graph)
 
-    def _accumulate(self, handed: list[Any]) -> None:
-        """Add to `.grad` the gradient that is the last element of `handed`; it is taken over if nobody else has it."""
-        if self.grad is not None:
-            self.grad = Tensor._made(self.grad._data + handed[-1])
-        elif _unshared(handed[-1]):
-            self.grad = Tensor._made(handed[-1])
-        else:
-            self.grad = Tensor._made(handed[-1].copy("K"))
+    def _accumulate(self, gradient: Array) -> None:
+        """Add to `.grad`, out of place: the arrays may be somebody else's gradients too."""
+        self.grad = Tensor._made(gradient if self.grad is None else self.grad._data + gradient)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         return np.asarray(self._data, dtype=dtype, copy=copy)
@@ -238,61 +221,7 @@ class Tensor:
         origin = f", made_by={self.node.name}" if self.node else ", requires_grad=True" if self.requires_grad else ""
         return f"tensor({values}{dtype}{origin})"
 
-    def __len__(self) -> int:
-        return len(self._data)
-
-    def __iter__(self) -> Iterator[Tensor]:
-        return (self[i] for i in range(len(self)))
-
-    def __bool__(self) -> bool:
-        return bool(self._data)
-
-    def __float__(self) -> float:
-        return float(self.item())
-
-    def __int__(self) -> int:
-        return int(self.item())
-
     __hash__ = object.__hash__  # by identity, although == compares elements
-
-    if TYPE_CHECKING:  # the operators and methods that ops/methods.py defines, for type checkers and completion
-        T: Tensor
-
-        def __add__(self, other: Any) -> Tensor: ...
-        def __radd__(self, other: Any) -> Tensor: ...
-        def __sub__(self, other: Any) -> Tensor: ...
-        def __rsub__(self, other: Any) -> Tensor: ...
-        def __mul__(self, other: Any) -> Tensor: ...
-        def __rmul__(self, other: Any) -> Tensor: ...
-        def __truediv__(self, other: Any) -> Tensor: ...
-        def __rtruediv__(self, other: Any) -> Tensor: ...
-        def __pow__(self, other: Any) -> Tensor: ...
-        def __matmul__(self, other: Any) -> Tensor: ...
-        def __rmatmul__(self, other: Any) -> Tensor: ...
-        def __neg__(self) -> Tensor: ...
-        def __abs__(self) -> Tensor: ...
-        def __getitem__(self, index: Any) -> Tensor: ...
-        def __lt__(self, other: Any) -> Tensor: ...
-        def __le__(self, other: Any) -> Tensor: ...
-        def __gt__(self, other: Any) -> Tensor: ...
-        def __ge__(self, other: Any) -> Tensor: ...
-        def sum(self, dim: Any = None, keepdim: bool = False) -> Tensor: ...
-        def mean(self, dim: Any = None, keepdim: bool = False) -> Tensor: ...
-        def var(self, dim: Any = None, correction: float = 1, keepdim: bool = False) -> Tensor: ...
-        def max(self, dim: int | None = None, keepdim: bool = False) -> Any: ...
-        def exp(self) -> Tensor: ...
-        def log(self) -> Tensor: ...
-        def sqrt(self) -> Tensor: ...
-        def abs(self) -> Tensor: ...
-        def relu(self) -> Tensor: ...
-        def sigmoid(self) -> Tensor: ...
-        def tanh(self) -> Tensor: ...
-        def softmax(self, dim: int) -> Tensor: ...
-        def log_softmax(self, dim: int) -> Tensor: ...
-        def reshape(self, *shape: Any) -> Tensor: ...
-        def permute(self, *dims: Any) -> Tensor: ...
-        def transpose(self, dim0: int, dim1: int) -> Tensor: ...
-        def expand(self, *sizes: Any) -> Tensor: ...
 
 
 def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
@@ -336,8 +265,8 @@ class Node:
         self.backward: Callable[[Array], Any] | None = backward
         self.inputs = [(i, x.node or x, x.shape, x.dtype, x.version) for i, x in inputs]
 
-    def gradients(self, dy: Array) -> Iterator[list[Any]]:
-        """[source, derivative of the loss with respect to it] for every argument that wants one."""
+    def gradients(self, dy: Array) -> Iterator[tuple[Node | Tensor, Array]]:
+        """(source, derivative of the loss with respect to it) for every argument that wants one."""
         if self.backward is None:
             raise RuntimeError(
                 f"backward: the graph was walked before and what {self.name} saved is freed; "
@@ -350,11 +279,9 @@ class Node:
                     "(by an optimizer step?); compute the result anew"
                 )
         made = self.backward(dy)
-        gradients = list(made) if isinstance(made, (tuple, list)) else [made]
-        del made
+        gradients = made if isinstance(made, (tuple, list)) else (made,)
         for i, source, shape, dtype, _ in self.inputs:
             dx = gradients[i] if i < len(gradients) else None
-            gradients[i : i + 1] = [None]
             if dx is None:
                 raise RuntimeError(f"backward: {self.name} has no derivative with respect to argument {i}")
             dx = np.asarray(dx() if callable(dx) else dx, dtype)
@@ -362,56 +289,38 @@ class Node:
                 raise RuntimeError(
                     f"backward of {self.name}: gradient of shape {dx.shape} for argument {i} of shape {shape}"
                 )
-            handed = [source, dx]
-            del dx  # now only `handed` holds it, if nobody else does
-            yield handed
+            yield source, dx
 
 
 @np.errstate(all="ignore")  # as in the forward pass
 def _walk(last: Node, dy: Array, retain_graph: bool) -> None:
-    """Visit every node that `last` was computed from, newest first, handing gradients on."""
-    arrived = {last: dy}  # what the nodes have been handed so far
+    """Visit every node that `last` was computed from, newest first, handing gradients on.
+
+    Nothing that was handed on is written to again, so several may hold the same array: d(a + b) is dy for both.
+    """
+    arrived = {last: dy}  # the sum of what each node was handed so far
     queue = [(-last.serial, last)]
     while queue:
         _, node = heapq.heappop(queue)
-        arrived[node].flags.writeable = False  # a backward that wrote to dy would corrupt whoever shares it
-        for handed in node.gradients(arrived.pop(node)):
-            source = handed[0]
+        for source, dx in node.gradients(arrived.pop(node)):
+            _seal(dx)
             if isinstance(source, Tensor):
-                source._accumulate(handed)
-            elif source not in arrived:
-                arrived[source] = handed.pop()
-                heapq.heappush(queue, (-source.serial, source))
-            elif _unshared(handed[1]) and handed[1].flags.writeable:
-                arrived[source] = np.add(arrived[source], handed[1], out=handed.pop())
+                source._accumulate(dx)
+            elif source in arrived:
+                arrived[source] = np.asarray(arrived[source] + dx)
             else:
-                arrived[source] = np.asarray(arrived[source] + handed.pop())
+                arrived[source] = dx
+                heapq.heappush(queue, (-source.serial, source))
         if not retain_graph:
             node.backward = None
             node.inputs = []
 
 
-def _references(array: Array) -> tuple[int, int]:
-    """How many references there are to the array, and to what it is a view of."""
-    return sys.getrefcount(array), sys.getrefcount(array.base)
-
-
-_held = [np.empty((2, 3)).T]  # by this list, and its memory by the view: held once each
-_ONCE = _references(_held[0])
-
-
-def _unshared(array: Array) -> bool:
-    """Whether the place it is kept in is all that refers to this array and its memory: then nobody sees it change.
-
-    To be called with that place, `_unshared(places[0])`: a variable of the caller's would be a second reference.
-    PyTorch asks the same (`use_count`) before it takes a gradient over.
-    """
-    if sys.getrefcount(array) > _ONCE[0]:
-        return False
-    if array.base is None:
-        return bool(array.flags.owndata)
-    whole = isinstance(array.base, np.ndarray) and array.base.size == array.size and 0 not in array.strides
-    return whole and array.base.base is None and sys.getrefcount(array.base) <= _ONCE[1]
+def _seal(array: Any) -> None:
+    """From now on a write to this array is an error, also through one that it is a view of."""
+    while isinstance(array, np.ndarray):
+        array.flags.writeable = False
+        array = array.base
 
 
 def _may_change(x: Any) -> bool:
@@ -423,6 +332,12 @@ def _may_change(x: Any) -> bool:
     return False
 
 
+@overload
+def differentiable(operation: Callable[P, Any]) -> Callable[P, Tensor]: ...
+@overload
+def differentiable(
+    *, updates: tuple[str, ...] = ..., selective: bool = ...
+) -> Callable[[Callable[P, Any]], Callable[P, Tensor]]: ...
 def differentiable(
     operation: Callable[..., Any] | None = None, *, updates: tuple[str, ...] = (), selective: bool = False
 ) -> Callable[..., Any]:
@@ -441,11 +356,11 @@ def differentiable(
 
     The function gets arrays, the decorated one takes Tensors (or arrays and numbers, which count as constants) and
     returns a Tensor. `backward(dy)` must not write to `dy`. It returns one gradient per argument, in their order, each
-    of its argument's shape; None for one that has none, and trailing ones may be left out. A gradient that is dear may
-    be given as a function without arguments: it is called only if somebody wants it. If the result is a tuple, its
-    first element is the differentiable one, and the others are constants.
+    of its argument's shape; None for one that has none, and trailing ones may be left out. A gradient that takes long
+    to compute may be given as a function without arguments: it is called only if the gradient is wanted. If the result
+    is a tuple, its first element is the differentiable one, and the others are constants.
 
-    An argument annotated `Array` must be an array or a Tensor (`Array | None`: or None), else a TypeError says so.
+    An argument annotated `Operand` must be an array or a Tensor (`Operand | None`: or None), else a TypeError says so.
     The undecorated function stays available as `multiply.__wrapped__`.
 
     Args:
@@ -455,7 +370,7 @@ def differentiable(
             `backward(dy, wanted={0, 1})`: for those that are cheaper together than one by one.
     """
     if operation is None:
-        return lambda function: differentiable(function, updates=updates, selective=selective)
+        return lambda function: differentiable(function, updates=updates, selective=selective)  # type: ignore[call-overload]
     name = operation.__name__
     parameters = inspect.signature(operation).parameters
     position = {key: i for i, key in enumerate(parameters)}
@@ -464,9 +379,8 @@ def differentiable(
 
     @functools.wraps(operation)
     def apply(*args: Any, **kwargs: Any) -> Any:
-        stand_ins = _stand_ins.get()
-        if name in stand_ins and _operations.get(name) is apply:
-            return _call_stand_in(stand_ins, name, args, kwargs)
+        if own := stand_ins.get().get(apply):  # inside `with tinyunet.using(…)`
+            return own(*args, **kwargs)
 
         recording = _recording.get()
         inputs: list[tuple[int, Tensor]] = []
@@ -509,54 +423,4 @@ def differentiable(
         return Tensor._made(y, node)
 
     apply.differentiable = True  # type: ignore[attr-defined]  # `using` has nothing to add to it
-    if (operation.__module__ or "").startswith("tinyunet."):
-        _operations.setdefault(name, apply)
     return apply
-
-
-@contextmanager
-def using(**operations: Callable[..., Any]) -> Iterator[None]:
-    """Let your own operations stand in for the library's: inside the `with`, everything runs on them.
-
-    >>> import tinyunet
-    >>> def leaking_relu(x):
-    ...     slope = np.where(x > 0, 1, 0.5).astype(x.dtype)
-    ...     return x * slope, lambda dy: dy * slope
-    >>> layer = tinyunet.nn.ReLU()
-    >>> with using(relu=leaking_relu):
-    ...     layer(tensor([-4.0, 4.0]))
-    tensor([-2.,  4.])
-
-    A stand-in is written as ours are (arrays in, `(result, backward)` out) and called with the same arguments; a
-    setting that it does not take is left out as long as it has its default value.
-
-    Raises:
-        ValueError: a name that is no operation.
-        TypeError (when called): a setting that the model needs and the function does not take.
-    """
-    for name in operations:
-        if name not in _operations:
-            raise ValueError(f"using: there is no operation {name!r}; there are {', '.join(sorted(_operations))}")
-    wrapped = {name: own if hasattr(own, "differentiable") else differentiable(own) for name, own in operations.items()}
-    token = _stand_ins.set({**_stand_ins.get(), **wrapped})
-    try:
-        yield
-    finally:
-        _stand_ins.reset(token)
-
-
-def _call_stand_in(stand_ins: Mapping[str, Any], name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Call the stand-in for `name`, in which `name` itself means the library's operation again."""
-    own = stand_ins[name]
-    takes = inspect.signature(own).parameters
-    defaults: dict[str, Any] = {k: p.default for k, p in inspect.signature(_operations[name]).parameters.items()}
-    if not any(p.kind is p.VAR_KEYWORD for p in takes.values()):
-        for key in [key for key in kwargs if key not in takes]:
-            if isinstance(kwargs[key], Tensor) or kwargs[key] != defaults.get(key):
-                raise TypeError(f"using: your {name} takes no {key!r}, but it is called with {key}={kwargs[key]!r}")
-            kwargs = {k: value for k, value in kwargs.items() if k != key}
-    token = _stand_ins.set({k: v for k, v in stand_ins.items() if k != name})
-    try:
-        return own(*args, **kwargs)
-    finally:
-        _stand_ins.reset(token)

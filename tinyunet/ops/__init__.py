@@ -3,19 +3,38 @@
 Read `elementwise` first, then `conv`; `tinyunet.functional` lists them all under PyTorch's names.
 """
 
-from tinyunet.ops import conv, elementwise, layout, linear, loss, methods, naive, norm, pool, reduce, shape, window
+from tinyunet.ops import (
+    conv,
+    elementwise,
+    fast,
+    im2col,
+    layout,
+    linear,
+    loops,
+    loss,
+    methods,
+    norm,
+    pool,
+    reduce,
+    shape,
+    unfold,
+    window,
+)
 
 __all__ = [
     "conv",
     "elementwise",
+    "fast",
+    "im2col",
     "layout",
     "linear",
+    "loops",
     "loss",
     "methods",
-    "naive",
     "norm",
     "pool",
     "reduce",
     "shape",
+    "unfold",
     "window",
 ]

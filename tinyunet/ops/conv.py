@@ -17,77 +17,162 @@ and these are all that is needed. If L is the loss and dy = ∂L/∂y, then for 
 dx = scatter(dy, w) and dw = weight_gradient(x, dy). A transposed convolution *is* scatter: y = scatter(x, w), and its
 gradients are dx = correlate(dy, w) and dw = weight_gradient(dy, x). Each is the other's gradient.
 
-How they are computed: im2col (`columns.py`) makes the pixels under each window a column of a matrix, one row for
-each of the c·kh·kw cells and one column for each position of the window, and then a convolution is one matrix product
+The two operations below are written with these three sums. Three files compute them, each checked against the one
+before; read them in this order:
 
-    y (O, positions) = w (O, C·kh·kw) @ columns (C·kh·kw, positions)
+    loops.py     as they are defined, product by product
+    im2col.py    as one matrix product each
+    fast/        as fast as PyTorch: what `tinyunet.functional.conv2d` runs on
 
-which is what processors are best at, and so is each of the other two (`products.py`, with what makes them fast). The
-loops of the definition stand in `naive.py`.
-
-Inside this file arrays are channels first, (C, N, H, W): a channel of the whole batch is one row of that matrix.
-Results are handed out as a transposed view (N, C, H, W), and the next convolution finds its layout without a copy.
+Each of them has a `conv2d` and a `conv_transpose2d`, and a U-Net trains on any of them (`tinyunet.using`).
 """
 
 from __future__ import annotations
 
 import functools
-import math
-from collections.abc import Collection
-from dataclasses import replace
-from typing import Any
+from collections.abc import Callable, Collection
+from typing import Any, Concatenate, NamedTuple, ParamSpec
 
 import numpy as np
 
-from tinyunet.ops.columns import col2im
-from tinyunet.ops.layout import channel_sums, channels_first
-from tinyunet.ops.products import products, scattered
+from tinyunet.ops.layout import channel_rows, channel_sums
 from tinyunet.ops.window import Axes, Axis, Pair, fit, image_or_batch, pair
-from tinyunet.tensor import Array, differentiable
+from tinyunet.tensor import Array, Operand, Tensor, differentiable
+
+P = ParamSpec("P")
 
 
-@functools.lru_cache(maxsize=256)
-def turned(axes: Axes) -> Axes | None:
-    """The windows over y that collect dx, if dx is itself a correlation: at stride 1, and padding within the kernel.
+class Sums(NamedTuple):
+    """A way to compute the three sums.
 
-    At stride 1, pixel h meets output i = h − d·u + p. Count the cells from the other end, u' = k − 1 − u:
-    i = h + d·u' − (d·(k − 1) − p). That is a correlation over y, with the kernel turned by 180°, its input and output
-    channels exchanged, and the padding d·(k − 1) − p: adding up columns instead
-    makes a training step 1.2–1.7 times as long.
+    Shapes: x (N, C, H, W), y (N, O, Ho, Wo), w (O, C/groups, kh, kw), and a bias b, (O,) or (C,), or None for 0.
+    The axes say how many positions there are, and which of them meet (`window.py`).
     """
-    if any(a.stride > 1 or a.padding >= a.span for a in axes):
-        return None
-    rows, cols = (replace(a, input=a.output, output=a.input, padding=a.span - 1 - a.padding) for a in axes)
-    return rows, cols
+
+    correlate: Callable[..., Array]  # (x, w, b, axes, groups) → y
+    scatter: Callable[..., Array]  # (y, w, b, axes, groups) → x
+    weight_gradient: Callable[..., Array]  # (x, y, axes, groups) → w
+    # Both gradients of an operation, where that costs less than one after the other:
+    scatter_and_gradient: Callable[..., tuple[Array, Array]] | None = None  # (dy, w, x, axes, groups) → dx, dw
+    correlate_and_gradient: Callable[..., tuple[Array, Array]] | None = None
 
 
-def correlate(x: Array, w: Array, bias: Any, axes: Axes, groups: int) -> Array:
-    """y = ∂S/∂y, plus the bias: x (C, N, H, W), w (O, C/G, kh, kw) → (O, N, Ho, Wo)."""
-    return products(x, w, bias=bias, axes=axes, groups=groups)[0]
+def computed_by(sums: Sums, operation: Callable[Concatenate[Sums, P], Any]) -> Callable[P, Tensor]:
+    """One of the operations below, computed by these sums: on Tensors, and also on a single image."""
+    function = functools.partial(operation, sums)
+    for name in ("__name__", "__qualname__", "__module__", "__doc__"):
+        setattr(function, name, getattr(operation, name))
+    return differentiable(selective=True)(image_or_batch(function))
 
 
-def weight_gradient(x: Array, y: Array, axes: Axes, groups: int) -> Array:
-    """dw = ∂S/∂w: x (C, N, H, W), y (O, N, Ho, Wo) → (O, C/G, kh, kw)."""
-    return products(x, y=y, axes=axes, groups=groups)[1]
+def conv2d(
+    sums: Sums,
+    input: Operand,
+    weight: Operand,
+    bias: Operand | None = None,
+    stride: Pair = 1,
+    padding: Pair | str = 0,
+    dilation: Pair = 1,
+    groups: int = 1,
+) -> Any:
+    """2-D convolution: y[n,o,i,j] = b[o] + Σ_{c,u,v} w[o,c,u,v] · x[n, c, s·i + d·u − p, s·j + d·v − p].
+
+    With `groups` > 1 the channels are split into that many parts, each convolved by its own part of the filters.
+
+    Shapes: input (N, C, H, W) or (C, H, W), weight (O, C/groups, kh, kw), bias (O,)
+    → (N, O, Ho, Wo), Ho = (H + 2·padding − dilation·(kh − 1) − 1) // stride + 1.
+
+    Args:
+        padding: pixels of zeros on each side; "valid" is 0, "same" keeps the size (stride 1 only).
+
+    Raises:
+        ValueError: shapes that do not fit, a kernel larger than the padded input, settings out of range.
+        TypeError: settings that are not integers or pairs of them.
+
+    Source: Dumoulin & Visin 2016, "A guide to convolution arithmetic for deep learning".
+
+    >>> import tinyunet.functional as F
+    >>> x = np.stack([np.tile([10.0, 10, 0, 0], (4, 1)), np.full((4, 4), 5.0)])  # two channels, 4×4
+    >>> w = np.stack([np.tile([1.0, 0, -1], (3, 1)), [[0, 0, 0], [0, 1, 0], [0, 0, 0]]])[None]
+    >>> F.conv2d(x, w)[0, 0, 0].item()                             # 30 from the edge, 5 from the centre
+    35.0
+    """
+    x, w, b = input, weight, bias
+    axes = conv_axes(x, w, b, stride, padding, dilation, groups)
+    y = sums.correlate(x, w, b, axes, groups)
+
+    def backward(dy: Array, wanted: Collection[int] = ()) -> Any:
+        if sums.scatter_and_gradient and 0 in wanted and 1 in wanted:
+            return *sums.scatter_and_gradient(dy, w, x, axes, groups), lambda: _bias_gradient(dy)
+        return (
+            lambda: sums.scatter(dy, w, None, axes, groups),
+            lambda: sums.weight_gradient(x, dy, axes, groups),
+            lambda: _bias_gradient(dy),
+        )
+
+    return y, backward
 
 
-def scatter(y: Array, w: Array, bias: Any, axes: Axes, groups: int) -> Array:
-    """x = ∂S/∂x, plus a bias: y (O, N, Ho, Wo), w (O, C/G, kh, kw) → (C, N, H, W)."""
-    back = turned(axes)
-    if back:
-        return products(y, w, bias=bias, axes=back, groups=groups, turned=True)[0]
-    x = col2im(scattered(y, w, groups), axes)
-    return x if bias is None else x + bias.reshape(-1, 1, 1, 1)
+def conv_transpose2d(
+    sums: Sums,
+    input: Operand,
+    weight: Operand,
+    bias: Operand | None = None,
+    stride: Pair = 1,
+    padding: Pair = 0,
+    output_padding: Pair = 0,
+    groups: int = 1,
+    dilation: Pair = 1,
+) -> Any:
+    """Transposed convolution, the gradient of `conv2d` with respect to its input, used to make images larger.
 
+    Every pixel lays the kernel, times its value, onto the output, `stride` pixels apart; where they overlap they add.
+    Its output has the size of the image that a convolution with the same settings would have made its input from. It
+    does not give back that image's values.
 
-def _both(wanted: Collection[int]) -> bool:
-    """Whether dx and dw are both wanted: then they come from the same columns of dy, which are made once."""
-    return 0 in wanted and 1 in wanted
+    Shapes: input (N, C, H, W) or (C, H, W), weight (C, O/groups, kh, kw), bias (O,)
+    → (N, O, Ho, Wo), Ho = (H − 1)·stride − 2·padding + dilation·(kh − 1) + output_padding + 1.
+
+    Args:
+        padding: rows and columns *cropped* from each side of the result: the convolution that it reverses added them.
+        output_padding: rows and columns computed in addition at the end: with a stride, inputs of several sizes are
+            convolved to the same size, and this says which of them to return to.
+
+    Raises:
+        ValueError: shapes that do not fit, an empty result, settings out of range.
+        TypeError: settings that are not integers or pairs of them.
+
+    Source: Dumoulin & Visin 2016, section 4.
+
+    >>> import tinyunet.functional as F
+    >>> F.conv_transpose2d(np.array([[[1.0, 2], [3, 4]]]), np.ones((1, 1, 2, 2)), stride=2)
+    tensor([[[1., 1., 2., 2.],
+             [1., 1., 2., 2.],
+             [3., 3., 4., 4.],
+             [3., 3., 4., 4.]]], dtype=float64)
+    """
+    x, w, b = input, weight, bias
+    axes = transposed_axes(x, w, b, stride, padding, output_padding, groups, dilation)
+    y = sums.scatter(x, w, b, axes, groups)
+
+    def backward(dy: Array, wanted: Collection[int] = ()) -> Any:
+        if sums.correlate_and_gradient and 0 in wanted and 1 in wanted:
+            return *sums.correlate_and_gradient(dy, w, x, axes, groups), lambda: _bias_gradient(dy)
+        return (
+            lambda: sums.correlate(dy, w, None, axes, groups),
+            lambda: sums.weight_gradient(dy, x, axes, groups),
+            lambda: _bias_gradient(dy),
+        )
+
+    return y, backward
 
 
 def _bias_gradient(dy: Array) -> Array:
     """The bias is added at every position of every image, so its gradient is the sum over all of them."""
-    return channel_sums(dy.reshape(len(dy), math.prod(dy.shape[1:])))
+    return channel_sums(channel_rows(dy))
+
+
+# ---- the arguments
 
 
 def paddings(padding: Any, kernel: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int]) -> Any:
@@ -161,110 +246,3 @@ def transposed_axes(
             raise ValueError(f"{name}: input {x.shape} with weight {w.shape} and padding={padding} leaves nothing")
         axes.append(Axis(input=result, output=n, kernel=k, stride=s, padding=p, dilation=d))
     return axes[0], axes[1]
-
-
-@differentiable(selective=True)
-@image_or_batch
-def conv2d(
-    input: Array,
-    weight: Array,
-    bias: Array | None = None,
-    stride: Pair = 1,
-    padding: Pair | str = 0,
-    dilation: Pair = 1,
-    groups: int = 1,
-) -> Any:
-    """2-D convolution: y[n,o,i,j] = b[o] + Σ_{c,u,v} w[o,c,u,v] · x[n, c, s·i + d·u − p, s·j + d·v − p].
-
-    With `groups` > 1 the channels are split into that many parts, each convolved by its own part of the filters.
-
-    Shapes: input (N, C, H, W) or (C, H, W), weight (O, C/groups, kh, kw), bias (O,)
-    → (N, O, Ho, Wo), Ho = (H + 2·padding − dilation·(kh − 1) − 1) // stride + 1.
-
-    Args:
-        padding: pixels of zeros on each side; "valid" is 0, "same" keeps the size (stride 1 only).
-
-    Raises:
-        ValueError: shapes that do not fit, a kernel larger than the padded input, settings out of range.
-        TypeError: settings that are not integers or pairs of them.
-
-    Source: Dumoulin & Visin 2016, "A guide to convolution arithmetic for deep learning".
-
-    >>> x = np.stack([np.tile([10.0, 10, 0, 0], (4, 1)), np.full((4, 4), 5.0)])  # two channels, 4×4
-    >>> w = np.stack([np.tile([1.0, 0, -1], (3, 1)), [[0, 0, 0], [0, 1, 0], [0, 0, 0]]])[None]
-    >>> conv2d(x, w)[0, 0, 0].item()                               # 30 from the edge, 5 from the centre
-    35.0
-    """
-    w, b = weight, bias
-    axes = conv_axes(input, w, b, stride, padding, dilation, groups)
-    x = channels_first(input)
-    y = correlate(x, w, b, axes, groups)
-
-    def backward(dy: Array, wanted: Collection[int] = ()) -> Any:
-        dy, back = channels_first(dy), turned(axes)
-        if back and _both(wanted):
-            dx, dw = products(dy, w, x, axes=back, groups=groups, turned=True)
-            return dx.swapaxes(0, 1), dw, lambda: _bias_gradient(dy)
-        return (
-            lambda: scatter(dy, w, None, axes, groups).swapaxes(0, 1),
-            lambda: weight_gradient(x, dy, axes, groups),
-            lambda: _bias_gradient(dy),
-        )
-
-    return y.swapaxes(0, 1), backward
-
-
-@differentiable(selective=True)
-@image_or_batch
-def conv_transpose2d(
-    input: Array,
-    weight: Array,
-    bias: Array | None = None,
-    stride: Pair = 1,
-    padding: Pair = 0,
-    output_padding: Pair = 0,
-    groups: int = 1,
-    dilation: Pair = 1,
-) -> Any:
-    """Transposed convolution, the gradient of `conv2d` with respect to its input, used to make images larger.
-
-    Every pixel lays the kernel, times its value, onto the output, `stride` pixels apart; where they overlap they add.
-    It undoes the *shape* of a convolution with the same settings, not its values.
-
-    Shapes: input (N, C, H, W) or (C, H, W), weight (C, O/groups, kh, kw), bias (O,)
-    → (N, O, Ho, Wo), Ho = (H − 1)·stride − 2·padding + dilation·(kh − 1) + output_padding + 1.
-
-    Args:
-        padding: rows and columns *cropped* from each side of the result: the convolution that it undoes had them added.
-        output_padding: rows and columns computed in addition at the end: with a stride, inputs of several sizes are
-            convolved to the same size, and this says which of them to return to.
-
-    Raises:
-        ValueError: shapes that do not fit, an empty result, settings out of range.
-        TypeError: settings that are not integers or pairs of them.
-
-    Source: Dumoulin & Visin 2016, section 4.
-
-    >>> conv_transpose2d(np.array([[[1.0, 2], [3, 4]]]), np.ones((1, 1, 2, 2)), stride=2)
-    tensor([[[1., 1., 2., 2.],
-             [1., 1., 2., 2.],
-             [3., 3., 4., 4.],
-             [3., 3., 4., 4.]]], dtype=float64)
-    """
-    w, b = weight, bias
-    axes = transposed_axes(input, w, b, stride, padding, output_padding, groups, dilation)
-    x = channels_first(input)
-    y = scatter(x, w, b, axes, groups)
-
-    def backward(dy: Array, wanted: Collection[int] = ()) -> Any:
-        dy = channels_first(dy)
-        if _both(wanted):
-            dx, dw = products(dy, w, x, axes=axes, groups=groups)
-            return dx.swapaxes(0, 1), dw, lambda: _bias_gradient(dy)
-        return (
-            lambda: correlate(dy, w, None, axes, groups).swapaxes(0, 1),
-            lambda: weight_gradient(dy, x, axes, groups),
-            lambda: _bias_gradient(dy),
-        )
-
-    return y.swapaxes(0, 1), backward

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyunet.tensor import Array, differentiable
+from tinyunet.tensor import Array, Operand, differentiable
 
 
 def unbroadcast(dy: Array, shape: tuple[int, ...]) -> Array:
@@ -130,7 +130,7 @@ def div(a: Any, b: Any) -> Any:
 
 
 @differentiable
-def neg(x: Array) -> Any:
+def neg(x: Operand) -> Any:
     """−x.
 
     >>> neg(np.array([1.0, -2.0]))
@@ -163,7 +163,7 @@ def pow(a: Any, b: Any) -> Any:
 
 
 @differentiable
-def exp(x: Array) -> Any:
+def exp(x: Operand) -> Any:
     """eˣ, which is its own derivative.
 
     >>> exp(np.array([0.0, 1.0]))
@@ -174,7 +174,7 @@ def exp(x: Array) -> Any:
 
 
 @differentiable
-def log(x: Array) -> Any:
+def log(x: Operand) -> Any:
     """Natural logarithm: dx = dy / x. log 0 = −inf; a negative number gives nan.
 
     >>> log(np.array([1.0, 0.0]))
@@ -185,7 +185,7 @@ def log(x: Array) -> Any:
 
 
 @differentiable
-def sqrt(x: Array) -> Any:
+def sqrt(x: Operand) -> Any:
     """√x: dx = dy / (2√x).
 
     >>> sqrt(np.array([4.0, 9.0]))
@@ -196,7 +196,7 @@ def sqrt(x: Array) -> Any:
 
 
 @differentiable
-def abs(x: Array) -> Any:
+def abs(x: Operand) -> Any:
     """|x|: dx = dy · sign(x), 0 at the kink.
 
     >>> abs(np.array([-3.0, 2.0]))
@@ -206,7 +206,7 @@ def abs(x: Array) -> Any:
 
 
 @differentiable
-def relu(input: Array) -> Any:
+def relu(input: Operand) -> Any:
     """Rectified linear unit: y = max(x, 0).
 
     Raises:
@@ -227,7 +227,7 @@ def relu(input: Array) -> Any:
 
 
 @differentiable
-def leaky_relu(input: Array, negative_slope: float = 0.01) -> Any:
+def leaky_relu(input: Operand, negative_slope: float = 0.01) -> Any:
     """y = x where x > 0, else negative_slope · x (Maas et al. 2013).
 
     >>> leaky_relu(np.array([-1.0, 2.0]))
@@ -245,7 +245,7 @@ def logistic(x: Any) -> Array:
 
 
 @differentiable
-def sigmoid(input: Array) -> Any:
+def sigmoid(input: Operand) -> Any:
     """Logistic function σ(x) = 1 / (1 + e⁻ˣ): dσ/dx = σ(1 − σ).
 
     >>> sigmoid(np.array([-1000.0, 0.0, 1000.0]))
@@ -256,7 +256,7 @@ def sigmoid(input: Array) -> Any:
 
 
 @differentiable
-def tanh(input: Array) -> Any:
+def tanh(input: Operand) -> Any:
     """Hyperbolic tangent: dx = dy · (1 − tanh²x).
 
     >>> tanh(np.array([-1000.0, 0.0, 1000.0]))
@@ -267,7 +267,7 @@ def tanh(input: Array) -> Any:
 
 
 @differentiable
-def silu(input: Array) -> Any:
+def silu(input: Operand) -> Any:
     """SiLU, also called swish: y = x·σ(x) (Elfwing et al. 2018).
 
     By the product rule dy/dx = σ + x·σ(1 − σ) = σ·(1 + x·(1 − σ)).
@@ -280,7 +280,7 @@ def silu(input: Array) -> Any:
 
 
 @differentiable
-def dropout(input: Array, p: float = 0.5, training: bool = True, rng: Any = None) -> Any:
+def dropout(input: Operand, p: float = 0.5, training: bool = True, rng: Any = None) -> Any:
     """Set each element to 0 with probability p and scale the others by 1/(1 − p); the identity unless `training`.
 
     The scaling keeps the expectation: E[y] = (1 − p)·x/(1 − p) = x (Srivastava et al. 2014).

@@ -13,11 +13,11 @@ import numpy as np
 
 from tinyunet.ops.elementwise import dropout, unbroadcast
 from tinyunet.ops.reduce import softmax
-from tinyunet.tensor import Array, Tensor, differentiable
+from tinyunet.tensor import Array, Operand, Tensor, differentiable
 
 
 @differentiable
-def matmul(a: Array, b: Array) -> Any:
+def matmul(a: Operand, b: Operand) -> Any:
     """Matrix product a @ b over the last two dimensions, the others broadcast; vectors as in NumPy.
 
     Shapes: (…, M, K) @ (…, K, N) → (…, M, N).
@@ -50,7 +50,7 @@ def matmul(a: Array, b: Array) -> Any:
 
 
 @differentiable
-def linear(input: Array, weight: Array, bias: Array | None = None) -> Any:
+def linear(input: Operand, weight: Operand, bias: Operand | None = None) -> Any:
     """The fully connected layer: y = x·Wᵀ + b.
 
     Shapes: input (…, in), weight (out, in), bias (out,) → (…, out).
@@ -81,7 +81,7 @@ def linear(input: Array, weight: Array, bias: Array | None = None) -> Any:
 
 
 @differentiable
-def embedding(input: Any, weight: Array, padding_idx: int | None = None) -> Any:
+def embedding(input: Any, weight: Operand, padding_idx: int | None = None) -> Any:
     """Look up rows of a table: y[…] = weight[input[…]]. A row's gradient is the sum over all its look-ups.
 
     Shapes: input (…) of integers, weight (rows, features) → (…, features).

@@ -14,7 +14,7 @@ import numpy as np
 
 from tinyunet.ops.elementwise import check_floating, logistic
 from tinyunet.ops.reduce import log_softmax_array
-from tinyunet.tensor import Array, differentiable
+from tinyunet.tensor import Array, Operand, differentiable
 
 
 def _reduce(name: str, losses: Array, reduction: str, total: Any) -> tuple[Array, Callable[[Array], Array]]:
@@ -41,7 +41,7 @@ def _same_shape(name: str, input: Any, target: Any, weight: Any = None) -> None:
 
 
 @differentiable
-def mse_loss(input: Array, target: Array, reduction: str = "mean", weight: Array | None = None) -> Any:
+def mse_loss(input: Operand, target: Operand, reduction: str = "mean", weight: Operand | None = None) -> Any:
     """Mean squared error: ℓ = w·(x − t)², dx = 2w·(x − t).
 
     >>> mse_loss(np.array([1.0, 2.0]), np.array([1.0, 4.0])).item()
@@ -61,7 +61,7 @@ def mse_loss(input: Array, target: Array, reduction: str = "mean", weight: Array
 
 
 @differentiable
-def l1_loss(input: Array, target: Array, reduction: str = "mean", weight: Array | None = None) -> Any:
+def l1_loss(input: Operand, target: Operand, reduction: str = "mean", weight: Operand | None = None) -> Any:
     """Mean absolute error: ℓ = w·|x − t|, dx = w·sign(x − t).
 
     >>> l1_loss(np.array([1.0, 2.0]), np.array([1.0, 4.0])).item()
@@ -82,9 +82,9 @@ def l1_loss(input: Array, target: Array, reduction: str = "mean", weight: Array 
 
 @differentiable
 def cross_entropy(
-    input: Array,
+    input: Operand,
     target: Any,
-    weight: Array | None = None,
+    weight: Operand | None = None,
     ignore_index: int = -100,
     reduction: str = "mean",
     label_smoothing: float = 0.0,
@@ -156,11 +156,11 @@ def cross_entropy(
 
 @differentiable
 def binary_cross_entropy_with_logits(
-    input: Array,
-    target: Array,
-    weight: Array | None = None,
+    input: Operand,
+    target: Operand,
+    weight: Operand | None = None,
     reduction: str = "mean",
-    pos_weight: Array | None = None,
+    pos_weight: Operand | None = None,
 ) -> Any:
     """Cross-entropy of σ(logit) against a target in [0, 1]: ℓ = −w·(q·t·log σ(x) + (1 − t)·log(1 − σ(x))).
 
@@ -207,7 +207,7 @@ def binary_cross_entropy_with_logits(
 
 @differentiable
 def dice_loss(
-    input: Array, target: Array, weight: Array | None = None, smooth: float = 1.0, reduction: str = "mean"
+    input: Operand, target: Operand, weight: Operand | None = None, smooth: float = 1.0, reduction: str = "mean"
 ) -> Any:
     """One minus the soft Dice coefficient of probabilities p and truth t: ℓ = 1 − D, D = (2Σpt + ε)/(Σp + Σt + ε).
 

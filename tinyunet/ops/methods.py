@@ -9,7 +9,7 @@ import numpy as np
 from tinyunet.ops import elementwise, linear, reduce, shape
 from tinyunet.tensor import Tensor
 
-_OPERATORS = {
+_OPERATORS: dict[str, Any] = {
     "__add__": elementwise.add,
     "__sub__": elementwise.sub,
     "__mul__": elementwise.mul,
@@ -17,7 +17,7 @@ _OPERATORS = {
     "__pow__": elementwise.pow,
     "__matmul__": linear.matmul,
 }
-_METHODS = {
+_METHODS: dict[str, Any] = {
     "__neg__": elementwise.neg,
     "__abs__": elementwise.abs,
     "__getitem__": shape.getitem,
@@ -46,6 +46,13 @@ _COMPARISONS = {
     "__le__": np.less_equal,
     "__gt__": np.greater,
     "__ge__": np.greater_equal,
+}
+_CONVERSIONS: dict[str, Any] = {
+    "__len__": lambda self: len(self.numpy()),
+    "__iter__": lambda self: (self[i] for i in range(len(self))),
+    "__bool__": lambda self: bool(self.numpy()),
+    "__float__": lambda self: float(self.item()),
+    "__int__": lambda self: int(self.item()),
 }
 _OPERANDS = (Tensor, np.ndarray, np.generic, int, float)  # anything else: Python raises its own TypeError
 
@@ -77,7 +84,7 @@ for _name, _operation in _OPERATORS.items():
     _forward, _reflected = _operator(_operation)
     setattr(Tensor, _name, _forward)
     setattr(Tensor, _name.replace("__", "__r", 1), _reflected)
-for _name, _operation in _METHODS.items():
+for _name, _operation in (_METHODS | _CONVERSIONS).items():
     setattr(Tensor, _name, _operation)
 for _name, _compare in _COMPARISONS.items():
     setattr(Tensor, _name, _comparison(_compare))

@@ -26,7 +26,7 @@ import numpy as np
 
 from tinyunet.ops.elementwise import check_floating
 from tinyunet.ops.layout import channel_rows, channel_sums, from_rows
-from tinyunet.tensor import Array, differentiable
+from tinyunet.tensor import Array, Operand, differentiable
 
 
 def _check_affine(name: str, channels: int, **vectors: Any) -> None:
@@ -44,11 +44,11 @@ def _by_channel(vector: Any, x: Array) -> Any:
 
 @differentiable(updates=("running_mean", "running_var"))
 def batch_norm(
-    input: Array,
-    running_mean: Array | None,
-    running_var: Array | None,
-    weight: Array | None = None,
-    bias: Array | None = None,
+    input: Operand,
+    running_mean: Operand | None,
+    running_var: Operand | None,
+    weight: Operand | None = None,
+    bias: Operand | None = None,
     training: bool = False,
     momentum: float = 0.1,
     eps: float = 1e-5,
@@ -129,7 +129,7 @@ def batch_norm(
 
 @differentiable
 def group_norm(
-    input: Array, num_groups: int, weight: Array | None = None, bias: Array | None = None, eps: float = 1e-5
+    input: Operand, num_groups: int, weight: Operand | None = None, bias: Operand | None = None, eps: float = 1e-5
 ) -> Any:
     """Group normalisation (Wu & He 2018): the same within each image, over C/num_groups channels at a time.
 

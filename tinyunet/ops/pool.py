@@ -15,7 +15,7 @@ import numpy as np
 
 from tinyunet.ops.elementwise import check_floating
 from tinyunet.ops.window import Axes, Axis, Pair, image_or_batch, pair
-from tinyunet.tensor import Array, differentiable
+from tinyunet.tensor import Array, Operand, differentiable
 
 
 def pool_axes(
@@ -78,7 +78,7 @@ def _spread(x: Array, axes: Axes, shares: Iterator[tuple[tuple[Any, ...], Any, A
 @differentiable
 @image_or_batch
 def max_pool2d(
-    input: Array,
+    input: Operand,
     kernel_size: Pair,
     stride: Pair | None = None,
     padding: Pair = 0,
@@ -146,7 +146,7 @@ def max_pool2d(
 @differentiable
 @image_or_batch
 def avg_pool2d(
-    input: Array,
+    input: Operand,
     kernel_size: Pair,
     stride: Pair | None = None,
     padding: Pair = 0,
@@ -200,7 +200,7 @@ def _counted(axis: Axis, count_include_pad: bool) -> Array:
 
 @differentiable
 def interpolate(
-    input: Array,
+    input: Operand,
     size: Pair | None = None,
     scale_factor: float | tuple[float, float] | None = None,
     mode: str = "nearest",

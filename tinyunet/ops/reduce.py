@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinyunet.ops.elementwise import check_floating
-from tinyunet.tensor import Array, Tensor, differentiable
+from tinyunet.tensor import Array, Operand, Tensor, differentiable
 
 Dims = int | tuple[int, ...] | list[int] | None
 
@@ -49,7 +49,7 @@ def _restore(dy: Array, dims: tuple[int, ...], keepdim: bool) -> Array:
 
 
 @differentiable
-def sum(input: Array, dim: Dims = None, keepdim: bool = False) -> Any:
+def sum(input: Operand, dim: Dims = None, keepdim: bool = False) -> Any:
     """Sum over the dimensions `dim` (all by default).
 
     >>> sum(np.array([[1.0, 2.0], [3.0, 4.0]]), dim=0)
@@ -66,7 +66,7 @@ def sum(input: Array, dim: Dims = None, keepdim: bool = False) -> Any:
 
 
 @differentiable
-def mean(input: Array, dim: Dims = None, keepdim: bool = False) -> Any:
+def mean(input: Operand, dim: Dims = None, keepdim: bool = False) -> Any:
     """Arithmetic mean over the dimensions `dim` (all by default): each of the n elements has the weight 1/n.
 
     >>> mean(np.array([[1.0, 2.0], [3.0, 6.0]]), dim=1)
@@ -85,7 +85,7 @@ def mean(input: Array, dim: Dims = None, keepdim: bool = False) -> Any:
 
 
 @differentiable
-def var(input: Array, dim: Dims = None, correction: float = 1, keepdim: bool = False) -> Any:
+def var(input: Operand, dim: Dims = None, correction: float = 1, keepdim: bool = False) -> Any:
     """Variance over `dim`: Σ(x − mean)² / (n − correction).
 
     With c = n − correction, d/dxᵢ Σⱼ(xⱼ − m)²/c = 2(xᵢ − m)/c; the path through m adds −2·(dm/dxᵢ)·Σⱼ(xⱼ − m)/c,
@@ -108,7 +108,7 @@ def var(input: Array, dim: Dims = None, correction: float = 1, keepdim: bool = F
 
 
 @differentiable
-def _max_all(input: Array) -> Any:
+def _max_all(input: Operand) -> Any:
     """The largest element. Equal largest ones share the gradient, as in PyTorch's `max()` without `dim`."""
     if input.size == 0:
         raise ValueError(f"max: an input of shape {input.shape} has no largest element")
@@ -122,7 +122,7 @@ def _max_all(input: Array) -> Any:
 
 
 @differentiable
-def _max_along(input: Array, dim: int, keepdim: bool) -> Any:
+def _max_along(input: Operand, dim: int, keepdim: bool) -> Any:
     """The largest element along `dim` and its index. The first of equals wins, and alone receives the gradient."""
     dim = normalize_dim("max", dim, input.ndim)
     if input.shape[dim] == 0:
@@ -161,7 +161,7 @@ def log_softmax_array(x: Array, dim: int) -> Array:
 
 
 @differentiable
-def softmax(input: Array, dim: int) -> Any:
+def softmax(input: Operand, dim: int) -> Any:
     """Softmax along `dim`: yᵢ = e^{xᵢ} / Σⱼ e^{xⱼ}.
 
     dyᵢ/dxⱼ = yᵢ(δᵢⱼ − yⱼ), hence dxⱼ = Σᵢ dyᵢ·yᵢ(δᵢⱼ − yⱼ) = yⱼ·(dyⱼ − Σᵢ dyᵢ·yᵢ).
@@ -180,7 +180,7 @@ def softmax(input: Array, dim: int) -> Any:
 
 
 @differentiable
-def log_softmax(input: Array, dim: int) -> Any:
+def log_softmax(input: Operand, dim: int) -> Any:
     """log softmax along `dim`: yᵢ = xᵢ − log Σⱼ e^{xⱼ}.
 
     dyᵢ/dxⱼ = δᵢⱼ − softmaxⱼ, hence dxⱼ = dyⱼ − softmaxⱼ·Σᵢ dyᵢ.

@@ -13,7 +13,7 @@ import numpy as np
 
 from tinyunet.ops.elementwise import unbroadcast
 from tinyunet.ops.reduce import normalize_dim, normalize_dims
-from tinyunet.tensor import Array, Tensor, differentiable
+from tinyunet.tensor import Array, Operand, Tensor, differentiable
 
 
 def _sizes(name: str, args: tuple[Any, ...]) -> tuple[int, ...]:
@@ -32,7 +32,7 @@ def _sequence(name: str, tensors: Any) -> Sequence[Any]:
 
 
 @differentiable
-def reshape(input: Array, *shape: Any) -> Any:
+def reshape(input: Operand, *shape: Any) -> Any:
     """The same elements in row-major order, in another shape; one size may be −1.
 
     >>> reshape(np.arange(6.0), 2, -1).shape
@@ -47,7 +47,7 @@ def reshape(input: Array, *shape: Any) -> Any:
 
 
 @differentiable
-def permute(input: Array, *dims: Any) -> Any:
+def permute(input: Operand, *dims: Any) -> Any:
     """Dimension i of the result is dimension dims[i] of the input.
 
     >>> permute(np.zeros((2, 3, 4)), 2, 0, 1).shape
@@ -61,7 +61,7 @@ def permute(input: Array, *dims: Any) -> Any:
 
 
 @differentiable
-def transpose(input: Array, dim0: int, dim1: int) -> Any:
+def transpose(input: Operand, dim0: int, dim1: int) -> Any:
     """Swap two dimensions.
 
     >>> transpose(np.zeros((2, 3, 4)), 0, 2).shape
@@ -72,7 +72,7 @@ def transpose(input: Array, dim0: int, dim1: int) -> Any:
 
 
 @differentiable
-def expand(input: Array, *sizes: Any) -> Any:
+def expand(input: Operand, *sizes: Any) -> Any:
     """Repeat dimensions of size 1 (a view, no copy); −1 keeps a size, new dimensions may be added in front.
 
     >>> expand(np.array([[1.0], [2.0]]), -1, 3)
@@ -90,7 +90,7 @@ def expand(input: Array, *sizes: Any) -> Any:
 
 
 @differentiable
-def getitem(input: Array, index: Any) -> Any:
+def getitem(input: Operand, index: Any) -> Any:
     """NumPy indexing: integers, slices, `...`, None, boolean and integer arrays, in any combination.
 
     An element that is picked twice receives both gradients: `np.add.at` adds, where `dx[index] = dy` would keep one.
@@ -161,7 +161,7 @@ def stack(tensors: Sequence[Any], dim: int = 0) -> Tensor:
 
 
 @differentiable
-def pad(input: Array, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Any:
+def pad(input: Operand, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Any:
     """Add a border: `pad` = (left, right, top, bottom, …), the last dimension first, as in PyTorch.
 
     mode "constant" fills with `value` (0 by default); negative numbers crop. "reflect" mirrors without repeating the

@@ -13,10 +13,11 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ParamSpec
 
 import numpy as np
 
+P = ParamSpec("P")
 Pair = int | tuple[int, int]
 
 
@@ -111,7 +112,7 @@ def fit(
     return axes[0], axes[1]
 
 
-def image_or_batch(operation: Callable[..., Any]) -> Callable[..., Any]:
+def image_or_batch(operation: Callable[P, Any]) -> Callable[P, Any]:
     """Let an operation on batches (N, C, H, W) take a single image (C, H, W) too, as a batch of one.
 
     Raises:
@@ -119,16 +120,17 @@ def image_or_batch(operation: Callable[..., Any]) -> Callable[..., Any]:
         ValueError: an input of another number of dimensions.
     """
     name = operation.__name__
+    of_batches: Callable[..., Any] = operation
 
     @functools.wraps(operation)
     def apply(input: Any, *args: Any, **kwargs: Any) -> Any:
         if not isinstance(input, np.ndarray):
             raise TypeError(f"{name}: input must be a Tensor or an array, not {type(input).__name__}")
         if input.ndim == 4:
-            return operation(input, *args, **kwargs)
+            return of_batches(input, *args, **kwargs)
         if input.ndim != 3:
             raise ValueError(f"{name}: input must be (N, C, H, W), or one image (C, H, W), not {input.shape}")
-        y, backward = operation(input[None], *args, **kwargs)
+        y, backward = of_batches(input[None], *args, **kwargs)
 
         def backward_image(dy: Any, **wanted: Any) -> Any:
             gradients = backward(dy[None], **wanted)
@@ -137,4 +139,4 @@ def image_or_batch(operation: Callable[..., Any]) -> Callable[..., Any]:
 
         return (tuple(part[0] for part in y) if isinstance(y, tuple) else y[0]), backward_image
 
-    return apply
+    return apply  # type: ignore[return-value]

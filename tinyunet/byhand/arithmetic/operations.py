@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from tinyunet import functional
 from tinyunet.byhand.arithmetic.numbers import write
 from tinyunet.byhand.arithmetic.worked import (
     Factor,
@@ -195,7 +196,7 @@ class Conv2d(Operation):
 
     def run(self) -> tuple[Any, Any]:
         x, w, b = self.arrays.values()
-        return _plain(conv.conv2d)(x, w, b, **self.settings)
+        return _plain(functional.conv2d)(x, w, b, **self.settings)
 
     def axes(self) -> Axes:
         x, w, b = self.arrays.values()
@@ -272,7 +273,7 @@ class ConvTranspose2d(Operation):
 
     def run(self) -> tuple[Any, Any]:
         x, w, b = self.arrays.values()
-        return _plain(conv.conv_transpose2d)(x, w, b, **self.settings)
+        return _plain(functional.conv_transpose2d)(x, w, b, **self.settings)
 
     def axes(self) -> Axes:
         x, w, b = self.arrays.values()

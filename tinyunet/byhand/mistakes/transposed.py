@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from tinyunet import functional
 from tinyunet.byhand.arithmetic.operations import Operation
 from tinyunet.byhand.mistakes.registry import Answers, mistake, rare
 from tinyunet.byhand.mistakes.window import biased_apart, borders, both, resized, tried, unbiased, weightless
-from tinyunet.ops import conv
 from tinyunet.tensor import Array
 
 
@@ -99,7 +99,7 @@ def _plain(op: Operation, dy: Any) -> Answers:
     if op.settings["groups"] == 1 and not flipped:
         x, w, b = op.arrays.values()
         settings = {name: op.settings[name] for name in ("stride", "padding", "dilation")}
-        y, _ = conv.conv2d.__wrapped__(x, w.swapaxes(0, 1), b, groups=1, **settings)
+        y, _ = functional.conv2d.__wrapped__(x, w.swapaxes(0, 1), b, groups=1, **settings)  # type: ignore[attr-defined]
         yield y
 
 

@@ -1,16 +1,10 @@
-"""The two products with the columns of an image that a convolution and its gradients are made of, and how to be fast.
+"""The two products with the columns of an image that a convolution and its gradients are made of.
 
-With the columns of x (`columns.py`) the sum S(x, w, y) at the top of `conv.py` is ⟨y, w @ columns⟩ = ⟨w, y @ columnsᵀ⟩:
+With the columns of x the sum S(x, w, y) at the top of `conv.py` is ⟨y, w @ columns⟩ = ⟨w, y @ columnsᵀ⟩, so that
 
     ∂S/∂y (O, positions) = w (O, C·kh·kw) @ columns          ∂S/∂w (O, C·kh·kw) = y (O, positions) @ columnsᵀ
 
-Columns are a copy of the image, kh·kw times as large. What is done about it, and how much longer a training step of a
-U-Net takes without it (measured for three sizes, docs/measurements.md):
-
-- a tile of columns at a time, multiplied while it is in the cache: 1.02–1.11, with a quarter of the tile;
-- dx and dw from the same columns of dy, so that those of x are not made again: 1.02–1.08;
-- where maps are large, columns for the width of the kernel only, a third as many (`_row_by_row`): 1.13–1.19;
-- the weights in memory as (C, kh, kw, O), which is the matrix of either product as it stands: 1.00–1.28.
+as in `im2col.py`, but a tile of columns at a time (`tiles.py`). Arrays are channels first, (C, N, H, W).
 """
 
 from __future__ import annotations
@@ -20,18 +14,18 @@ from typing import Any
 
 import numpy as np
 
-from tinyunet.memory import scratch_matrix
-from tinyunet.ops.columns import column_tiles, fill, tiles
+from tinyunet.ops.fast.scratch import scratch_matrix
+from tinyunet.ops.fast.tiles import column_tiles, fill, tiles
 from tinyunet.ops.window import Axes, Axis
 from tinyunet.tensor import Array
 
 
-def products(
+def multiply(
     x: Array, w: Any = None, y: Any = None, bias: Any = None, *, axes: Axes, groups: int = 1, turned: bool = False
 ) -> tuple[Any, Any]:
     """(∂S/∂y, plus the bias, if w is given, else None; ∂S/∂w if y is given, else None), from the same columns of x.
 
-    `turned`: x and y have changed places, and the kernel is turned by 180° (see `conv.turned`); w and ∂S/∂w are still
+    `turned`: x and y have changed places, and the kernel is turned by 180° (see `fast.turned`); w and ∂S/∂w are still
     given as those of the convolution that is not turned.
 
     Shapes: x (C, N, H, W), y and ∂S/∂y (O, N, Ho, Wo), bias (O,), w and ∂S/∂w (O, C/groups, kh, kw) or, turned,
@@ -115,7 +109,7 @@ def _rows_pay(x: Array, O: int, axes: Axes) -> bool:
 
 
 def _row_by_row(x: Array, w: Array, y: Any, bias: Any, axes: Axes) -> tuple[Array, Any]:
-    """`products` with each row of the kernel as a kernel of its own, at stride 1.
+    """`multiply` with each row of the kernel as a kernel of its own, at stride 1.
 
     ∂S/∂y[i] = Σ_u z_u[i + d·u − p] with z_u the correlation with row u alone. All z_u come from one product, whose
     columns hold C·kw cells in place of C·kh·kw. Fewer cells are copied and the matrix is taller, for kh additions of

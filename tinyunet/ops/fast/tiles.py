@@ -1,11 +1,10 @@
-"""im2col: the pixels under every position of a window, side by side as the columns of a matrix; and the way back.
+"""Columns in tiles: im2col for a part of the outputs at a time, and col2im, on images that are channels first.
 
-With the columns of an image a convolution is one matrix product, and this is all there is to its speed: products are
-what processors are best at, and copying pixels into columns is what they wait for. So what a kernel cell sees is copied
-in one long run where that is possible (`_moves`), and columns are made a tile at a time, in memory that is used again,
-so that they are still in the cache when they are multiplied (`column_tiles`).
+A processor multiplies matrices faster than it copies pixels into columns. So what a kernel cell sees is copied in one
+long run where that is possible (`_moves`), and columns are made a tile at a time, in memory that is used again, so that
+they are still in the cache when they are multiplied (`column_tiles`).
 
-As in `conv.py`, arrays are channels first: images (C, N, H, W), contiguous.
+Images are (C, N, H, W), contiguous.
 """
 
 from __future__ import annotations
@@ -17,10 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from tinyunet.memory import scratch_matrix
-from tinyunet.ops.layout import channels_first
-from tinyunet.ops.window import Axes, Pair, fit, image_or_batch, pair
-from tinyunet.tensor import Array, differentiable
+from tinyunet.ops.fast.scratch import scratch_matrix
+from tinyunet.ops.window import Axes
+from tinyunet.tensor import Array
 
 TILE_BYTES = 4 << 20  # of columns at a time: they stay in the cache between being copied and being multiplied
 TILE_LEAST = 512  # columns, however tall: with fewer, BLAS spends its time on rearranging the other matrix
@@ -123,17 +121,8 @@ def _evenly(count: int, most: int) -> int:
     return max(1, -(-count // max(1, -(-count // most))))
 
 
-def im2col(x: Array, axes: Axes) -> Array:
-    """What every kernel cell sees: (C, N, H, W) → (C, kh, kw, N, Ho, Wo)."""
-    rows, cols = axes
-    C, N, _, _ = x.shape
-    columns = np.empty((C, rows.kernel, cols.kernel, N, rows.output, cols.output), x.dtype)
-    fill(columns, x, axes, slice(0, N), slice(0, rows.output))
-    return columns
-
-
 def col2im(columns: Array, axes: Axes) -> Array:
-    """The gradient of `im2col`: every value goes back to the pixel it was seen at, and adds to what is there."""
+    """(C, kh, kw, N, Ho, Wo) → (C, N, H, W): every value goes back to the pixel it was seen at, and adds to it."""
     rows, cols = axes
     C, kh, kw, N, _, _ = columns.shape
     apart = all(axis.stride >= axis.span for axis in axes)
@@ -148,80 +137,3 @@ def col2im(columns: Array, axes: Axes) -> Array:
             else:
                 x[:, :, h, w] += columns[:, u, v, :, i, j]  # += : windows overlap
     return x
-
-
-@differentiable
-@image_or_batch
-def unfold(input: Array, kernel_size: Pair, dilation: Pair = 1, padding: Pair = 0, stride: Pair = 1) -> Any:
-    """im2col as an operation: the pixels under each window as a column.
-
-    Shapes: (N, C, H, W) → (N, C·kh·kw, positions), positions in row-major order; (C, H, W) → (C·kh·kw, positions).
-
-    >>> unfold(np.arange(9.0).reshape(1, 3, 3), kernel_size=2)
-    tensor([[0., 1., 3., 4.],
-            [1., 2., 4., 5.],
-            [3., 4., 6., 7.],
-            [4., 5., 7., 8.]], dtype=float64)
-    """
-    axes = _unfold_axes("unfold", input.shape[2:], kernel_size, dilation, padding, stride)
-    y = _to_blocks(im2col(channels_first(input), axes))
-    return y, lambda dy: col2im(_from_blocks(dy, axes), axes).swapaxes(0, 1)
-
-
-@differentiable
-def fold(
-    input: Array, output_size: Pair, kernel_size: Pair, dilation: Pair = 1, padding: Pair = 0, stride: Pair = 1
-) -> Any:
-    """col2im as an operation, the gradient of `unfold`: columns are added back into the image they were taken from.
-
-    Shapes: (N, C·kh·kw, positions) → (N, C, H, W) with output_size (H, W); (C·kh·kw, positions) → (C, H, W).
-
-    Raises:
-        ValueError: a number of rows or columns that these settings do not produce.
-
-    >>> fold(np.ones((4, 4)), output_size=3, kernel_size=2)  # how many windows see each pixel
-    tensor([[[1., 2., 1.],
-             [2., 4., 2.],
-             [1., 2., 1.]]], dtype=float64)
-    """
-    size = pair("fold", "output_size", output_size, 1)
-    axes = _unfold_axes("fold", size, kernel_size, dilation, padding, stride)
-    cells, positions = axes[0].kernel * axes[1].kernel, axes[0].output * axes[1].output
-    if input.ndim not in (2, 3) or input.shape[-2] % cells or input.shape[-1] != positions:
-        raise ValueError(
-            f"fold: input of shape {input.shape} must be (N, C·{cells}, {positions}) or (C·{cells}, {positions}) "
-            f"for output_size={size}, kernel_size={(axes[0].kernel, axes[1].kernel)}"
-        )
-    blocks = input if input.ndim == 3 else input[None]
-    y = col2im(_from_blocks(blocks, axes), axes).swapaxes(0, 1)
-
-    def backward(dy: Array) -> Array:
-        return _to_blocks(im2col(channels_first(dy.reshape(y.shape)), axes)).reshape(input.shape)
-
-    return (y if input.ndim == 3 else y[0]), backward
-
-
-def _unfold_axes(name: str, size: tuple[int, int], kernel: Any, dilation: Any, padding: Any, stride: Any) -> Axes:
-    top, left = pair(name, "padding", padding, 0)
-    return fit(
-        name,
-        size,
-        pair(name, "kernel_size", kernel, 1),
-        pair(name, "stride", stride, 1),
-        ((top, top), (left, left)),
-        pair(name, "dilation", dilation, 1),
-    )
-
-
-def _to_blocks(columns: Array) -> Array:
-    """(C, kh, kw, N, Ho, Wo) → (N, C·kh·kw, Ho·Wo)."""
-    C, kh, kw, N, Ho, Wo = columns.shape
-    return columns.transpose(3, 0, 1, 2, 4, 5).reshape(N, C * kh * kw, Ho * Wo)
-
-
-def _from_blocks(blocks: Array, axes: Axes) -> Array:
-    """(N, C·kh·kw, Ho·Wo) → (C, kh, kw, N, Ho, Wo)."""
-    rows, cols = axes
-    N, C = len(blocks), blocks.shape[1] // (rows.kernel * cols.kernel)
-    cells = blocks.reshape(N, C, rows.kernel, cols.kernel, rows.output, cols.output)
-    return cells.transpose(1, 2, 3, 0, 4, 5)

@@ -11,7 +11,7 @@ import pytest
 import tinyunet
 import tinyunet.functional as F
 from tinyunet import Tensor, differentiable, nn, no_grad, optim, tensor, using
-from tinyunet.ops import loops
+from tinyunet.ops import naive
 from tinyunet.unet import UNet
 
 
@@ -447,6 +447,47 @@ def test_assigned_data_is_copied_and_keeps_shape_and_dtype():
         t.data = [1.0]
 
 
+def test_after_an_update_that_failed_the_array_is_read_only_and_the_graph_knows_of_it():
+    w = nn.Parameter([1.0, 2.0])
+
+    def update():
+        with w.writable() as array:
+            array[0] = 5
+            raise ZeroDivisionError
+
+    loss = (w * w).sum()
+    with pytest.raises(ZeroDivisionError):
+        update()
+    with pytest.raises(RuntimeError, match="changed after"):
+        loss.backward()
+    with pytest.raises(ValueError, match="read-only"):
+        w.numpy()[0] = 1
+
+
+def test_a_parameter_is_changed_in_place_unless_somebody_shares_it():
+    w = nn.Parameter([1.0, 2.0])
+
+    def update():
+        where = w.numpy().ctypes.data
+        with w.writable() as array:
+            array += 1
+        return w.numpy().ctypes.data == where
+
+    assert update()
+    for share in (Tensor.detach, Tensor.numpy, lambda w: w.numpy()[:1], lambda w: memoryview(w.numpy())):
+        shared = share(w)
+        before = np.array(shared)
+        assert not update()
+        np.testing.assert_array_equal(shared, before)
+        del shared
+        assert update()
+    constant = w.detach() * leaf([1.0, 1.0])  # its graph holds the array
+    assert not update()
+    constant.sum().backward()
+    assert update()
+    np.testing.assert_array_equal(w, [1 + 11, 2 + 11])
+
+
 def test_a_gradient_is_taken_over_unless_somebody_shares_it():
     kept, made, where = np.ones(3), [], 0
 
@@ -815,15 +856,15 @@ def test_statistics_that_an_operation_updates_receive_new_values():
 
 
 def test_a_stand_in_trains_the_unet_to_the_same_weights(rng):
-    """The loops of `loops`, as a library operation, as a bare function, and as one that knows no dilation or groups."""
+    """The loops of `naive`, as a library operation, as a bare function, and as one that knows no dilation or groups."""
     calls = []
 
     def my_conv2d(x, w, b, padding=0):
         calls.append(x.shape)
-        return loops.conv2d.__wrapped__(x, w, b, padding=padding)
+        return naive.conv2d.__wrapped__(x, w, b, padding=padding)
 
-    stand_ins = [{}, {"conv2d": loops.conv2d, "max_pool2d": loops.max_pool2d}]
-    stand_ins += [{"conv2d": loops.conv2d.__wrapped__}, {"conv2d": my_conv2d}]
+    stand_ins = [{}, {"conv2d": naive.conv2d, "max_pool2d": naive.max_pool2d}]
+    stand_ins += [{"conv2d": naive.conv2d.__wrapped__}, {"conv2d": my_conv2d}]
     x, t = rng.standard_normal((2, 1, 4, 4)), rng.random((2, 1, 4, 4)).round()
     trained = []
     for operations in stand_ins:

@@ -32,7 +32,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias
 
 import numpy as np
 
@@ -43,12 +43,15 @@ else:
 
 P = ParamSpec("P")
 Array = np.ndarray[Any, Any]
-Operand: TypeAlias = Any  # of an operation: a Tensor or an array for who calls it, the array for who writes it
+
+# In the signature of an operation: a Tensor or an array for who calls it, and inside it the array itself.
+Operand: TypeAlias = Any
+Updated: TypeAlias = Any  # and this one it writes to: a Tensor then receives the new values as its `.data`
 
 _recording: ContextVar[bool] = ContextVar("recording", default=True)
 stand_ins: ContextVar[Mapping[Any, Callable[..., Any]]] = ContextVar("stand_ins", default=MappingProxyType({}))
 _serial = itertools.count()
-_checked_kinds: dict[Any, Any] = {"Operand": np.ndarray, "Operand | None": (np.ndarray, type(None))}
+_kinds: Any = {"Operand": np.ndarray, "Operand | None": np.ndarray | None, "Updated | None": np.ndarray | None}
 
 
 class Tensor(Methods):
@@ -73,15 +76,7 @@ class Tensor(Methods):
     # silently lose the gradient, is a TypeError.
     __array_ufunc__ = None
 
-    _data: Array
-    grad: Tensor | None
-    requires_grad: bool
-    node: Node | None
-    version: int  # how often .data was replaced
-
     def __init__(self, data: Any, dtype: Any = None, requires_grad: bool = False) -> None:
-        if isinstance(data, Tensor):
-            data = data._data
         if dtype is None and not isinstance(data, (np.ndarray, np.generic)) and not hasattr(data, "__array__"):
             dtype = np.float32
         try:
@@ -92,18 +87,17 @@ class Tensor(Methods):
         for kind in (array.dtype, wanted):  # np.array would make nan of None, and a number of "1"
             if kind.kind not in "fiub":
                 raise TypeError(f"tensor: real numbers are needed, not {kind}")
-        array = array.astype(wanted, copy=False)
-        array.flags.writeable = False
-        self._data, self.grad, self.requires_grad, self.node, self.version = array, None, False, None, 0
+        self._data: Array = _sealed(array.astype(wanted, copy=False))
+        self.grad: Tensor | None = None
+        self.node: Node | None = None
+        self.requires_grad, self.version = False, 0  # the version counts how often .data was replaced
         self.requires_grad_(requires_grad)
 
     @classmethod
     def _made(cls, array: Any, node: Node | None = None) -> Tensor:
         """The result of an operation: `array` itself, not a copy, from now on read-only."""
         result = cls.__new__(cls)
-        array = np.asarray(array).view()  # a view: the operation may have returned the caller's own array
-        array.flags.writeable = False
-        result._data, result.grad, result.requires_grad = array, None, node is not None
+        result._data, result.grad, result.requires_grad = _sealed(np.asarray(array)), None, node is not None
         result.node, result.version = node, 0
         return result
 
@@ -118,13 +112,11 @@ class Tensor(Methods):
             raise ValueError(f"data: values of shape {np.shape(values)} cannot replace those of shape {self.shape}")
         array = np.empty_like(self._data)  # of the same dtype, and in the same order in memory
         array[...] = values
-        array.flags.writeable = False
-        self._data, self.version = array, self.version + 1
+        self._data, self.version = _sealed(array), self.version + 1
 
     def _convert(self, dtype: Any) -> None:
         """Another dtype, in place, for the gradient too."""
-        self._data, self.version = self._data.astype(dtype), self.version + 1
-        self._data.flags.writeable = False
+        self._data, self.version = _sealed(self._data.astype(dtype)), self.version + 1
         if self.grad is not None:
             self.grad = Tensor(self.grad, dtype)
 
@@ -298,49 +290,38 @@ def _walk(last: Node, dy: Array, retain_graph: bool) -> None:
 
     Nothing that was handed on is written to again, so several may hold the same array: d(a + b) is dy for both.
     """
-    arrived = {last: dy}  # the sum of what each node was handed so far
+    arrived = {last: _sealed(dy)}  # the sum of what each node was handed so far
     queue = [(-last.serial, last)]
     while queue:
         _, node = heapq.heappop(queue)
         for source, dx in node.gradients(arrived.pop(node)):
-            _seal(dx)
             if isinstance(source, Tensor):
                 source._accumulate(dx)
             elif source in arrived:
-                arrived[source] = np.asarray(arrived[source] + dx)
+                arrived[source] = _sealed(np.asarray(arrived[source] + dx))
             else:
-                arrived[source] = dx
+                arrived[source] = _sealed(dx)
                 heapq.heappush(queue, (-source.serial, source))
         if not retain_graph:
             node.backward = None
             node.inputs = []
 
 
-def _seal(array: Any) -> None:
-    """From now on a write to this array is an error, also through one that it is a view of."""
+def _bases(array: Any) -> Iterator[Array]:
+    """The array, and what it is a view of, and what that is a view of: all through which it can be written to."""
     while isinstance(array, np.ndarray):
-        array.flags.writeable = False
+        yield array
         array = array.base
 
 
-def _may_change(x: Any) -> bool:
-    """Whether somebody can write to the array: also a read-only view may be a window on a writable one."""
-    while isinstance(x, np.ndarray):
-        if x.flags.writeable:
-            return True
-        x = x.base
-    return False
+def _sealed(array: Array) -> Array:
+    """The array, to which nobody can write from now on."""
+    for each in _bases(array):
+        each.flags.writeable = False
+    return array
 
 
-@overload
-def differentiable(operation: Callable[P, Any]) -> Callable[P, Tensor]: ...
-@overload
-def differentiable(
-    *, updates: tuple[str, ...] = ..., selective: bool = ...
-) -> Callable[[Callable[P, Any]], Callable[P, Tensor]]: ...
-def differentiable(
-    operation: Callable[..., Any] | None = None, *, updates: tuple[str, ...] = (), selective: bool = False
-) -> Callable[..., Any]:
+def differentiable(operation: Callable[P, Any], selective: bool = False) -> Callable[P, Tensor]:
     """Turn a NumPy function that returns `(result, backward)` into an operation on Tensors.
 
     >>> @differentiable
@@ -364,25 +345,19 @@ def differentiable(
     The undecorated function stays available as `multiply.__wrapped__`.
 
     Args:
-        updates: names of arguments that the function writes to (the running statistics of batchnorm). A Tensor passed
-            there receives the new values as its `.data`.
         selective: whether backward is told of which arguments the gradients are wanted, by their positions, as
             `backward(dy, wanted={0, 1})`: for those that are cheaper together than one by one.
     """
-    if operation is None:
-        return lambda function: differentiable(function, updates=updates, selective=selective)  # type: ignore[call-overload]
     name = operation.__name__
     parameters = inspect.signature(operation).parameters
     position = {key: i for i, key in enumerate(parameters)}
-    checked = {i: p for i, p in enumerate(parameters.values()) if p.annotation in _checked_kinds}
-    updated_positions = {position[key] for key in updates}
+    checked = {i: p for i, p in enumerate(parameters.values()) if p.annotation in _kinds}
+    updated_positions = {i for i, p in checked.items() if p.annotation == "Updated | None"}
 
     @functools.wraps(operation)
     def apply(*args: Any, **kwargs: Any) -> Any:
         if own := stand_ins.get().get(apply):  # inside `with tinyunet.using(…)`
             return own(*args, **kwargs)
-
-        recording = _recording.get()
         inputs: list[tuple[int, Tensor]] = []
         updated: list[tuple[Tensor, Array]] = []
 
@@ -391,23 +366,22 @@ def differentiable(
                 if i in updated_positions:
                     updated.append((x, x._data.copy()))
                     return updated[-1][1]
-                if x.requires_grad and recording:
+                if x.requires_grad and _recording.get():
                     inputs.append((i, x))
                 return x._data
-            if i in checked and not isinstance(x, _checked_kinds[checked[i].annotation]):
+            if i in checked and not isinstance(x, _kinds[checked[i].annotation]):
                 raise TypeError(f"{name}: {checked[i].name} must be a Tensor or an array, not {type(x).__name__}")
             if isinstance(x, np.generic):
                 return x.item()  # np.float64(2) does not turn a float32 Tensor into float64
-            if isinstance(x, np.ndarray) and i not in updated_positions and _may_change(x):
-                return x.copy("K")  # the caller may write to it, and this or a result that is a view of it change
+            if i not in updated_positions and any(array.flags.writeable for array in _bases(x)):
+                return x.copy("K")  # the caller may write to it, and change it or a result that is a view of it
             return x
 
         values = [array_of(i, x) for i, x in enumerate(args)]
-        if kwargs:
-            for key, x in kwargs.items():
-                if isinstance(x, Tensor) and key not in position:
-                    raise TypeError(f"{name}: a Tensor is passed as {key!r}, which is none of {', '.join(position)}")
-            kwargs = {key: array_of(position.get(key, -1), x) for key, x in kwargs.items()}
+        for key, x in kwargs.items():
+            if isinstance(x, Tensor) and key not in position:
+                raise TypeError(f"{name}: a Tensor is passed as {key!r}, which is none of {', '.join(position)}")
+        kwargs = {key: array_of(position.get(key, -1), x) for key, x in kwargs.items()}
         with np.errstate(all="ignore"):  # 1/0 is inf and log(−1) nan, as in PyTorch: values, not warnings
             made = operation(*values, **kwargs)
         if not (isinstance(made, tuple) and len(made) == 2 and callable(made[1])):

@@ -62,7 +62,7 @@ def computed_by(sums: Sums, operation: Callable[Concatenate[Sums, P], Any]) -> C
     function = functools.partial(operation, sums)
     for name in ("__name__", "__qualname__", "__module__", "__doc__"):
         setattr(function, name, getattr(operation, name))
-    return differentiable(selective=True)(image_or_batch(function))
+    return differentiable(image_or_batch(function), selective=True)
 
 
 def conv2d(

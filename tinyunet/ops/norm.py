@@ -26,7 +26,7 @@ import numpy as np
 
 from tinyunet.ops.elementwise import check_floating
 from tinyunet.ops.layout import channel_rows, channel_sums, from_rows
-from tinyunet.tensor import Array, Operand, differentiable
+from tinyunet.tensor import Array, Operand, Updated, differentiable
 
 
 def _check_affine(name: str, channels: int, **vectors: Any) -> None:
@@ -42,11 +42,11 @@ def _by_channel(vector: Any, x: Array) -> Any:
     return vector.reshape(1, -1, *[1] * (x.ndim - 2))
 
 
-@differentiable(updates=("running_mean", "running_var"))
+@differentiable
 def batch_norm(
     input: Operand,
-    running_mean: Operand | None,
-    running_var: Operand | None,
+    running_mean: Updated | None,
+    running_var: Updated | None,
     weight: Operand | None = None,
     bias: Operand | None = None,
     training: bool = False,

@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from tinyunet import __version__, demo, doctor, plot
+from tinyunet import __version__, demo, plot
 from tinyunet.byhand import examples
 from tinyunet.byhand.examples import example
 from tinyunet.byhand.lab import server as lab
 from tinyunet.byhand.worksheets import sheets as worksheet
 from tinyunet.data import DataError, read_image, write_mask, write_probability
+from tinyunet.machine import doctor
 from tinyunet.tasks import segmentation
 from tinyunet.tasks.segmentation import Settings
 from tinyunet.training import Trainer

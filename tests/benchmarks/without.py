@@ -4,7 +4,7 @@
     python -m tests.benchmarks.without R2
 
 In one process, in turns; the medians of the rounds are compared. The first line is a check: it changes nothing. What
-malloc is told (`memory.py`) holds for a whole process, and is not among them.
+malloc is told (`machine/memory.py`) holds for a whole process, and is not among them.
 """
 
 import argparse
@@ -16,8 +16,9 @@ import numpy as np
 
 from tests.benchmarks.turns import restart_unlimited
 from tests.benchmarks.worker import CONFIGURATIONS, ours
-from tinyunet import memory, nn, optim, tensor
-from tinyunet.memory import scratch
+from tinyunet import nn, optim, tensor
+from tinyunet.machine import memory
+from tinyunet.ops.fast.scratch import scratch
 from tinyunet.ops import columns, conv, products
 
 # `tinyunet.tensor` is the function of that name; its module is where Tensor was defined

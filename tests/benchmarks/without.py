@@ -16,8 +16,9 @@ import numpy as np
 
 from tests.benchmarks.turns import restart_unlimited
 from tests.benchmarks.worker import CONFIGURATIONS, ours
-from tinyunet import nn, optim, tensor
+from tinyunet import optim, tensor
 from tinyunet.machine import memory
+from tinyunet.nn import layers
 from tinyunet.ops.fast.scratch import scratch
 from tinyunet.ops import columns, conv, products
 
@@ -43,7 +44,7 @@ def rows_together():
 
 TRICKS = {
     "nothing left out": lambda: contextlib.nullcontext(),
-    "weights (C, kh, kw, O) in memory": lambda: patch.object(nn, "_kernels", nn._uniform),
+    "weights (C, kh, kw, O) in memory": lambda: patch.object(layers, "_kernels", layers._uniform),
     "kernel rows share columns": lambda: patch.object(products, "_rows_pay", lambda x, O, axes: False),
     "dx as a correlation of dy": lambda: patch.object(conv, "turned", lambda axes: None),
     "dx and dw from the same columns": lambda: patch.object(conv, "_both", lambda wanted: False),

@@ -21,11 +21,12 @@ import numpy as np
 
 import tinyunet.functional as F
 from tinyunet import classical, metrics
+from tinyunet.checkpoint import load_arrays
 from tinyunet.data import Batches, DataError, find_pairs, load_pairs, standardize
 from tinyunet.files import atomic
 from tinyunet.optim import Adam, CosineAnnealingLR
-from tinyunet.tensor import Array, no_grad
-from tinyunet.training import Trainer, load_arrays
+from tinyunet.tensor import Array, Tensor, no_grad
+from tinyunet.training import Trainer
 from tinyunet.unet import UNet
 
 
@@ -108,6 +109,12 @@ def split_names(settings: Settings) -> tuple[list[str], list[str]]:
     return names[:first], names[first:]
 
 
+def loss(model: UNet, batch: tuple[Array, Array]) -> Tensor:
+    """The binary cross-entropy of the model's logits, mean over all pixels of a batch of images and masks."""
+    images, masks = batch
+    return F.binary_cross_entropy_with_logits(model(images), masks)
+
+
 def trainer(settings: Settings, out: str | os.PathLike[str] | None, dataset: Dataset | None = None) -> Trainer[UNet]:
     """Everything that `settings` describe, ready to `run(settings.steps)`. Reads the folders unless given a dataset.
 
@@ -134,7 +141,7 @@ def trainer(settings: Settings, out: str | os.PathLike[str] | None, dataset: Dat
             batches_rng,
             elastic=settings.elastic,
         ),
-        F.binary_cross_entropy_with_logits,
+        loss,
         optimizer,
         CosineAnnealingLR(optimizer, settings.steps),
         validate=(lambda model: {"dice": score(model, held_out).dice}) if held_out.names else None,

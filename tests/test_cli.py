@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.test_segmentation import folder
+from tests.tasks.test_segmentation import folder
 from tinyunet import cli
 from tinyunet.data import read_image
 

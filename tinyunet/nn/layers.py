@@ -26,7 +26,7 @@ def _uniform(shape: tuple[int, ...], fan_in: int, rng: np.random.Generator) -> P
 def _kernels(shape: tuple[int, ...], fan_in: int, rng: np.random.Generator) -> Parameter:
     """A convolution's weight (O, C, kh, kw), in memory (C, kh, kw, O).
 
-    So the products of a convolution (`ops/products.py`) find their matrix in place, y with (C·kh·kw, O), dx with
+    So the products of a convolution (`ops/fast/products.py`) find their matrix in place, y with (C·kh·kw, O), dx with
     (C, kh·kw·O), and dw comes out as either. Rearranging 14.8 million weights for each of them would make a training
     step 1.28 times as long.
     """

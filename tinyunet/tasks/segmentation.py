@@ -11,15 +11,25 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 import tinyunet.functional as F
 from tinyunet import classical, metrics, runs
-from tinyunet.data import Batches, DataError, find_pairs, load_pairs, standardize
+from tinyunet.data import (
+    Batches,
+    DataError,
+    find_pairs,
+    load_pairs,
+    read_image,
+    standardize,
+    write_mask,
+    write_probability,
+)
 from tinyunet.optim import Adam, CosineAnnealingLR
 from tinyunet.tensor import Array, Tensor, no_grad
 from tinyunet.training import Trainer
@@ -106,6 +116,14 @@ def split_names(settings: Settings) -> tuple[list[str], list[str]]:
     names = [pair.name for pair in find_pairs(settings.images, settings.masks)]
     first = _first_held_out(len(names), settings.validation)
     return names[:first], names[first:]
+
+
+def not_trained_on(settings: Settings, images: str | os.PathLike[str], dataset: Dataset) -> Dataset:
+    """Those pictures of a dataset, read from the folder `images`, that the run with these settings did not train on."""
+    if Path(images).resolve() != Path(settings.images):
+        return dataset
+    trained, _ = split_names(settings)
+    return dataset.only(k for k, name in enumerate(dataset.names) if name not in trained)
 
 
 def network(settings: Settings, in_channels: int, rng: Any = None) -> UNet:
@@ -223,6 +241,33 @@ class Score(NamedTuple):
     auc: float
 
 
+def predict_files(
+    model: UNet, pictures: Iterable[str | os.PathLike[str]], out: str | os.PathLike[str]
+) -> Iterator[tuple[str, str, float]]:
+    """Predict every picture, write NAME_mask.png and NAME_probability.png into the folder `out`, and say what was done.
+
+    Yields:
+        The picture, its mask, and the share of its pixels that are marked in it.
+
+    Raises:
+        DataError: a picture that cannot be used, or two of one name.
+    """
+    files = [Path(picture) for picture in pictures]
+    stems = [file.stem for file in files]
+    twice = sorted({stem for stem in stems if stems.count(stem) > 1})
+    if twice:
+        raise DataError(f"several pictures are named {', '.join(twice)} and would overwrite each other's results")
+    for file in files:
+        try:
+            p = predict(model, read_image(file))
+        except ValueError as error:
+            raise error if isinstance(error, DataError) else DataError(f"{file}: {error}") from None
+        result = Path(out) / file.stem
+        write_probability(f"{result}_probability.png", p)
+        write_mask(f"{result}_mask.png", p > 0.5)
+        yield str(file), f"{result}_mask.png", float((p > 0.5).mean())
+
+
 def score(model: UNet, dataset: Dataset) -> Score:
     """The scores of a model on pictures with masks."""
     return score_of([predict(model, image) for image in dataset.images], dataset.masks)
@@ -252,6 +297,17 @@ def baselines(dataset: Dataset) -> dict[str, Score]:
         "Otsu's threshold": max(otsu, key=lambda s: s.dice),
         "local threshold, tuned here": score_of(local, dataset.masks),
     }
+
+
+def evaluate(model: UNet, dataset: Dataset) -> list[tuple[str, Score]]:
+    """The scores for every picture by name, for all together, and of the baselines."""
+    predictions = [predict(model, image) for image in dataset.images]
+    each = zip(dataset.names, predictions, dataset.masks, strict=True)
+    return [
+        *((name, score_of([p], [mask])) for name, p, mask in each),
+        (f"U-Net, all {len(dataset.names)}", score_of(predictions, dataset.masks)),
+        *baselines(dataset).items(),
+    ]
 
 
 def picture(

@@ -53,7 +53,7 @@ def remembered(things: Mapping[str, Any]) -> dict[str, Any]:
     Parameters and Modules, and its other attributes are looked at.
 
     Local variables, of a function or of a generator function, cannot be looked at: what draws or remembers must be an
-    attribute of an object.
+    attribute of an object. Of a Generator the state of its bit generator counts, not how many others it has spawned.
 
     >>> from tinyunet import nn
     >>> model = nn.Sequential(nn.Linear(2, 2), nn.Dropout(0.5, rng=0))
@@ -109,7 +109,7 @@ def save(path: str | os.PathLike[str], things: Mapping[str, Any], progress: Mapp
             return [without_arrays(part, f"{name}/{k}") for k, part in enumerate(value)]
         return value
 
-    about = {"states": without_arrays(states, "states"), "progress": without_arrays(progress, "progress")}
+    about = {name: without_arrays(value, name) for name, value in {**progress, "states": states}.items()}
     save_arrays(path, arrays, about)
 
 
@@ -129,9 +129,10 @@ def load(path: str | os.PathLike[str], things: Mapping[str, Any]) -> Any:
             return arrays[value[ARRAY]] if ARRAY in value else {key: with_arrays(part) for key, part in value.items()}
         return [with_arrays(part) for part in value] if isinstance(value, list) else value
 
-    if not isinstance(about, dict) or about.keys() != {"states", "progress"}:
+    if not isinstance(about, dict) or "states" not in about:
         raise ValueError(f"{path}: this is no checkpoint, or one of an earlier version, which alone can go on with it")
-    states, own = with_arrays(about["states"]), remembered(things)
+    progress, own = with_arrays(about), remembered(things)
+    states = progress.pop("states")
     missing, unexpected = sorted(own.keys() - states.keys()), sorted(states.keys() - own.keys())
     if missing or unexpected:
         raise ValueError(
@@ -146,7 +147,7 @@ def load(path: str | os.PathLike[str], things: Mapping[str, Any]) -> Any:
         for name, thing in own.items():
             _set_state(thing, before[name])
         raise
-    return with_arrays(about["progress"])
+    return progress
 
 
 def _state(thing: Any) -> Any:

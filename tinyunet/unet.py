@@ -108,6 +108,8 @@ class DecoderBlock(nn.Module):
 class Encoder(nn.Module):
     """The way down: one EncoderBlock per level. Returns the deepest map and the skips, largest first.
 
+    Who wants a label for the whole image, and no image, needs nothing but this and a layer on the deepest map.
+
     >>> deepest, skips = Encoder(1, (4, 8), rng=0)(Tensor(np.zeros((1, 1, 16, 16))))
     >>> deepest.shape, [skip.shape for skip in skips]
     ((1, 8, 4, 4), [(1, 4, 16, 16), (1, 8, 8, 8)])

@@ -19,8 +19,8 @@ from tests.benchmarks.worker import CONFIGURATIONS, ours
 from tinyunet import optim, tensor
 from tinyunet.machine import memory
 from tinyunet.nn import layers
-from tinyunet.ops.fast.scratch import scratch
 from tinyunet.ops import columns, conv, products
+from tinyunet.ops.fast.scratch import scratch
 
 # `tinyunet.tensor` is the function of that name; its module is where Tensor was defined
 TAPE = __import__("sys").modules[tensor.__module__]

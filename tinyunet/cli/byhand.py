@@ -79,14 +79,14 @@ def _arguments_of_byhand(p: Parser) -> None:
 
 
 def _arguments_of_worksheet(p: Parser) -> None:
-    from tinyunet.byhand.worksheets import sheets as worksheet
+    from tinyunet.byhand.worksheets import sheets
 
     p.add_argument("topic", nargs="?", metavar="TOPIC", help="what to practise, such as conv2d")
     p.add_argument("--list", action="store_true", help="the topics and their levels")
     for name, default, help_ in (
         ("seed", 0, "another seed, another sheet (default: %(default)s)"),
         ("level", 1, "each adds one thing (default: %(default)s)"),
-        ("problems", worksheet.USUAL, "how many (default: %(default)s)"),
+        ("problems", sheets.USUAL, "how many (default: %(default)s)"),
     ):
         p.add_argument(f"--{name}", type=int, default=default, metavar="N", help=help_)
     p.add_argument("--out", metavar="FILE", help="the sheet, as .pdf, .html or .md (without it, it is printed here)")
@@ -128,16 +128,16 @@ def _byhand(args: argparse.Namespace) -> int:
 
 
 def _worksheet(args: argparse.Namespace) -> int:
-    from tinyunet.byhand.worksheets import sheets as worksheet
+    from tinyunet.byhand.worksheets import sheets
 
     if args.list:
-        print(worksheet.topics())
+        print(sheets.topics())
         return 0
     if args.topic is None:
         raise ValueError("worksheet needs a topic; tinyunet worksheet --list shows them")
     if args.out and args.key and Path(args.out).resolve() == Path(args.key).resolve():
         raise ValueError(f"--out and --key are the same file, {args.out}: the key would replace the sheet")
-    sheet = worksheet.sheet(args.topic, args.seed, args.level, args.problems)
+    sheet = sheets.sheet(args.topic, args.seed, args.level, args.problems)
     if args.key:
         sheet.save(args.key, key=True)
     if args.out:
@@ -148,9 +148,9 @@ def _worksheet(args: argparse.Namespace) -> int:
 
 
 def _check_sheet(args: argparse.Namespace) -> int:
-    from tinyunet.byhand.worksheets import sheets as worksheet
+    from tinyunet.byhand.worksheets import sheets
 
-    verdicts = worksheet.grade(args.sheet, args.files)
+    verdicts = sheets.grade(args.sheet, args.files)
     for label, verdict in verdicts.items():
         print(f"{label}: {verdict}")
     print(f"{sum(map(bool, verdicts.values()))} right of {len(verdicts)}")

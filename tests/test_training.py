@@ -96,7 +96,7 @@ def test_a_resumed_training_is_bit_for_bit_the_unbroken_one(tmp_path, optimizer)
     same_state(unbroken, resumed)
 
 
-# Another job than segmentation: a batch is one array; model, batches and loss each draw from a generator of their own
+# Another job than segmentation: a batch is one array; everything draws from a generator of its own
 
 KINDS = [np.random.PCG64, np.random.PCG64DXSM, np.random.Philox, np.random.MT19937, np.random.SFC64]
 
@@ -123,6 +123,16 @@ class NoiseFound:
         return F.mse_loss(model(images + noise), noise)
 
 
+class Guess:
+    """A score that is drawn."""
+
+    def __init__(self, rng):
+        self.rng = rng
+
+    def __call__(self, model):
+        return {"guess": self.rng.random()}
+
+
 class Average:
     """An exponential moving average of the weights."""
 
@@ -141,24 +151,30 @@ class Average:
 
 
 def noise_finder(out, kinds, seed=0):
-    in_model, in_batches, in_loss = (np.random.Generator(kind(seed)) for kind in kinds)
+    in_model, in_batches, in_loss, in_validation = (np.random.Generator(kind(seed)) for kind in kinds)
     model = WithDropout(in_model)
-    loss = NoiseFound(in_loss)
+    optimizer = optim.Adam(model.parameters(), lr=0.01)
     return Trainer(
-        model, Crops(in_batches), loss, optim.Adam(model.parameters(), lr=0.01), out=out, after_step=Average(model)
+        model,
+        Crops(in_batches),
+        NoiseFound(in_loss),
+        optimizer,
+        validate=Guess(in_validation),
+        out=out,
+        after_step=Average(model),
     )
 
 
 @pytest.mark.parametrize("k", range(len(KINDS)), ids=[kind.__name__ for kind in KINDS])
 def test_whatever_is_random_or_remembered_is_restored(tmp_path, k):
-    kinds = [KINDS[(k + i) % len(KINDS)] for i in range(3)]
+    kinds = [KINDS[(k + i) % len(KINDS)] for i in range(4)]
     unbroken = noise_finder(tmp_path / "a", kinds)
-    unbroken.run(8)
-    noise_finder(tmp_path / "b", kinds).run(5)
+    unbroken.run(8, validate_every=5)
+    noise_finder(tmp_path / "b", kinds).run(5, validate_every=5)
     resumed = noise_finder(tmp_path / "b", kinds, seed=9)  # everything in it is something else until it is loaded
     resumed.after_step.decay = 0.1
     resumed.load()
-    resumed.run(8)
+    resumed.run(8, validate_every=5)
     same_state(unbroken, resumed)
     assert resumed.after_step.weights.keys() == unbroken.model.state_dict().keys()
     for name, average in unbroken.after_step.weights.items():

@@ -10,7 +10,7 @@ PLAIN = argparse.RawDescriptionHelpFormatter  # leaves the lines of a descriptio
 
 
 class Parser(argparse.ArgumentParser):
-    """Tells an error in one line, and asks `arguments` to add its arguments when it is first used.
+    """Tells an error in one line, and lets `arguments` add its arguments when it is used.
 
     What a command's arguments are may depend on what takes long to import: `tinyunet --help` need not wait for it.
     """
@@ -22,7 +22,6 @@ class Parser(argparse.ArgumentParser):
     def parse_known_args(self, *args: Any, **settings: Any) -> Any:
         if self.arguments is not None:
             self.arguments(self)
-            self.arguments = None
         return super().parse_known_args(*args, **settings)
 
     def error(self, message: str) -> NoReturn:

@@ -26,17 +26,6 @@ def test_without_scores_there_is_one_scale():
     assert len(plot.training_curve([1.0], []).axes) == 1
 
 
-def test_the_pictures_stand_under_their_titles():
-    rng = np.random.default_rng(0)
-    columns = {"image": [rng.random((1, 4, 6)), rng.random((3, 4, 6))], "truth": [np.zeros((1, 4, 6))] * 2}
-    figure = plot.segmentation(columns, [1.0, 0.5], [(2, {"dice": 0.9})], "all of it")
-    grid = [axes for axes in figure.axes if axes.images]
-    assert [axes.get_title() for axes in grid] == ["image", "truth", "", ""]
-    np.testing.assert_array_equal(grid[0].images[0].get_array(), columns["image"][0][0])
-    np.testing.assert_array_equal(grid[2].images[0].get_array(), columns["image"][1].transpose(1, 2, 0))
-    assert all(axes.images[0].get_clim() == (0, 1) for axes in grid)
-
-
 @pytest.mark.parametrize(("name", "kind"), [("a.png", "PNG"), ("b.jpg", "JPEG")])
 def test_save(tmp_path, name, kind):
     plot.save(plot.training_curve([1.0, 2.0], []), tmp_path / name)

@@ -6,7 +6,7 @@ import re
 import shlex
 from pathlib import Path
 
-from tests.test_segmentation import folder
+from tests.tasks.test_segmentation import folder
 from tinyunet import cli
 
 ROOT = Path(__file__).parent.parent

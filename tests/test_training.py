@@ -9,7 +9,8 @@ import pytest
 
 import tinyunet.functional as F
 from tinyunet import data, nn, optim, training
-from tinyunet.training import Trainer, load_arrays, save_arrays
+from tinyunet.checkpoint import load_arrays
+from tinyunet.training import Trainer
 from tinyunet.unet import UNet
 
 IMAGES, MASKS = data.cells(6, size=32, rng=3)
@@ -34,6 +35,11 @@ class WithDropout(nn.Module):
         return self.unet(self.dropout(x))
 
 
+def cross_entropy(model, batch):
+    images, masks = batch
+    return F.binary_cross_entropy_with_logits(model(images), masks)
+
+
 def make(out=None, steps=12, optimizer=optim.Adam, validate=True, **settings):
     rng = np.random.default_rng(5)
     model = WithDropout(rng)
@@ -46,7 +52,7 @@ def make(out=None, steps=12, optimizer=optim.Adam, validate=True, **settings):
     return Trainer(
         model,
         batches,
-        F.binary_cross_entropy_with_logits,
+        cross_entropy,
         opt,
         optim.CosineAnnealingLR(opt, steps, warmup=3),
         validate=score if validate else None,
@@ -88,6 +94,105 @@ def test_a_resumed_training_is_bit_for_bit_the_unbroken_one(tmp_path, optimizer)
     resumed.run(12, validate_every=5)
     resumed.scores = [s for s in resumed.scores if s[0] != 7]  # the end of the first part was validated too
     same_state(unbroken, resumed)
+
+
+# Another job than segmentation: a batch is one array; everything draws from a generator of its own
+
+KINDS = [np.random.PCG64, np.random.PCG64DXSM, np.random.Philox, np.random.MT19937, np.random.SFC64]
+
+
+class Crops:
+    """Batches of pictures alone."""
+
+    def __init__(self, rng):
+        self.rng = rng
+
+    def __next__(self):
+        top, left = self.rng.integers(17, size=2)
+        return self.rng.permutation(IMAGES)[:2, :, top : top + 16, left : left + 16]
+
+
+class NoiseFound:
+    """How well the model tells what noise was added."""
+
+    def __init__(self, rng):
+        self.noises = {"gaussian": [rng.standard_normal]}  # a method, deep inside
+
+    def __call__(self, model, images):
+        noise = self.noises["gaussian"][0](images.shape, np.float32)
+        return F.mse_loss(model(images + noise), noise)
+
+
+class Guess:
+    """A score that is drawn."""
+
+    def __init__(self, rng):
+        self.rng = rng
+
+    def __call__(self, model):
+        return {"guess": self.rng.random()}
+
+
+class Average:
+    """An exponential moving average of the weights."""
+
+    def __init__(self, model, decay=0.8):
+        self.decay, self.weights = decay, model.state_dict()
+
+    def __call__(self, model):
+        for name, new in model.state_dict().items():
+            self.weights[name] = (self.decay * self.weights[name] + (1 - self.decay) * new).astype(new.dtype)
+
+    def state_dict(self):
+        return {"decay": self.decay, "weights": self.weights}
+
+    def load_state_dict(self, state):
+        self.decay, self.weights = state["decay"], state["weights"]
+
+
+def noise_finder(out, kinds, seed=0):
+    in_model, in_batches, in_loss, in_validation = (np.random.Generator(kind(seed)) for kind in kinds)
+    model = WithDropout(in_model)
+    optimizer = optim.Adam(model.parameters(), lr=0.01)
+    return Trainer(
+        model,
+        Crops(in_batches),
+        NoiseFound(in_loss),
+        optimizer,
+        validate=Guess(in_validation),
+        out=out,
+        after_step=Average(model),
+    )
+
+
+@pytest.mark.parametrize("k", range(len(KINDS)), ids=[kind.__name__ for kind in KINDS])
+def test_whatever_is_random_or_remembered_is_restored(tmp_path, k):
+    kinds = [KINDS[(k + i) % len(KINDS)] for i in range(4)]
+    unbroken = noise_finder(tmp_path / "a", kinds)
+    unbroken.run(8, validate_every=5)
+    noise_finder(tmp_path / "b", kinds).run(5, validate_every=5)
+    resumed = noise_finder(tmp_path / "b", kinds, seed=9)  # everything in it is something else until it is loaded
+    resumed.after_step.decay = 0.1
+    resumed.load()
+    resumed.run(8, validate_every=5)
+    same_state(unbroken, resumed)
+    assert resumed.after_step.weights.keys() == unbroken.model.state_dict().keys()
+    for name, average in unbroken.after_step.weights.items():
+        np.testing.assert_array_equal(resumed.after_step.weights[name], average)
+        assert average.dtype == resumed.after_step.weights[name].dtype
+    assert (tmp_path / "a" / "last.safetensors").read_bytes() == (tmp_path / "b" / "last.safetensors").read_bytes()
+
+
+def test_after_step_sees_the_weights_that_the_step_made():
+    trainer, seen = make(), []
+    trainer.after_step = lambda model: seen.append(model.state_dict()["unet.output.weight"])
+    trainer.run(3)
+    assert len(seen) == 3
+    assert (seen[0] != seen[1]).any()
+    np.testing.assert_array_equal(seen[-1], trainer.model.state_dict()["unet.output.weight"])
+
+
+# Stopping
 
 
 def test_ctrl_c_finishes_the_step_saves_and_can_go_on(tmp_path):
@@ -138,7 +243,7 @@ def test_a_diverging_loss_is_an_error_and_the_files_keep_the_last_good_state(tmp
     trainer = make(tmp_path)
     trainer.run(3, validate_every=3)
     good = (tmp_path / "last.safetensors").read_bytes()
-    trainer.loss = lambda x, y: F.mse_loss(x, y) * float("nan")
+    trainer.loss = lambda model, batch: cross_entropy(model, batch) * float("nan")
     with pytest.raises(FloatingPointError, match=r"the loss is nan at step 4.*smaller learning rate"):
         trainer.run(6, validate_every=1)
     assert (tmp_path / "last.safetensors").read_bytes() == good
@@ -157,6 +262,20 @@ def test_best_is_the_best_and_not_the_latest(tmp_path):
     assert about == {"step": 2}
     for name, value in best.items():
         np.testing.assert_array_equal(value, weights[1][name])
+
+
+def test_a_score_that_is_no_number_does_not_keep_the_best_from_being_written(tmp_path):
+    trainer = make(tmp_path)
+    scores = iter([math.nan, math.nan, 0.5, math.nan, 0.9, 0.7])
+    trainer.validate = lambda model: {"auc": next(scores)}
+    bests = []
+    for stop in range(1, 7):
+        trainer.run(stop, validate_every=1)
+        bests.append((load_arrays(tmp_path / "best.safetensors")[1]["step"], trainer.best))
+    assert bests == [(1, -math.inf), (2, -math.inf), (3, 0.5), (3, 0.5), (5, 0.9), (5, 0.9)]
+    resumed = make(tmp_path)
+    resumed.load()
+    assert resumed.best == 0.9
 
 
 def test_without_validation_best_is_the_latest(tmp_path):
@@ -186,42 +305,54 @@ def test_validation_is_in_evaluation_mode_and_records_nothing():
     assert seen == [(False, False, False)]
 
 
-def test_arrays_come_back_as_they_went(tmp_path):
-    arrays = {
-        "fortran": np.asfortranarray(np.arange(6.0).reshape(2, 3)),
-        "scalar": np.asarray(3),
-        "flag": np.asarray(True),
-        "empty": np.zeros((0, 2), np.float32),
-    }
-    save_arrays(tmp_path / "a.safetensors", arrays, {"n": 2**100, "x": [1, None]})
-    back, about = load_arrays(tmp_path / "a.safetensors")
-    assert about == {"n": 2**100, "x": [1, None]}
-    for name, a in arrays.items():
-        assert back[name].dtype == a.dtype
-        np.testing.assert_array_equal(back[name], a)
-        assert back[name].shape == a.shape
+def without_schedule(out):
+    trainer = make(out)
+    trainer.schedule = None
+    return trainer
 
 
-@pytest.mark.parametrize("content", [b"", b"no weights", b"\x08\0\0\0\0\0\0\0{}      "])
-def test_a_broken_file_is_named(tmp_path, content):
-    (tmp_path / "a.safetensors").write_bytes(content)
-    with pytest.raises(ValueError, match=r"a\.safetensors: this is not a whole file of tinyunet weights"):
-        load_arrays(tmp_path / "a.safetensors")
+def of_another_kind(out):
+    trainer = make(out)
+    trainer.batches.rng = np.random.Generator(np.random.SFC64(0))
+    return trainer
 
 
-def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"a\.safetensors: there is no such file"):
-        load_arrays(tmp_path / "a.safetensors")
+def of_another_model(out):
+    trainer = make(out)
+    trainer.model.more = nn.Linear(1, 1)
+    return trainer
 
 
-def test_load_refuses_another_training(tmp_path):
-    make(tmp_path).save()
-    other = make(tmp_path)
-    other.schedule = None
-    with pytest.raises(ValueError, match="another kind of training"):
-        other.load()
-    with pytest.raises(ValueError, match="state does not match"):
-        make(tmp_path, optimizer=optim.SGD).load()
+@pytest.mark.parametrize(
+    ("other", "error", "message"),
+    [
+        (without_schedule, ValueError, "another kind of training; missing: none; unexpected: schedule"),
+        (lambda out: make(out, optimizer=optim.SGD), ValueError, "SGD: the state does not match"),
+        (of_another_kind, ValueError, r"missing: batches\.rng; unexpected: none"),
+        (of_another_model, KeyError, r"missing: more\.weight, more\.bias"),
+    ],
+)
+def test_load_refuses_another_training_and_leaves_everything_alone(tmp_path, other, error, message):
+    make(tmp_path).run(2)
+    trainer = other(tmp_path)
+    trainer.out = None
+    trainer.run(1)
+    trainer.out = tmp_path
+
+    def everything():
+        yield from trainer.model.state_dict().items()
+        yield from trainer.optimizer.state_dict().items()
+        yield "rngs", [trainer.batches.rng.bit_generator.state, trainer.model.dropout.rng.bit_generator.state]
+        yield "progress", [trainer.step, trainer.losses, trainer.scores, trainer.optimizer.lr]
+
+    before = dict(everything())
+    with pytest.raises(error, match=message):
+        trainer.load()
+    for name, value in everything():
+        np.testing.assert_equal(value, before[name], err_msg=name)
+
+
+def test_load_needs_a_folder():
     with pytest.raises(ValueError, match="without a folder"):
         make().load()
 

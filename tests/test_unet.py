@@ -121,73 +121,7 @@ def test_the_published_architecture_has_the_parameters_of_pytorch():
     }
 
 
-# Shapes
-
-STAGES = """
-input       (1, 3, 128, 128)
-enc1        (1, 64, 64, 64)    skip1 = (1, 64, 128, 128)
-enc2        (1, 128, 32, 32)   skip2 = (1, 128, 64, 64)
-enc3        (1, 256, 16, 16)   skip3 = (1, 256, 32, 32)
-enc4        (1, 512, 8, 8)     skip4 = (1, 512, 16, 16)
-bottleneck  (1, 512, 8, 8)     64 positions, 512 features each
-dec4        (1, 256, 16, 16)   uses skip4
-dec3        (1, 128, 32, 32)   uses skip3
-dec2        (1, 64, 64, 64)    uses skip2
-dec1        (1, 64, 128, 128)  uses skip1
-output      (1, 3, 128, 128)   1×1 convolution
-"""
-
-
-def words(text):
-    return [line.split() for line in text.strip().splitlines()]
-
-
-@pytest.fixture(scope="module")
-def published():
-    return UNet(3, 3, rng=0).trace((1, 3, 128, 128))
-
-
-def test_the_whole_pass_for_a_128_by_128_image(published):
-    assert words(published.table())[0] == ["stage", "output", "note"]
-    assert words(published.table())[1:] == words(STAGES)
-    assert published[1] == ("enc1", (1, 64, 64, 64), (1, 64, 128, 128), "skip1 =")
-    assert published[1].shape == (1, 64, 64, 64)
-    assert published[1].skip == published[-2].skip == (1, 64, 128, 128)
-    assert published[0].skip is None
-
-
-def test_the_drawing_is_a_u_with_every_shape(published):
-    drawing = published.drawing()
-    lines = drawing.splitlines()
-    for stage in published:
-        name = "↓ pool" if stage.name.startswith("enc") else stage.name
-        assert any(f"{name} {stage.shape}" in line for line in lines)
-        if stage.name.startswith("enc"):
-            level = stage.name[-1]
-            (line,) = [line for line in lines if f"enc{level} " in line]
-            assert (
-                line.index(f"enc{level} {stage.skip}")
-                < line.index(f"skip{level} {stage.skip}")
-                < line.index(f"►  dec{level}")
-            )
-    right = [line.index("dec") for line in lines if "dec" in line]
-    left = [line.index("enc") for line in lines if "enc" in line]
-    assert left == sorted(left)
-    assert right == sorted(right, reverse=True)
-    assert "bottleneck (1, 512, 8, 8)" in lines[-1]
-    assert str(published) == f"{published.table()}\n\n{drawing}"
-
-
-@pytest.mark.parametrize("channels", [(4,), (128, 2, 64), (1, 1, 1, 1, 1)])
-@pytest.mark.parametrize("skips", [True, False])
-def test_any_drawing_has_its_two_halves_side_by_side(channels, skips):
-    lines = UNet(1, 2, channels, skips=skips).trace((1, 1, 32, 64)).drawing().splitlines()
-    assert len(lines) == 2 * len(channels) + 2
-    for i in range(1, len(channels) + 1):
-        (line,) = [line for line in lines if f"enc{i}" in line]
-        assert f"dec{i}" in line
-        assert (f"skip{i}" in line) == skips
-        assert ("►" in line) == skips
+# Blocks
 
 
 def test_blocks():
@@ -211,13 +145,33 @@ def test_blocks():
     np.testing.assert_array_equal(joined.numpy()[:, 512:], skip)  # skip second
 
 
+def test_a_block_without_skip_channels_takes_no_notice_of_a_skip():
+    alone, joined = (DecoderBlock(4, skip_channels, 2, rng=0) for skip_channels in (0, 3))
+    x, skip = np.ones((1, 4, 2, 2), np.float32), np.ones((1, 3, 4, 4), np.float32)
+    np.testing.assert_array_equal(alone(x, skip), alone(x))
+    assert joined(x, skip).shape == (1, 2, 4, 4)
+    with pytest.raises(TypeError, match=r"cat: needs .*NoneType"):
+        joined(x)
+
+
+def test_the_way_down_is_the_encoder_alone():
+    """What is left when the decoder is dropped is what the U-Net itself goes down."""
+    model = UNet(1, 1, channels=(2, 3), rng=0)
+    x = np.random.default_rng(0).standard_normal((2, 1, 8, 8)).astype(np.float32)
+    seen = []
+    model.bottleneck.forward = lambda x: seen.append(x) or ConvBlock.forward(model.bottleneck, x)
+    model(x)
+    deepest, skips = model.encoder(x)
+    np.testing.assert_array_equal(deepest, seen[0])
+    assert [skip.shape for skip in skips] == [(2, 2, 8, 8), (2, 3, 4, 4)]
+
+
 def test_the_output_sees_the_skip_only_with_skips():
     """With the deepest level silenced, what is left of the image comes through the skips alone."""
     x = np.random.default_rng(0).standard_normal((1, 1, 8, 8)).astype(np.float32)
     for skips in (True, False):
         model = UNet(1, 1, channels=(4, 4), skips=skips, norm=None, rng=0)
-        with model.bottleneck[2].weight.writable() as w:
-            w[...] = 0
+        model.bottleneck[2].weight.data = np.zeros((4, 4, 3, 3))
         assert (np.ptp(model(x).numpy() - model(0 * x).numpy()) > 1e-3) == skips
 
 
@@ -233,15 +187,12 @@ def test_a_size_that_cannot_be_halved_is_named_and_pad_takes_it(size):
     message = rf"must be multiples of 8, not {H}×{W}; UNet\(…, pad=True\) pads to {H + bottom}×{W + right}"
     with pytest.raises(ValueError, match=message):
         model(x)
-    with pytest.raises(ValueError, match=message):
-        model.trace(x.shape)
 
     padding = UNet(1, 2, channels=(2, 3, 4), pad=True).eval()
     padding.load_state_dict(model.state_dict())
     by_hand = np.zeros((2, 1, H + bottom, W + right), np.float32)
     by_hand[:, :, :H, :W] = x
     np.testing.assert_array_equal(padding(x), model(by_hand).numpy()[:, :, :H, :W])
-    assert padding.trace(x.shape)[-1].shape == (2, 2, H, W)
     image = tensor(x, requires_grad=True)
     padding(image).sum().backward()
     assert image.grad.shape == x.shape
@@ -270,23 +221,7 @@ def test_wrong_arguments_are_named(call, message):
         call()
 
 
-# Trace, seeds, threads
-
-
-def test_a_trace_leaves_no_trace():
-    model = UNet(1, 1, channels=(2, 3), rng=0)
-    model(np.random.default_rng(0).standard_normal((2, 1, 8, 8))).sum().backward()
-    model.bottleneck.eval()  # a part that is kept from training, as in fine-tuning
-    modes = [m.training for _, m in model.named_modules()]
-    before, gradients = model.state_dict(), [p.grad for p in model.parameters()]
-    model.trace((4, 1, 8, 8))
-    with pytest.raises(ValueError, match="multiples"):
-        model.trace((1, 1, 7, 8))
-    assert [m.training for _, m in model.named_modules()] == modes
-    assert all(p.grad is g for p, g in zip(model.parameters(), gradients, strict=True))
-    for name, value in model.state_dict().items():
-        np.testing.assert_array_equal(value, before[name])
-    assert (model.output.weight * 1.0).requires_grad
+# Seeds, threads
 
 
 def trained(seed):

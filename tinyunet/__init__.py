@@ -12,8 +12,9 @@ tensor([[0., 0.],
 import importlib
 from types import ModuleType
 
-from tinyunet import functional, memory, nn, ops, optim, unet
+from tinyunet import functional, nn, ops, optim, unet
 from tinyunet.gradcheck import gradcheck
+from tinyunet.machine import memory
 from tinyunet.tensor import Tensor, differentiable, no_grad, tensor
 from tinyunet.using import using
 

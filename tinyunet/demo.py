@@ -68,6 +68,7 @@ def run(picture: str | os.PathLike[str] = "demo.png", steps: int = 300, seed: in
         f"Otsu's threshold\nDice {otsu.dice:.2f}": thresholded[shown],
         f"U-Net, probability\nDice {ours.dice:.2f}": probabilities[shown],
     }
-    plot.save(plot.segmentation(columns, trainer.losses, trainer.scores, "Cells that the U-Net had not seen"), picture)
+    figure = segmentation.picture(columns, trainer.losses, trainer.scores, "Cells that the U-Net had not seen")
+    plot.save(figure, picture)
     print(f"\nThe picture is in {os.fspath(picture)}.")
     return ours

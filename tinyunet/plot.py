@@ -63,29 +63,3 @@ def training_curve(losses: Sequence[float], scores: Sequence[tuple[int, Mapping[
     figure = Figure(figsize=(7, 4), layout="constrained")
     draw_training(figure.subplots(), losses, scores)
     return figure
-
-
-def segmentation(
-    columns: Mapping[str, Sequence[Array]],
-    losses: Sequence[float],
-    scores: Sequence[tuple[int, Mapping[str, float]]],
-    title: str = "",
-) -> Figure:
-    """Examples in rows, what they show in titled columns, and the training curve below.
-
-    Args:
-        columns: by title, one array (1, H, W) or (3, H, W) with values from 0 to 1 for each example.
-    """
-    rows = len(next(iter(columns.values())))
-    figure = Figure(figsize=(2.3 * len(columns), 2.3 * rows + 3.2), layout="constrained")
-    figure.suptitle(title)
-    pictures, curve = figure.subfigures(2, 1, height_ratios=[2.3 * rows, 2.9])  # type: ignore[misc]
-    grid = pictures.subplots(rows, len(columns), squeeze=False)
-    for k, (name, images) in enumerate(columns.items()):
-        grid[0, k].set_title(name, fontsize=10)
-        for axes, image in zip(grid[:, k], images, strict=True):
-            shown = image[0] if len(image) == 1 else image.transpose(1, 2, 0)
-            axes.imshow(shown, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-            axes.set_axis_off()
-    draw_training(curve.subplots(), losses, scores)
-    return figure

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import signal
@@ -13,55 +12,34 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import numpy as np
-import safetensors
-import safetensors.numpy
 from tqdm import tqdm
 
-from tinyunet.files import atomic
-from tinyunet.nn import Dropout, Module
+from tinyunet import checkpoint
+from tinyunet.nn import Module
 from tinyunet.optim import Optimizer, Schedule
-from tinyunet.tensor import Array, Tensor, no_grad
+from tinyunet.tensor import Tensor, no_grad
 
 M = TypeVar("M", bound=Module)
-
-
-def save_arrays(path: str | os.PathLike[str], arrays: Mapping[str, Array], about: Any = None) -> None:
-    """Write named arrays, and a JSON value about them, as one safetensors file, atomically."""
-    contiguous = {name: np.ascontiguousarray(a).reshape(np.shape(a)) for name, a in arrays.items()}
-    with atomic(path) as part:
-        part.write_bytes(safetensors.numpy.save(contiguous, {"about": json.dumps(about)}))
-
-
-def load_arrays(path: str | os.PathLike[str]) -> tuple[dict[str, Array], Any]:
-    """The arrays and the JSON value of a file written by `save_arrays`.
-
-    Raises:
-        ValueError: a file that is not whole, or of another kind.
-        OSError: no such file.
-    """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"{path}: there is no such file")
-    try:
-        with safetensors.safe_open(path, "numpy") as file:
-            about = json.loads((file.metadata() or {})["about"])
-            return {name: file.get_tensor(name) for name in file.keys()}, about  # noqa: SIM118
-    except (safetensors.SafetensorError, KeyError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path}: this is not a whole file of tinyunet weights ({error})") from None
 
 
 class Trainer(Generic[M]):
     """A model, its batches, a loss and an optimizer, and how far the training has come.
 
-    One step: draw a batch (x, y), compute loss(model(x), y), walk it backward, let the optimizer step.
+    One step: draw a batch, compute loss(model, batch), walk it backward, let the optimizer step.
+
+    Everything random or remembered is saved, and `load` puts it back: in model, batches, loss, after_step and validate,
+    every `numpy.random.Generator` and everything with `state_dict` and `load_state_dict`, such as a moving average of
+    the weights. To be found it must be an attribute of an object, at any depth (see `checkpoint.remembered`).
 
     Args:
-        batches: an iterator of (x, y) with a generator `.rng` that all its randomness comes from.
-        loss: a function of prediction and target that returns a single number, as `F.mse_loss`.
+        batches: an iterator of whatever `loss` takes.
+        loss: a function of the model and a batch that returns a single number as a Tensor.
         schedule: of the learning rate, stepped after every step.
         validate: a function of the model that returns numbers by name; the first one, the higher the better, decides
-            which weights are the best.
+            which weights are the best. As long as it is nan, the latest are.
         out: a folder for `last.safetensors`, everything that is needed to continue, and `best.safetensors`, the best
             weights. Both are replaced atomically.
+        after_step: a function of the model, called after every step, such as one that averages the weights.
 
     Attributes:
         step: how many steps have been made.
@@ -71,7 +49,9 @@ class Trainer(Generic[M]):
     >>> from tinyunet import data, functional as F, optim, unet
     >>> model = unet.UNet(1, 1, channels=(4, 8), rng=0)
     >>> batches = data.Batches(*data.cells(4, size=32), batch_size=2, crop=16, rng=0)
-    >>> loss = F.binary_cross_entropy_with_logits
+    >>> def loss(model, batch):
+    ...     images, masks = batch
+    ...     return F.binary_cross_entropy_with_logits(model(images), masks)
     >>> trainer = Trainer(model, batches, loss, optim.Adam(model.parameters(), lr=0.01))
     >>> trainer.run(steps=3)                                         # doctest: +ELLIPSIS
     step      3  loss 0...
@@ -82,15 +62,16 @@ class Trainer(Generic[M]):
     def __init__(
         self,
         model: M,
-        batches: Iterator[tuple[Array, Array]],
-        loss: Callable[[Tensor, Any], Tensor],
+        batches: Iterator[Any],
+        loss: Callable[[M, Any], Tensor],
         optimizer: Optimizer,
         schedule: Schedule | None = None,
         validate: Callable[[M], Mapping[str, float]] | None = None,
         out: str | os.PathLike[str] | None = None,
+        after_step: Callable[[M], object] | None = None,
     ) -> None:
         self.model, self.batches, self.loss, self.optimizer = model, batches, loss, optimizer
-        self.schedule, self.validate = schedule, validate
+        self.schedule, self.after_step, self.validate = schedule, after_step, validate
         self.out = None if out is None else Path(out)
         self.step = 0
         self.losses: list[float] = []
@@ -98,8 +79,9 @@ class Trainer(Generic[M]):
 
     @property
     def best(self) -> float:
-        """The best score so far, −∞ before the first validation."""
-        return max((next(iter(numbers.values())) for _, numbers in self.scores), default=-math.inf)
+        """The best score so far, −∞ before there is one that is a number."""
+        scores = (next(iter(numbers.values())) for _, numbers in self.scores)
+        return max((score for score in scores if not math.isnan(score)), default=-math.inf)
 
     def run(self, steps: int, validate_every: int = 100) -> None:
         """Train until `steps` steps have been made in all; validate and save every `validate_every` and at the end.
@@ -127,9 +109,9 @@ class Trainer(Generic[M]):
                     raise KeyboardInterrupt
 
     def _step(self) -> None:
-        x, y = next(self.batches)
+        batch = next(self.batches)
         self.optimizer.zero_grad()
-        loss = self.loss(self.model(x), y)
+        loss = self.loss(self.model, batch)
         value = float(loss)
         if not math.isfinite(value):
             raise FloatingPointError(
@@ -139,6 +121,8 @@ class Trainer(Generic[M]):
         self.optimizer.step()
         if self.schedule:
             self.schedule.step()
+        if self.after_step:
+            self.after_step(self.model)
         self.losses.append(value)
         self.step += 1
 
@@ -159,61 +143,39 @@ class Trainer(Generic[M]):
                 numbers = {name: float(value) for name, value in self.validate(self.model).items()}
         finally:
             self.model.train()
-        if next(iter(numbers.values())) > self.best:
+        if self.best == -math.inf or next(iter(numbers.values())) > self.best:
             self._save_best()
         self.scores.append((self.step, numbers))
 
     def _save_best(self) -> None:
         if self.out is not None:
-            save_arrays(self.out / "best.safetensors", self.model.state_dict(), {"step": self.step})
+            checkpoint.save_arrays(self.out / "best.safetensors", self.model.state_dict(), {"step": self.step})
 
     def save(self) -> None:
         """Write all that the future of the training depends on to `last.safetensors`; without `out`, nothing."""
         if self.out is None:
             return
-        arrays = {f"model.{name}": a for name, a in self.model.state_dict().items()}
-        arrays |= {f"optimizer.{name}": a for name, a in self.optimizer.state_dict().items()}
-        arrays["losses"] = np.array(self.losses, np.float64)
-        about = {
-            "step": self.step,
-            "scores": self.scores,
-            "schedule": self.schedule.state_dict() if self.schedule else None,
-            "generators": [rng.bit_generator.state for rng in self._generators()],
-        }
-        save_arrays(self.out / "last.safetensors", arrays, about)
+        progress = {"step": self.step, "losses": np.array(self.losses, np.float64), "scores": self.scores}
+        checkpoint.save(self.out / "last.safetensors", self._things(), progress)
 
     def load(self) -> None:
         """Take up the state of `last.safetensors`: the next steps are, bit for bit, those of an unbroken training.
 
+        Nothing is changed unless everything fits.
+
         Raises:
-            ValueError, KeyError: the file of another model, optimizer or schedule.
+            ValueError, KeyError: the file of another model, optimizer or schedule, or of an earlier version.
         """
         if self.out is None:
             raise ValueError("Trainer: there is nothing to load without a folder `out`")
-        arrays, about = load_arrays(self.out / "last.safetensors")
+        progress = checkpoint.load(self.out / "last.safetensors", self._things())
+        self.step, self.losses = progress["step"], progress["losses"].tolist()
+        self.scores = [(step, numbers) for step, numbers in progress["scores"]]
 
-        def part(prefix: str) -> dict[str, Array]:
-            return {name.removeprefix(prefix): a for name, a in arrays.items() if name.startswith(prefix)}
-
-        generators = list(self._generators())
-        if len(generators) != len(about["generators"]) or (self.schedule is None) != (about["schedule"] is None):
-            raise ValueError(f"{self.out}: the checkpoint is of another kind of training")
-        self.model.load_state_dict(part("model."))
-        self.optimizer.load_state_dict(part("optimizer."))
-        if self.schedule:
-            self.schedule.load_state_dict(about["schedule"])
-        for rng, state in zip(generators, about["generators"], strict=True):
-            rng.bit_generator.state = state
-        self.step = about["step"]
-        self.losses = arrays["losses"].tolist()
-        self.scores = [(step, numbers) for step, numbers in about["scores"]]
-
-    def _generators(self) -> Iterator[np.random.Generator]:
-        """Everything that draws random numbers while training: the batches, and the dropout layers."""
-        yield self.batches.rng  # type: ignore[attr-defined]
-        for _, module in self.model.named_modules():
-            if isinstance(module, Dropout):
-                yield module.rng
+    def _things(self) -> dict[str, Any]:
+        """Everything that the future of the training depends on, by name."""
+        names = ("model", "optimizer", "schedule", "batches", "loss", "after_step", "validate")
+        return {name: getattr(self, name) for name in names}
 
 
 @contextmanager

@@ -17,14 +17,15 @@ the bottleneck does not double the channels once more; the up-convolution keeps 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 import tinyunet.functional as F
 from tinyunet import nn
-from tinyunet.tensor import Tensor, no_grad
+from tinyunet.tensor import Tensor
+from tinyunet.trace import Trace, trace
 
 
 def _norm(kind: str | None, channels: int) -> list[nn.Module]:
@@ -77,7 +78,7 @@ class DecoderBlock(nn.Module):
     """Up-convolution, concatenation with the skip, ConvBlock.
 
     The transposed convolution doubles the size and keeps the channels; the upsampled map comes first in the
-    concatenation, the skip second. `skip_channels=0` makes a decoder without skip.
+    concatenation, the skip second. With `skip_channels=0` it takes no notice of a skip.
 
     >>> up = DecoderBlock(512, 512, 256, rng=0)
     >>> up(Tensor(np.zeros((1, 512, 8, 8))), Tensor(np.zeros((1, 512, 16, 16)))).shape
@@ -93,18 +94,21 @@ class DecoderBlock(nn.Module):
         rng: Any = None,
     ) -> None:
         rng = np.random.default_rng(rng)
+        self.skip_channels = skip_channels
         self.up = nn.ConvTranspose2d(in_channels, in_channels, kernel_size=2, stride=2, rng=rng)
         self.conv = ConvBlock(in_channels + skip_channels, out_channels, norm, rng)
 
     def forward(self, x: Any, skip: Any = None) -> Tensor:
         x = self.up(x)  # (N, in, 2H, 2W)
-        if skip is not None:
+        if self.skip_channels:
             x = F.cat([x, skip], dim=1)  # (N, in + skip, 2H, 2W)
         return self.conv(x)  # (N, out, 2H, 2W)
 
 
 class Encoder(nn.Module):
     """The way down: one EncoderBlock per level. Returns the deepest map and the skips, largest first.
+
+    Who wants a label for the whole image, and no image, needs nothing but this and a layer on the deepest map.
 
     >>> deepest, skips = Encoder(1, (4, 8), rng=0)(Tensor(np.zeros((1, 1, 16, 16))))
     >>> deepest.shape, [skip.shape for skip in skips]
@@ -122,15 +126,6 @@ class Encoder(nn.Module):
             x, features = level(x)
             skips.append(features)
         return x, skips
-
-
-class Stage(NamedTuple):
-    """One stage of a U-Net's pass: its name, the shape it hands on, and the shape of the skip it makes or uses."""
-
-    name: str
-    shape: tuple[int, ...]
-    skip: tuple[int, ...] | None = None
-    note: str = ""
 
 
 class UNet(nn.Module):
@@ -188,42 +183,31 @@ class UNet(nn.Module):
         return 2 ** len(self.channels)
 
     def forward(self, x: Any) -> Tensor:
-        for stage in self._stages(x):
-            y = stage[1]
-        return y
+        x, H, W = self._padded(x)
+        x, skips = self.encoder(x)  # the deepest map, and every level's from before pooling
+        x = self.bottleneck(x)
+        for level in self.decoder:
+            x = level(x, skips.pop())  # the deepest skip first
+        x = self.output(x)
+        return x[:, :, :H, :W] if self.pad else x
 
-    def _stages(self, x: Any) -> Iterator[tuple[str, Tensor, Tensor | None, str]]:
-        """The pass, stage by stage: name, result, skip made or used, remark. `forward` and `trace` both are this."""
+    def _padded(self, x: Any) -> tuple[Any, int, int]:
+        """The images at a size that every level can halve, and the height and width that they came with."""
         shape = np.shape(x)
         if len(shape) != 4 or shape[1] != self.in_channels:
             raise ValueError(f"UNet: input must be (N, {self.in_channels}, H, W), not {shape}")
         H, W = shape[2:]
         bottom, right = -H % self.multiple, -W % self.multiple
-        if bottom or right or not H or not W:
-            if not self.pad or not H or not W:
-                raise ValueError(
-                    f"UNet: {len(self.channels)} levels halve the image as many times, so height and width must be "
-                    f"multiples of {self.multiple}, not {H}×{W}; UNet(…, pad=True) pads to "
-                    f"{H + bottom}×{W + right} and crops the output"
-                )
-            x = F.pad(x, (0, right, 0, bottom))
-        yield "input", x if isinstance(x, Tensor) else Tensor(x), None, ""
-        skips: list[Tensor] = []
-        for i, level in enumerate(self.encoder.levels, 1):
-            x, features = level(x)
-            skips.append(features)
-            yield f"enc{i}", x, features, f"skip{i} ="
-        x = self.bottleneck(x)
-        yield "bottleneck", x, None, f"{x.shape[2] * x.shape[3]} positions, {x.shape[1]} features each"
-        for i, level in zip(range(len(skips), 0, -1), self.decoder, strict=True):
-            skip = skips.pop()
-            x = level(x, skip) if self.skips else level(x)
-            yield f"dec{i}", x, skip if self.skips else None, f"uses skip{i}" if self.skips else "no skip"
-        y = self.output(x)
-        yield "output", y[:, :, :H, :W] if bottom or right else y, None, "1×1 convolution"
+        if not H or not W or ((bottom or right) and not self.pad):
+            raise ValueError(
+                f"UNet: {len(self.channels)} levels halve the image as many times, so height and width must be "
+                f"multiples of {self.multiple}, not {H}×{W}; UNet(…, pad=True) pads to "
+                f"{H + bottom}×{W + right} and crops the output"
+            )
+        return F.pad(x, (0, right, 0, bottom)) if bottom or right else x, H, W
 
     def trace(self, shape: Sequence[int]) -> Trace:
-        """Run zeros of this shape through the network and report every stage.
+        """Run zeros of this shape through the network and report every stage. The model stays as it is.
 
         >>> print(UNet(1, 1, channels=(4, 8)).trace((1, 1, 16, 16)).drawing())
         input (1, 1, 16, 16)                                      output (1, 1, 16, 16)
@@ -233,52 +217,4 @@ class UNet(nn.Module):
               ↓ pool (1, 8, 4, 4)                             ↑ up
               bottleneck (1, 8, 4, 4)
         """
-        modes = [(module, module.training) for _, module in self.named_modules()]
-        self.eval()
-        try:
-            with no_grad():
-                stages = []
-                for name, x, skip, note in self._stages(np.zeros(tuple(shape), np.float32)):
-                    stages.append(Stage(name, x.shape, None if skip is None else skip.shape, note))
-        finally:
-            for module, training in modes:
-                module.training = training
-        return Trace(stages)
-
-
-class Trace(list[Stage]):
-    """The stages of a pass. `print` shows the table and the U."""
-
-    def table(self) -> str:
-        """Stage, output shape and a note, line by line."""
-        rows = [("stage", "output", "note")]
-        for stage in self:
-            note = f"{stage.note} {stage.skip}" if stage.note.endswith("=") else stage.note
-            rows.append((stage.name, str(stage.shape), note))
-        widths = [max(len(row[k]) for row in rows) for k in range(2)]
-        return "\n".join(f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c}".rstrip() for a, b, c in rows)
-
-    def drawing(self) -> str:
-        """The U: the way down on the left, the way up on the right, the skips across."""
-        down = [s for s in self if s.name.startswith("enc")]
-        up = [s for s in self if s.name.startswith("dec")][::-1]
-        bottom = next(s for s in self if s.name == "bottleneck")
-        left, across = [], []
-        for i, (enc, dec) in enumerate(zip(down, up, strict=True), 1):
-            left.append(f"{'  ' * i}{enc.name} {enc.skip}")
-            across.append(f"  ──── skip{i} {enc.skip} ────►  " if dec.skip else "  ")
-        # the right half starts in one column per level, further left the deeper it is
-        column = max(len(a) + len(b) + 2 * i for i, (a, b) in enumerate(zip(left, across, strict=True), 1))
-        lines = [f"{f'input {self[0].shape}':<{column}}output {self[-1].shape}"]
-        for i, (enc, dec) in enumerate(zip(down, up, strict=True), 1):
-            start = column - 2 * i
-            skip = across[i - 1]
-            if dec.skip:  # stretch the arrow to its column
-                skip = skip.replace("────►", "─" * (4 + start - len(left[i - 1]) - len(skip)) + "►")
-            lines.append(f"{left[i - 1] + skip:<{start}}{dec.name} {dec.shape}")
-            lines.append(f"{'  ' * (i + 1) + f'↓ pool {enc.shape}':<{start}}↑ up")
-        lines.append(f"{'  ' * (len(down) + 1)}{bottom.name} {bottom.shape}")
-        return "\n".join(line.rstrip() for line in lines)
-
-    def __str__(self) -> str:
-        return f"{self.table()}\n\n{self.drawing()}"
+        return trace(self, shape)

@@ -9,7 +9,7 @@ import numpy as np
 from tests.benchmarks.report import Table, ratio
 from tests.benchmarks.turns import REST, Worker, alternate, restart_unlimited
 from tests.benchmarks.worker import CONFIGURATIONS
-from tinyunet import doctor
+from tinyunet.machine import doctor
 
 SIDES = ("tinyunet", "PyTorch")
 

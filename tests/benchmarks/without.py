@@ -4,7 +4,7 @@
     python -m tests.benchmarks.without R2
 
 In one process, in turns; the medians of the rounds are compared. The first line is a check: it changes nothing. What
-malloc is told (`memory.py`) holds for a whole process, and is not among them.
+malloc is told (`machine/memory.py`) holds for a whole process, and is not among them.
 """
 
 import argparse
@@ -16,9 +16,11 @@ import numpy as np
 
 from tests.benchmarks.turns import restart_unlimited
 from tests.benchmarks.worker import CONFIGURATIONS, ours
-from tinyunet import memory, nn, optim, tensor
-from tinyunet.memory import scratch
+from tinyunet import optim, tensor
+from tinyunet.machine import memory
+from tinyunet.nn import layers
 from tinyunet.ops import columns, conv, products
+from tinyunet.ops.fast.scratch import scratch
 
 # `tinyunet.tensor` is the function of that name; its module is where Tensor was defined
 TAPE = __import__("sys").modules[tensor.__module__]
@@ -42,7 +44,7 @@ def rows_together():
 
 TRICKS = {
     "nothing left out": lambda: contextlib.nullcontext(),
-    "weights (C, kh, kw, O) in memory": lambda: patch.object(nn, "_kernels", nn._uniform),
+    "weights (C, kh, kw, O) in memory": lambda: patch.object(layers, "_kernels", layers._uniform),
     "kernel rows share columns": lambda: patch.object(products, "_rows_pay", lambda x, O, axes: False),
     "dx as a correlation of dy": lambda: patch.object(conv, "turned", lambda axes: None),
     "dx and dw from the same columns": lambda: patch.object(conv, "_both", lambda wanted: False),

@@ -9,24 +9,34 @@ Baseline  Otsu's threshold, and a local threshold with its settings tuned on the
 
 from __future__ import annotations
 
-import json
 import math
 import os
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 import tinyunet.functional as F
-from tinyunet import classical, metrics
-from tinyunet.data import Batches, DataError, find_pairs, load_pairs, standardize
-from tinyunet.files import atomic
+from tinyunet import classical, metrics, runs
+from tinyunet.data import (
+    Batches,
+    DataError,
+    find_pairs,
+    load_pairs,
+    read_image,
+    standardize,
+    write_mask,
+    write_probability,
+)
 from tinyunet.optim import Adam, CosineAnnealingLR
-from tinyunet.tensor import Array, no_grad
-from tinyunet.training import Trainer, load_arrays
+from tinyunet.tensor import Array, Tensor, no_grad
+from tinyunet.training import Trainer
 from tinyunet.unet import UNet
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -108,6 +118,25 @@ def split_names(settings: Settings) -> tuple[list[str], list[str]]:
     return names[:first], names[first:]
 
 
+def not_trained_on(settings: Settings, images: str | os.PathLike[str], dataset: Dataset) -> Dataset:
+    """Those pictures of a dataset, read from the folder `images`, that the run with these settings did not train on."""
+    if Path(images).resolve() != Path(settings.images):
+        return dataset
+    trained, _ = split_names(settings)
+    return dataset.only(k for k, name in enumerate(dataset.names) if name not in trained)
+
+
+def network(settings: Settings, in_channels: int, rng: Any = None) -> UNet:
+    """The U-Net that `settings` describe, for pictures with so many channels, not yet trained."""
+    return UNet(in_channels, 1, settings.channels, norm=settings.norm, rng=rng)
+
+
+def loss(model: UNet, batch: tuple[Array, Array]) -> Tensor:
+    """The binary cross-entropy of the model's logits, mean over all pixels of a batch of images and masks."""
+    images, masks = batch
+    return F.binary_cross_entropy_with_logits(model(images), masks)
+
+
 def trainer(settings: Settings, out: str | os.PathLike[str] | None, dataset: Dataset | None = None) -> Trainer[UNet]:
     """Everything that `settings` describe, ready to `run(settings.steps)`. Reads the folders unless given a dataset.
 
@@ -122,7 +151,7 @@ def trainer(settings: Settings, out: str | os.PathLike[str] | None, dataset: Dat
                 f"{name} is {image.shape[1]}×{image.shape[2]}, smaller than the crop of {settings.crop}; crop less"
             )
     weights_rng, batches_rng = np.random.default_rng(settings.seed).spawn(2)
-    model = UNet(len(train.images[0]), 1, settings.channels, norm=settings.norm, rng=weights_rng)
+    model = network(settings, len(train.images[0]), weights_rng)
     optimizer = Adam(model.parameters(), settings.lr)
     return Trainer(
         model,
@@ -134,7 +163,7 @@ def trainer(settings: Settings, out: str | os.PathLike[str] | None, dataset: Dat
             batches_rng,
             elastic=settings.elastic,
         ),
-        F.binary_cross_entropy_with_logits,
+        loss,
         optimizer,
         CosineAnnealingLR(optimizer, settings.steps),
         validate=(lambda model: {"dice": score(model, held_out).dice}) if held_out.names else None,
@@ -148,48 +177,21 @@ def start(settings: Settings, out: str | os.PathLike[str]) -> Trainer[UNet]:
     Raises:
         DataError: pictures that cannot be used, or a folder that holds a run already.
     """
-    out = Path(out)
-    if (out / "settings.json").exists():
-        raise DataError(f"{out}: there is a run already; continue it with --resume {out}, or choose another folder")
-    new = trainer(settings, out)
-    with atomic(out / "settings.json") as part:
-        part.write_text(json.dumps(asdict(settings), indent=2) + "\n")
-    new.save()
-    return new
+    return runs.start(settings, out, trainer)
 
 
 def resume(out: str | os.PathLike[str]) -> tuple[Trainer[UNet], Settings]:
     """The run in the folder `out` where it stopped: `run(settings.steps)` continues it bit for bit."""
-    settings = read_settings(out)
-    stopped = trainer(settings, out)
-    stopped.load()
-    return stopped, settings
-
-
-def read_settings(out: str | os.PathLike[str]) -> Settings:
-    """The settings of a run. Raises DataError for a folder that holds none."""
-    file = Path(out) / "settings.json"
-    try:
-        values = json.loads(file.read_text())
-        return Settings(**{**values, "channels": tuple(values["channels"])})
-    except OSError:
-        raise DataError(f"{out}: this is not the folder of a run, it has no settings.json") from None
-    except (TypeError, KeyError, json.JSONDecodeError) as error:
-        raise DataError(f"{file}: not the settings of a run ({error})") from None
+    return runs.resume(out, Settings, trainer)
 
 
 def load(out: str | os.PathLike[str]) -> tuple[UNet, Settings]:
     """The best model of a run, ready to predict, and its settings."""
-    settings = read_settings(out)
-    file = Path(out) / "best.safetensors"
-    if not file.exists():
-        raise DataError(f"{out}: the run has no weights yet, its training stopped before the first validation")
-    weights, _ = load_arrays(file)
-    in_channels = weights["encoder.levels.0.conv.0.weight"].shape[1]
-    model = UNet(in_channels, 1, settings.channels, norm=settings.norm)
-    model.load_state_dict(weights)
-    model.eval()
-    return model, settings
+
+    def untrained(settings: Settings, weights: Mapping[str, Array]) -> UNet:
+        return network(settings, weights["encoder.levels.0.conv.0.weight"].shape[1])
+
+    return runs.load(out, Settings, untrained)
 
 
 def predict(model: UNet, image: Array, tile: int = 512, overlap: int = 64) -> Array:
@@ -239,6 +241,33 @@ class Score(NamedTuple):
     auc: float
 
 
+def predict_files(
+    model: UNet, pictures: Iterable[str | os.PathLike[str]], out: str | os.PathLike[str]
+) -> Iterator[tuple[str, str, float]]:
+    """Predict every picture, write NAME_mask.png and NAME_probability.png into the folder `out`, and say what was done.
+
+    Yields:
+        The picture, its mask, and the share of its pixels that are marked in it.
+
+    Raises:
+        DataError: a picture that cannot be used, or two of one name.
+    """
+    files = [Path(picture) for picture in pictures]
+    stems = [file.stem for file in files]
+    twice = sorted({stem for stem in stems if stems.count(stem) > 1})
+    if twice:
+        raise DataError(f"several pictures are named {', '.join(twice)} and would overwrite each other's results")
+    for file in files:
+        try:
+            p = predict(model, read_image(file))
+        except ValueError as error:
+            raise error if isinstance(error, DataError) else DataError(f"{file}: {error}") from None
+        result = Path(out) / file.stem
+        write_probability(f"{result}_probability.png", p)
+        write_mask(f"{result}_mask.png", p > 0.5)
+        yield str(file), f"{result}_mask.png", float((p > 0.5).mean())
+
+
 def score(model: UNet, dataset: Dataset) -> Score:
     """The scores of a model on pictures with masks."""
     return score_of([predict(model, image) for image in dataset.images], dataset.masks)
@@ -268,3 +297,44 @@ def baselines(dataset: Dataset) -> dict[str, Score]:
         "Otsu's threshold": max(otsu, key=lambda s: s.dice),
         "local threshold, tuned here": score_of(local, dataset.masks),
     }
+
+
+def evaluate(model: UNet, dataset: Dataset) -> list[tuple[str, Score]]:
+    """The scores for every picture by name, for all together, and of the baselines."""
+    predictions = [predict(model, image) for image in dataset.images]
+    each = zip(dataset.names, predictions, dataset.masks, strict=True)
+    return [
+        *((name, score_of([p], [mask])) for name, p, mask in each),
+        (f"U-Net, all {len(dataset.names)}", score_of(predictions, dataset.masks)),
+        *baselines(dataset).items(),
+    ]
+
+
+def picture(
+    columns: Mapping[str, Sequence[Array]],
+    losses: Sequence[float],
+    scores: Sequence[tuple[int, Mapping[str, float]]],
+    title: str = "",
+) -> Figure:
+    """Examples in rows, what they show in titled columns, and the training curve below.
+
+    Args:
+        columns: by title, one array (1, H, W) or (3, H, W) with values from 0 to 1 for each example.
+    """
+    from matplotlib.figure import Figure  # loads slowly, and not everybody draws
+
+    from tinyunet.plot import draw_training
+
+    rows = len(next(iter(columns.values())))
+    figure = Figure(figsize=(2.3 * len(columns), 2.3 * rows + 3.2), layout="constrained")
+    figure.suptitle(title)
+    pictures, curve = figure.subfigures(2, 1, height_ratios=[2.3 * rows, 2.9])  # type: ignore[misc]
+    grid = pictures.subplots(rows, len(columns), squeeze=False)
+    for k, (name, images) in enumerate(columns.items()):
+        grid[0, k].set_title(name, fontsize=10)
+        for axes, image in zip(grid[:, k], images, strict=True):
+            shown = image[0] if len(image) == 1 else image.transpose(1, 2, 0)
+            axes.imshow(shown, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+            axes.set_axis_off()
+    draw_training(curve.subplots(), losses, scores)
+    return figure

@@ -1,7 +1,6 @@
 """Segmentation from a folder: settings, split, tiles, scores, baselines."""
 
 import itertools
-import json
 
 import numpy as np
 import pytest
@@ -125,17 +124,6 @@ def test_settings_that_cannot_work_are_refused_before_anything_is_read(tmp_path)
     assert not (tmp_path / "run").exists()
 
 
-def test_what_is_no_run_is_named(tmp_path):
-    with pytest.raises(DataError, match="not the folder of a run"):
-        segmentation.load(tmp_path)
-    (tmp_path / "settings.json").write_text("{")
-    with pytest.raises(DataError, match=r"settings\.json: not the settings of a run"):
-        segmentation.load(tmp_path)
-    (tmp_path / "settings.json").write_text(json.dumps({"images": "a", "masks": "b", "channels": [4]}))
-    with pytest.raises(DataError, match="has no weights yet"):
-        segmentation.load(tmp_path)
-
-
 def test_foreground_dark_is_the_other_class(tmp_path):
     where = folder(tmp_path)
     light, dark = (segmentation.read(**where, foreground=side).masks for side in ("light", "dark"))
@@ -160,3 +148,14 @@ def test_baselines_look_at_both_sides_of_the_picture(inverted):
     otsu, local = segmentation.baselines(Dataset(["a", "b", "c"], list(images), list(masks))).values()
     assert 0.4 < otsu.dice < 0.85
     assert otsu.dice < local.dice
+
+
+def test_the_pictures_stand_under_their_titles():
+    rng = np.random.default_rng(0)
+    columns = {"image": [rng.random((1, 4, 6)), rng.random((3, 4, 6))], "truth": [np.zeros((1, 4, 6))] * 2}
+    figure = segmentation.picture(columns, [1.0, 0.5], [(2, {"dice": 0.9})], "all of it")
+    grid = [axes for axes in figure.axes if axes.images]
+    assert [axes.get_title() for axes in grid] == ["image", "truth", "", ""]
+    np.testing.assert_array_equal(grid[0].images[0].get_array(), columns["image"][0][0])
+    np.testing.assert_array_equal(grid[2].images[0].get_array(), columns["image"][1].transpose(1, 2, 0))
+    assert all(axes.images[0].get_clim() == (0, 1) for axes in grid)

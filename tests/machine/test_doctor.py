@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from tinyunet import doctor
-from tinyunet.doctor import Blas, Facts, Speed, advice, report
+from tinyunet.machine import doctor
+from tinyunet.machine.doctor import Blas, Facts, Speed, advice, report
 
 OPENBLAS = Blas("OpenBLAS", "0.3.31.188.0", "SkylakeX", 8)
 SPEED = Speed(square=612.5, convolution=534.4, memory=21.3, cache=187.2, distance=1.1, step=48.3, busy=7.8)
@@ -191,7 +191,7 @@ def test_the_widest_instructions(extensions, simd):
 CODE = """
 import os
 before = dict(os.environ)
-from tinyunet import doctor
+from tinyunet.machine import doctor
 facts = doctor.examine()
 assert dict(os.environ) == before
 assert min(facts.speed) > 0

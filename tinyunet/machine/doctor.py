@@ -22,7 +22,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import tinyunet.functional as F
-from tinyunet import __version__, memory, optim
+from tinyunet import __version__, optim
+from tinyunet.machine import memory
 from tinyunet.unet import UNet
 
 # Every BLAS known to be fast, the variables that limit its threads, and the one that chooses its kernels.

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import tinyunet.functional as F
-from tinyunet import memory
+from tinyunet.machine import memory
 from tinyunet.ops.fast.scratch import scratch, scratch_bytes
 from tinyunet.ops.fast.tiles import TILE_BYTES
 

@@ -1,0 +1,180 @@
+"""Modules: what they find, save, load and show."""
+
+import copy
+
+import numpy as np
+import pytest
+
+import tinyunet.functional as F
+from tinyunet import Tensor, nn, no_grad, optim, tensor
+
+
+class Net(nn.Module):
+    def __init__(self):
+        self.head = nn.Linear(2, 2, rng=0)
+        self.scale = nn.Parameter(3.0)
+        self.blocks = nn.ModuleList([nn.Sequential(nn.Conv2d(1, 1, 1, rng=1), nn.BatchNorm2d(1)), nn.Dropout()])
+        self.tied = self.head
+        self.words = "not a module"
+
+
+NAMES = ["scale", "head.weight", "head.bias", "blocks.0.0.weight", "blocks.0.0.bias", "blocks.0.1.weight"]
+NAMES += ["blocks.0.1.bias"]
+STATISTICS = ["blocks.0.1.running_mean", "blocks.0.1.running_var", "blocks.0.1.num_batches_tracked"]
+
+
+def test_parameters_are_found_by_name_and_listed_once():
+    net = Net()
+    assert [name for name, _ in net.named_parameters()] == NAMES
+    assert all(isinstance(p, nn.Parameter) for p in net.parameters())
+    assert list(net.state_dict()) == [*NAMES, *STATISTICS, "tied.weight", "tied.bias"]
+    assert [name for name, _ in net.named_children()] == ["head", "blocks", "tied"]
+    assert [n for n, _ in net.named_modules()][:5] == ["", "head", "blocks", "blocks.0", "blocks.0.0"]
+
+
+@pytest.mark.torch
+def test_names_and_their_order_are_those_of_pytorch():
+    import torch
+
+    class Theirs(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            t = torch.nn
+            self.head = t.Linear(2, 2)
+            self.scale = t.Parameter(torch.tensor(3.0))
+            self.blocks = t.ModuleList([t.Sequential(t.Conv2d(1, 1, 1), t.BatchNorm2d(1)), t.Dropout()])
+            self.tied = self.head
+
+    own, theirs = Net(), Theirs()
+    assert list(own.state_dict()) == list(theirs.state_dict())
+    assert [n for n, _ in own.named_parameters()] == [n for n, _ in theirs.named_parameters()]
+
+
+def test_a_state_dict_is_a_copy():
+    net = Net()
+    state = net.state_dict()
+    state["scale"][...] = 0
+    assert net.scale.item() == 3
+    (net.scale * 1.0).backward()
+    optim.SGD([net.scale], lr=1.0).step()
+    assert net.scale.item() == 2
+    assert state["scale"] == 0
+
+
+def test_names_that_do_not_match_are_all_listed_and_nothing_changes():
+    net, state = Net(), {k: v + 1 for k, v in Net().state_dict().items()}
+    before = net.state_dict()
+    del state["scale"], state["head.bias"]
+    state |= {"more": np.ones(1), "module.scale": np.ones(())}
+    with pytest.raises(KeyError, match=r"Net .*missing: scale, head\.bias; unexpected: more, module\.scale"):
+        net.load_state_dict(state)
+    with pytest.raises(KeyError, match="missing: scale; unexpected: none"):
+        net.load_state_dict({k: v for k, v in before.items() if k != "scale"})
+    with pytest.raises(KeyError, match="missing: none; unexpected: more"):
+        net.load_state_dict(before | {"more": np.ones(1)})
+    wrong = {**before, "head.weight": np.ones((3, 2)), "scale": np.ones(1), "head.bias": before["head.bias"] + 1}
+    with pytest.raises(
+        ValueError, match=r"scale is \(1,\) and should be \(\); head\.weight is \(3, 2\) and should be \("
+    ):
+        net.load_state_dict(wrong)
+    for key, value in net.state_dict().items():
+        np.testing.assert_array_equal(value, before[key])
+    net.load_state_dict(state, strict=False)
+    np.testing.assert_array_equal(net.blocks[0][0].weight, before["blocks.0.0.weight"] + 1)
+    assert net.scale.item() == 3
+
+
+def test_loading_writes_into_the_same_parameters():
+    net = Net()
+    params = list(net.parameters())
+    net.load_state_dict({k: (v * 0 + 2).astype(np.float64) for k, v in net.state_dict().items()})
+    assert all(a is b for a, b in zip(params, net.parameters(), strict=True))
+    assert all(p.dtype == np.float32 and (p.numpy() == 2).all() for p in params)
+    net.load_state_dict({k: Tensor(v) for k, v in net.state_dict().items()})
+
+
+def test_train_eval_and_zero_grad_reach_every_module():
+    net = Net()
+    assert all(m.training for _, m in net.named_modules())
+    assert net.eval() is net
+    assert not any(m.training for _, m in net.named_modules())
+    assert net.train() is net
+    assert all(m.training for _, m in net.named_modules())
+    (net.scale * 2.0).backward()
+    net.zero_grad()
+    assert all(p.grad is None for p in net.parameters())
+
+
+def test_to_converts_in_place():
+    net = Net()
+    optimizer = optim.SGD(net.parameters(), lr=0.5)
+    (net.scale * 2.0).backward()
+    assert net.to(np.float64) is net
+    kinds = {k: v.dtype for k, v in net.state_dict().items()}
+    assert kinds.pop("blocks.0.1.num_batches_tracked") == np.int64
+    assert set(kinds.values()) == {np.dtype(np.float64)}
+    assert net.tied.weight is net.head.weight
+    assert net.scale.requires_grad
+    assert net.scale.grad.dtype == np.float64
+    optimizer.step()  # the optimizer has the same Parameters
+    assert net.scale.item() == 2
+    with pytest.raises(ValueError, match="read-only"):
+        net.scale.numpy()[...] = 1
+    with pytest.raises(TypeError, match="weights are floating point, they cannot be int64"):
+        net.to(np.int64)
+
+
+def test_a_deep_copy_learns_by_itself():
+    net = Net()
+    twin = copy.deepcopy(net)
+    assert twin.tied.weight is twin.head.weight
+    (twin.scale * 2.0).backward()
+    optim.SGD(twin.parameters(), lr=1.0).step()
+    assert (net.scale.item(), twin.scale.item()) == (3, 1)
+    assert net.scale.grad is None
+
+
+def test_containers():
+    linear, relu = nn.Linear(2, 2, rng=0), nn.ReLU()
+    model = nn.Sequential(linear, relu)
+    x = tensor([[1.0, -1.0]])
+    np.testing.assert_array_equal(model(x), F.relu(F.linear(x, linear.weight, linear.bias)))
+    assert nn.Sequential()(x) is x
+    modules = nn.ModuleList(m for m in (linear,))
+    modules.append(relu)
+    for container in (model, modules):
+        assert len(container) == 2
+        assert list(container) == [linear, relu]
+        assert container[0] is linear
+        assert container[-1] is relu
+        with pytest.raises(IndexError):
+            container[2]
+    with pytest.raises(TypeError, match="Sequential: element 1 is not a Module but <function relu"):
+        nn.Sequential(linear, F.relu)
+    with pytest.raises(TypeError, match="ModuleList: element 2 is not a Module but 3"):
+        modules.append(3)
+    with pytest.raises(NotImplementedError, match="ModuleList does not define forward"):
+        modules(x)
+
+
+def test_a_module_without_recording():
+    model = nn.Linear(2, 1, rng=0)
+    with no_grad():
+        assert not model(np.ones((1, 2), np.float32)).requires_grad
+    assert model(np.ones((1, 2), np.float32)).requires_grad
+
+
+def test_a_module_needs_a_forward():
+    with pytest.raises(NotImplementedError, match="Module does not define forward"):
+        nn.Module()(1)
+
+
+def test_repr_shows_the_tree():
+    assert repr(nn.Sequential(nn.Conv2d(1, 2, 3, stride=2, padding=1), nn.Sequential(nn.BatchNorm2d(2)))) == (
+        "Sequential(\n"
+        "  (0): Conv2d(1, 2, kernel_size=(3, 3), stride=2, padding=1)\n"
+        "  (1): Sequential(\n"
+        "    (0): BatchNorm2d(2)\n"
+        "  )\n"
+        ")"
+    )

@@ -1,0 +1,180 @@
+"""`tinyunet byhand`, `check`, `worksheet` and `lab`: numbers worked out by hand."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from tinyunet.cli.parser import PLAIN, Commands, Parser
+
+
+def add(commands: Commands) -> None:
+    commands.add_parser(
+        "byhand",
+        arguments=_arguments_of_byhand,
+        formatter_class=PLAIN,
+        help="work out an operation on a few numbers, every product of it",
+        description="Shows an example, built in or from a file, and works out the elements that it asks for.",
+    )
+
+    p = commands.add_parser(
+        "check",
+        help="say whether answers worked out by hand are right, or which mistake leads to them",
+        description="Checks the answers in TOML files (see  tinyunet byhand --help) without saying what is right. The "
+        "exit code is 0 if all answers are right, 1 if one is wrong or missing (in an example, only beside others), 2 "
+        "for a file that cannot be used.",
+    )
+    p.add_argument("files", nargs="+", metavar="FILE", help="TOML files with answers")
+    p.add_argument(
+        "--sheet",
+        metavar="CODE",
+        help="grade a worksheet by the code that is printed on it, such as conv2d:7:2. FILE then has a line "
+        "such as 2a = 1/2 or 3 = 1 2; 3 4 or 3 = [[1, 2], [3, 4]] for every answer; or they are given here: "
+        '1=35 "3=1 2; 3 4"',
+    )
+    p.set_defaults(run=_check)
+
+    commands.add_parser(
+        "worksheet",
+        arguments=_arguments_of_worksheet,
+        formatter_class=PLAIN,
+        help="write a worksheet for a pencil, and its key",
+        description="Writes problems on one operation, and a key with every product and the mistake behind each wrong\n"
+        "answer. The same topic, seed and level make the same problems, and are the code on the sheet, together with\n"
+        "the number of problems if it is not six.",
+        epilog="the class gets the sheet, the teacher the key; to check answers, which does not show the right ones:\n"
+        "  tinyunet worksheet conv2d --seed 7 --level 2 --out sheet.pdf --key key.pdf\n"
+        '  tinyunet check --sheet conv2d:7:2 1a=3 1b=1/2 "2=1 2; 3 4"\n'
+        "  tinyunet check --sheet conv2d:7:2 answers.txt\n",
+    )
+
+    p = commands.add_parser(
+        "lab",
+        help="open a page to work operations out on numbers of your own, and have answers checked",
+        description="Opens a page in the browser; all of it stays on this machine. Choose an operation, type numbers, "
+        "and see every product behind every result; type answers, and see what went wrong. Ctrl-C ends it.",
+    )
+    p.add_argument("--port", type=int, default=0, metavar="N", help="of the page's address (default: any that is free)")
+    p.add_argument("--no-browser", action="store_true", help="only print the address")
+    p.set_defaults(run=_lab)
+
+
+def _arguments_of_byhand(p: Parser) -> None:
+    from tinyunet.byhand.examples import example
+
+    p.epilog = example.__doc__
+    p.add_argument("example", nargs="?", metavar="NAME|FILE", help="a built-in example, or a TOML file")
+    p.add_argument("--list", action="store_true", help="the built-in examples")
+    p.add_argument("--at", type=_index, metavar="I,J,…", help="the element to work out, such as 0,1,1")
+    p.add_argument("--grad", metavar="ARRAY", help="work out the gradient of this array, such as w")
+    p.add_argument(
+        "--format",
+        choices=("text", "markdown", "latex", "html"),
+        default="text",
+        help="html is a page to click through (default: %(default)s)",
+    )
+    p.add_argument("--figure", metavar="FILE", help="also draw the first of the elements")
+    p.add_argument("--animate", metavar="FILE", help="also draw a GIF of the window as it slides")
+    p.set_defaults(run=_byhand)
+
+
+def _arguments_of_worksheet(p: Parser) -> None:
+    from tinyunet.byhand.worksheets import sheets
+
+    p.add_argument("topic", nargs="?", metavar="TOPIC", help="what to practise, such as conv2d")
+    p.add_argument("--list", action="store_true", help="the topics and their levels")
+    for name, default, help_ in (
+        ("seed", 0, "another seed, another sheet (default: %(default)s)"),
+        ("level", 1, "each adds one thing (default: %(default)s)"),
+        ("problems", sheets.USUAL, "how many (default: %(default)s)"),
+    ):
+        p.add_argument(f"--{name}", type=int, default=default, metavar="N", help=help_)
+    p.add_argument("--out", metavar="FILE", help="the sheet, as .pdf, .html or .md (without it, it is printed here)")
+    p.add_argument("--key", metavar="FILE", help="its key, as .pdf, .html or .md")
+    p.set_defaults(run=_worksheet)
+
+
+def _index(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(k) for k in text.split(",") if k)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"integers such as 0,1,1 are needed, not {text!r}") from None
+
+
+def _byhand(args: argparse.Namespace) -> int:
+    from tinyunet.byhand import examples
+
+    if args.list:
+        for name in examples.names():
+            print(f"{name:22} {examples.built_in(name).title}")
+        return 0
+    if args.example is None:
+        raise ValueError("byhand needs the name of an example or a file; tinyunet byhand --list shows the examples")
+    example = examples.find(args.example)
+    elements = example.elements(args.grad, args.at)
+    if args.figure:
+        from tinyunet import plot  # loads slowly, and few ask for it
+
+        plot.save(elements[0].figure(), args.figure)
+    if args.animate:
+        elements[0].explanation.animate(args.animate)
+    if args.format == "text":
+        print(example.text(elements))
+    elif args.format == "html":
+        print(elements[0].html())
+    else:
+        print("\n".join(getattr(element, args.format)() for element in elements))
+    return 0
+
+
+def _worksheet(args: argparse.Namespace) -> int:
+    from tinyunet.byhand.worksheets import sheets
+
+    if args.list:
+        print(sheets.topics())
+        return 0
+    if args.topic is None:
+        raise ValueError("worksheet needs a topic; tinyunet worksheet --list shows them")
+    if args.out and args.key and Path(args.out).resolve() == Path(args.key).resolve():
+        raise ValueError(f"--out and --key are the same file, {args.out}: the key would replace the sheet")
+    sheet = sheets.sheet(args.topic, args.seed, args.level, args.problems)
+    if args.key:
+        sheet.save(args.key, key=True)
+    if args.out:
+        sheet.save(args.out)
+    else:
+        print(sheet.markdown(), end="")
+    return 0
+
+
+def _check_sheet(args: argparse.Namespace) -> int:
+    from tinyunet.byhand.worksheets import sheets
+
+    verdicts = sheets.grade(args.sheet, args.files)
+    for label, verdict in verdicts.items():
+        print(f"{label}: {verdict}")
+    print(f"{sum(map(bool, verdicts.values()))} right of {len(verdicts)}")
+    return 0 if all(verdicts.values()) else 1
+
+
+def _check(args: argparse.Namespace) -> int:
+    from tinyunet.byhand import examples
+
+    if args.sheet is not None:
+        return _check_sheet(args)
+    answered = {file: examples.answered(file) for file in args.files}  # all are read before anything is printed
+    right = True
+    for file, asks in answered.items():
+        print(f"{file}:")
+        for ask in asks:
+            verdict = ask.check()
+            right &= verdict.right
+            print(f"{ask.heading}: {verdict}")
+    return 0 if right else 1
+
+
+def _lab(args: argparse.Namespace) -> int:
+    from tinyunet.byhand.lab import server
+
+    server.serve(args.port, open_browser=not args.no_browser)
+    return 0

@@ -1,0 +1,106 @@
+"""The shapes of a U-Net's pass, as a table and as a drawing of the U."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from tinyunet.nn import Module
+from tinyunet.tensor import no_grad
+
+if TYPE_CHECKING:
+    from tinyunet.unet import UNet
+
+
+class Stage(NamedTuple):
+    """One stage of a U-Net's pass: its name, the shape it hands on, and the shape of the skip it makes or uses."""
+
+    name: str
+    shape: tuple[int, ...]
+    skip: tuple[int, ...] | None = None
+    note: str = ""
+
+
+class Trace(list[Stage]):
+    """The stages of a pass. `print` shows the table and the U."""
+
+    def table(self) -> str:
+        """Stage, output shape and a note, line by line."""
+        rows = [("stage", "output", "note")]
+        for stage in self:
+            note = f"{stage.note} {stage.skip}" if stage.note.endswith("=") else stage.note
+            rows.append((stage.name, str(stage.shape), note))
+        widths = [max(len(row[k]) for row in rows) for k in range(2)]
+        return "\n".join(f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c}".rstrip() for a, b, c in rows)
+
+    def drawing(self) -> str:
+        """The U: the way down on the left, the way up on the right, the skips across."""
+        down = [s for s in self if s.name.startswith("enc")]
+        up = [s for s in self if s.name.startswith("dec")][::-1]
+        bottom = next(s for s in self if s.name == "bottleneck")
+        left, across = [], []
+        for i, (enc, dec) in enumerate(zip(down, up, strict=True), 1):
+            left.append(f"{'  ' * i}{enc.name} {enc.skip}")
+            across.append(f"  ──── skip{i} {enc.skip} ────►  " if dec.skip else "  ")
+        # the right half starts in one column per level, further left the deeper it is
+        column = max(len(a) + len(b) + 2 * i for i, (a, b) in enumerate(zip(left, across, strict=True), 1))
+        lines = [f"{f'input {self[0].shape}':<{column}}output {self[-1].shape}"]
+        for i, (enc, dec) in enumerate(zip(down, up, strict=True), 1):
+            start = column - 2 * i
+            skip = across[i - 1]
+            if dec.skip:  # stretch the arrow to its column
+                skip = skip.replace("────►", "─" * (4 + start - len(left[i - 1]) - len(skip)) + "►")
+            lines.append(f"{left[i - 1] + skip:<{start}}{dec.name} {dec.shape}")
+            lines.append(f"{'  ' * (i + 1) + f'↓ pool {enc.shape}':<{start}}↑ up")
+        lines.append(f"{'  ' * (len(down) + 1)}{bottom.name} {bottom.shape}")
+        return "\n".join(line.rstrip() for line in lines)
+
+    def __str__(self) -> str:
+        return f"{self.table()}\n\n{self.drawing()}"
+
+
+def trace(model: UNet, shape: Sequence[int]) -> Trace:
+    """Run zeros of this shape through the model, and note what its blocks are given and what they return.
+
+    To watch a block, its `forward` is replaced by one that calls it; afterwards every module gets all its attributes
+    back.
+    """
+    before = [(module, dict(vars(module))) for _, module in model.named_modules()]
+    shapes: dict[Module, list[tuple[int, ...]]] = {}  # of a block's inputs and outputs, in order
+
+    def watch(block: Module) -> None:
+        forward = block.forward
+
+        def watched(*inputs: Any) -> Any:
+            result = forward(*inputs)
+            outputs = result if isinstance(result, tuple) else (result,)
+            shapes[block] = [np.shape(x) for x in (*inputs, *outputs)]
+            return result
+
+        vars(block)["forward"] = watched
+
+    try:
+        model.eval()
+        for block in (*model.encoder.levels, model.bottleneck, *model.decoder):
+            watch(block)
+        with no_grad():
+            y = model(np.zeros(tuple(shape), np.float32))
+    finally:
+        for module, attributes in before:
+            module.__dict__ = attributes
+
+    numbers = range(1, len(model.channels) + 1)
+    level: Any
+    stages = [Stage("input", shapes[model.encoder.levels[0]][0])]
+    for i, level in zip(numbers, model.encoder.levels, strict=True):
+        _, pooled, features = shapes[level]
+        stages.append(Stage(f"enc{i}", pooled, features, f"skip{i} ="))
+    _, (N, C, H, W) = shapes[model.bottleneck]
+    stages.append(Stage("bottleneck", (N, C, H, W), None, f"{H * W} positions, {C} features each"))
+    for i, level in zip(reversed(numbers), model.decoder, strict=True):
+        _, skip, shape = shapes[level]
+        used = (skip, f"uses skip{i}") if level.skip_channels else (None, "no skip")
+        stages.append(Stage(f"dec{i}", shape, *used))
+    return Trace([*stages, Stage("output", y.shape, None, "1×1 convolution")])

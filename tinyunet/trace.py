@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from tinyunet.nn import Module
 from tinyunet.tensor import no_grad
-
-if TYPE_CHECKING:
-    from tinyunet.unet import UNet
 
 
 class Stage(NamedTuple):
@@ -61,8 +58,8 @@ class Trace(list[Stage]):
         return f"{self.table()}\n\n{self.drawing()}"
 
 
-def trace(model: UNet, shape: Sequence[int]) -> Trace:
-    """Run zeros of this shape through the model, and note what its blocks are given and what they return.
+def trace(model: Any, shape: Sequence[int]) -> Trace:
+    """Run zeros of this shape through a U-Net, and note what its blocks are given and what they return.
 
     To watch a block, its `forward` is replaced by one that calls it; afterwards every module gets all its attributes
     back.

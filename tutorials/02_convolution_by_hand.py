@@ -562,11 +562,10 @@ check(exercise_5, answer)
 #
 # ## Where to read on
 #
-# - [`tinyunet/ops/naive.py`](../../tinyunet/ops/naive.py): the convolution as plain loops, and its gradients as the
-#   same loops again.
-# - [`tinyunet/ops/conv.py`](../../tinyunet/ops/conv.py): the convolution that trains the U-Net, with all its
-#   gradients.
-# - [`tinyunet/ops/columns.py`](../../tinyunet/ops/columns.py): im2col as it is done when it must be fast, and the way
-#   back.
+# - [`tinyunet/ops/conv.py`](../../tinyunet/ops/conv.py): the convolution and its gradients, derived from one sum.
+# - [`tinyunet/ops/loops.py`](../../tinyunet/ops/loops.py): this sum as plain loops.
+# - [`tinyunet/ops/im2col.py`](../../tinyunet/ops/im2col.py): the same as one matrix product, for every stride, padding
+#   and dilation. Change it, and let a U-Net train on it: `tinyunet.using(conv2d=…)`.
+# - [`tinyunet/ops/fast/`](../../tinyunet/ops/fast/): what makes it as fast as PyTorch.
 # - [`tinyunet/byhand/`](../../tinyunet/byhand/): how every product on this page was found, and how mistakes are
 #   named.

@@ -16,14 +16,11 @@ import numpy as np
 
 from tests.benchmarks.turns import restart_unlimited
 from tests.benchmarks.worker import CONFIGURATIONS, ours
-from tinyunet import optim, tensor
+from tinyunet import optim, using
 from tinyunet.machine import memory
 from tinyunet.nn import layers
-from tinyunet.ops import columns, conv, products
-from tinyunet.ops.fast.scratch import scratch
-
-# `tinyunet.tensor` is the function of that name; its module is where Tensor was defined
-TAPE = __import__("sys").modules[tensor.__module__]
+from tinyunet.ops import conv, fast, im2col
+from tinyunet.ops.fast import products, scratch, tiles
 
 
 def fresh(name, shape, dtype):
@@ -35,26 +32,32 @@ def fresh(name, shape, dtype):
 def rows_together():
     """Scratch matrices without a gap between their rows."""
     with contextlib.ExitStack() as stack:
-        for room in (columns, products):
+        for room in (tiles, products):
             stack.enter_context(
-                patch.object(room, "scratch_matrix", lambda name, *size: scratch(name, size[:2], size[2]))
+                patch.object(room, "scratch_matrix", lambda name, *size: scratch.scratch(name, size[:2], size[2]))
             )
         yield
+
+
+def apart():
+    """dx and dw one after the other, each from columns of its own."""
+    sums = fast.SUMS._replace(scatter_and_gradient=None, correlate_and_gradient=None)
+    return using(**{name: conv.computed_by(sums, getattr(conv, name)) for name in ("conv2d", "conv_transpose2d")})
 
 
 TRICKS = {
     "nothing left out": lambda: contextlib.nullcontext(),
     "weights (C, kh, kw, O) in memory": lambda: patch.object(layers, "_kernels", layers._uniform),
     "kernel rows share columns": lambda: patch.object(products, "_rows_pay", lambda x, O, axes: False),
-    "dx as a correlation of dy": lambda: patch.object(conv, "turned", lambda axes: None),
-    "dx and dw from the same columns": lambda: patch.object(conv, "_both", lambda wanted: False),
+    "dx as a correlation of dy": lambda: patch.object(fast, "turned", lambda axes: None),
+    "dx and dw from the same columns": apart,
     "rows of a matrix 64 bytes apart": rows_together,
-    "scratch used again": lambda: patch.object(memory, "scratch", fresh),
-    "tiles: a quarter of 4 MiB": lambda: patch.object(columns, "TILE_BYTES", 1 << 20),
-    "tiles: 16 MiB": lambda: patch.object(columns, "TILE_BYTES", 1 << 24),
-    "tiles: the whole batch": lambda: patch.object(columns, "TILE_BYTES", 1 << 40),
-    "gradients and weights not copied": lambda: patch.object(TAPE, "_unshared", lambda array: False),
+    "scratch used again": lambda: patch.object(scratch, "scratch", fresh),
+    "tiles: a quarter of 4 MiB": lambda: patch.object(tiles, "TILE_BYTES", 1 << 20),
+    "tiles: 16 MiB": lambda: patch.object(tiles, "TILE_BYTES", 1 << 24),
+    "tiles: the whole batch": lambda: patch.object(tiles, "TILE_BYTES", 1 << 40),
     "Adam in pieces": lambda: patch.object(optim.Optimizer, "PIECE", 1 << 40),
+    "all of it: im2col.py": lambda: using(conv2d=im2col.conv2d, conv_transpose2d=im2col.conv_transpose2d),
 }
 
 

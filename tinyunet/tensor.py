@@ -1,15 +1,15 @@
 """Tensor: an array that remembers how it was made, so that derivatives can flow back through it.
 
-Every operation on Tensors leaves a `Node` behind: which operation it was, what it was applied to, and a function
-`backward` that turns the derivative of the loss with respect to its *result* into the derivatives with respect to its
-*arguments*. That is the chain rule, one link at a time:
+Every operation on Tensors that want a gradient leaves a `Node` behind: which operation it was, what it was applied to,
+and a function `backward` that turns the derivative of the loss with respect to its *result* into the derivatives with
+respect to its *arguments*. That is the chain rule, one link at a time:
 
     y = f(x)        dL/dx = backward(dL/dy)        written  dx = backward(dy)
 
-`loss.backward()` starts with dL/dL = 1 and visits the nodes from the newest to the oldest. A result is always newer
-than what it was made from, so when a node's turn comes, everything that used its result has already reported. What has
-arrived at a node is the sum over all its uses (the derivative of a sum is the sum of the derivatives). At a leaf, a
-Tensor that nobody computed, the sum is kept in `.grad`.
+The nodes, in the order in which they were made, are the tape. `loss.backward()` starts with dL/dL = 1 and visits them
+from the newest to the oldest. A result is always newer than what it was made from, so when a node's turn comes,
+everything that used its result has already reported. What has arrived is the sum over all its uses (the derivative of a
+sum is the sum of the derivatives). At a leaf, a Tensor that no node made, the sum is kept in `.grad`.
 
     >>> import tinyunet
     >>> x = tinyunet.tensor([1.0, 2.0, 3.0], requires_grad=True)
@@ -18,8 +18,7 @@ Tensor that nobody computed, the sum is kept in `.grad`.
     >>> x.grad                                                        # d(x²)/dx = 2x
     tensor([2., 4., 6.])
 
-This file knows no operation by name; they live in `tinyunet.ops`, each a NumPy function with its gradient beside it,
-made to work on Tensors by the decorator `differentiable` at the end of this file.
+This file knows no operation by name: they live in `tinyunet.ops`, and `differentiable`, at the end, records them.
 """
 
 from __future__ import annotations
@@ -37,21 +36,20 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias
 import numpy as np
 
 if TYPE_CHECKING:
-    from tinyunet.methods import Methods  # the operators and methods that ops/methods.py adds
+    from tinyunet.methods import Methods  # methods.pyi: the operators and methods that ops/methods.py adds
 else:
     Methods = object
 
 P = ParamSpec("P")
 Array = np.ndarray[Any, Any]
 
-# In the signature of an operation: a Tensor or an array for who calls it, and inside it the array itself.
-Operand: TypeAlias = Any
-Updated: TypeAlias = Any  # and this one it writes to: a Tensor then receives the new values as its `.data`
+# In signatures of operations, known by these names (with `from __future__ import annotations`):
+Operand: TypeAlias = Any  # a Tensor or an array for who calls the operation, and inside it the array itself
+Updated: TypeAlias = Any  # one that the operation writes to: a Tensor then receives the new values as its `.data`
 
 _recording: ContextVar[bool] = ContextVar("recording", default=True)
-stand_ins: ContextVar[Mapping[Any, Callable[..., Any]]] = ContextVar("stand_ins", default=MappingProxyType({}))
+stand_ins: ContextVar[Mapping[Any, Any]] = ContextVar("stand_ins", default=MappingProxyType({}))  # see using.py
 _serial = itertools.count()
-_kinds: Any = {"Operand": np.ndarray, "Operand | None": np.ndarray | None, "Updated | None": np.ndarray | None}
 
 
 class Tensor(Methods):
@@ -163,7 +161,7 @@ class Tensor(Methods):
         return self
 
     def backward(self, gradient: Any = None, retain_graph: bool = False) -> None:
-        """Add the derivative of this Tensor to `.grad` of every leaf that it was computed from.
+        """Add the derivative of this Tensor to `.grad` of every leaf with requires_grad that it was computed from.
 
         Args:
             gradient: the derivative of some loss with respect to this Tensor, of its shape: an array or a Tensor.
@@ -245,17 +243,18 @@ def no_grad() -> Iterator[None]:
 class Node:
     """One operation that was done: its name, its backward, and where each of its arguments came from.
 
-    `inputs` holds, for every argument that wants a gradient, its position and its source: the Node that computed it,
-    or the Tensor itself for a leaf. Intermediate Tensors are not held: an array that no backward needs is freed early.
+    `sources` holds for every argument that wants a gradient: its position; its source, the Node that made it or the
+    Tensor itself for a leaf; its shape, dtype and version. Intermediate Tensors are not held: an array that no backward
+    needs is freed early.
     """
 
-    __slots__ = ("serial", "name", "backward", "inputs")
+    __slots__ = ("serial", "name", "backward", "sources")
 
     def __init__(self, name: str, backward: Callable[[Array], Any], inputs: list[tuple[int, Tensor]]) -> None:
         self.serial = next(_serial)
         self.name = name
         self.backward: Callable[[Array], Any] | None = backward
-        self.inputs = [(i, x.node or x, x.shape, x.dtype, x.version) for i, x in inputs]
+        self.sources = [(i, x.node or x, x.shape, x.dtype, x.version) for i, x in inputs]
 
     def gradients(self, dy: Array) -> Iterator[tuple[Node | Tensor, Array]]:
         """(source, derivative of the loss with respect to it) for every argument that wants one."""
@@ -264,7 +263,7 @@ class Node:
                 f"backward: the graph was walked before and what {self.name} saved is freed; "
                 "compute the result anew, or call the first backward(retain_graph=True)"
             )
-        for _, source, _, _, version in self.inputs:
+        for _, source, _, _, version in self.sources:
             if isinstance(source, Tensor) and source.version != version:
                 raise RuntimeError(
                     f"backward: a Tensor of shape {source.shape} was changed after {self.name} had used it "
@@ -272,7 +271,7 @@ class Node:
                 )
         made = self.backward(dy)
         gradients = made if isinstance(made, (tuple, list)) else (made,)
-        for i, source, shape, dtype, _ in self.inputs:
+        for i, source, shape, dtype, _ in self.sources:
             dx = gradients[i] if i < len(gradients) else None
             if dx is None:
                 raise RuntimeError(f"backward: {self.name} has no derivative with respect to argument {i}")
@@ -304,7 +303,7 @@ def _walk(last: Node, dy: Array, retain_graph: bool) -> None:
                 heapq.heappush(queue, (-source.serial, source))
         if not retain_graph:
             node.backward = None
-            node.inputs = []
+            node.sources = []
 
 
 def _bases(array: Any) -> Iterator[Array]:
@@ -341,8 +340,8 @@ def differentiable(operation: Callable[P, Any], selective: bool = False) -> Call
     to compute may be given as a function without arguments: it is called only if the gradient is wanted. If the result
     is a tuple, its first element is the differentiable one, and the others are constants.
 
-    An argument annotated `Operand` must be an array or a Tensor (`Operand | None`: or None), else a TypeError says so.
-    The undecorated function stays available as `multiply.__wrapped__`.
+    An argument annotated `Operand` or `Updated` must be an array or a Tensor (with `| None`: or None), else a TypeError
+    says so. The undecorated function stays available as `multiply.__wrapped__`.
 
     Args:
         selective: whether backward is told of which arguments the gradients are wanted, by their positions, as
@@ -351,8 +350,9 @@ def differentiable(operation: Callable[P, Any], selective: bool = False) -> Call
     name = operation.__name__
     parameters = inspect.signature(operation).parameters
     position = {key: i for i, key in enumerate(parameters)}
-    checked = {i: p for i, p in enumerate(parameters.values()) if p.annotation in _kinds}
-    updated_positions = {i for i, p in checked.items() if p.annotation == "Updated | None"}
+    annotations = [str(p.annotation) for p in parameters.values()]
+    checked = {i: text for i, text in enumerate(annotations) if text.startswith(("Operand", "Updated"))}
+    updated_positions = {i for i, text in checked.items() if text.startswith("Updated")}
 
     @functools.wraps(operation)
     def apply(*args: Any, **kwargs: Any) -> Any:
@@ -369,8 +369,8 @@ def differentiable(operation: Callable[P, Any], selective: bool = False) -> Call
                 if x.requires_grad and _recording.get():
                     inputs.append((i, x))
                 return x._data
-            if i in checked and not isinstance(x, _kinds[checked[i].annotation]):
-                raise TypeError(f"{name}: {checked[i].name} must be a Tensor or an array, not {type(x).__name__}")
+            if i in checked and not (isinstance(x, np.ndarray) or (x is None and "None" in checked[i])):
+                raise TypeError(f"{name}: {list(parameters)[i]} must be a Tensor or an array, not {type(x).__name__}")
             if isinstance(x, np.generic):
                 return x.item()  # np.float64(2) does not turn a float32 Tensor into float64
             if i not in updated_positions and any(array.flags.writeable for array in _bases(x)):

@@ -11,8 +11,8 @@ Going down, the image shrinks and the channels grow: a position of the bottlenec
 knows *what* is there, but has lost *where* exactly. Going up, every level gets the map from before pooling beside it,
 which knows *where* but has no context. The convolutions after the concatenation combine both.
 
-Against the paper: convolutions are padded, so that the output has the size of the input, and are followed by batchnorm;
-the bottleneck does not double the channels once more; the up-convolution keeps them.
+Different from the paper: convolutions are padded, so that the output has the size of the input, and are followed by
+batchnorm; the bottleneck does not double the channels once more; the up-convolution keeps them.
 """
 
 from __future__ import annotations
@@ -59,6 +59,9 @@ class ConvBlock(nn.Sequential):
 
 class EncoderBlock(nn.Module):
     """ConvBlock, then 2×2 max-pool. Returns both: (pooled map for the next level, features for the skip).
+
+    The features are used twice, so on the way back their gradient has two parts: one through the pooling, one through
+    the skip. They meet at the operation that made the features, where they are added.
 
     >>> pooled, features = EncoderBlock(64, 128, rng=0)(Tensor(np.zeros((1, 64, 64, 64))))
     >>> pooled.shape, features.shape

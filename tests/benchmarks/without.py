@@ -49,7 +49,7 @@ TRICKS = {
     "nothing left out": lambda: contextlib.nullcontext(),
     "weights (C, kh, kw, O) in memory": lambda: patch.object(layers, "_kernels", layers._uniform),
     "kernel rows share columns": lambda: patch.object(products, "_rows_pay", lambda x, O, axes: False),
-    "dx as a correlation of dy": lambda: patch.object(fast, "turned", lambda axes: None),
+    "dx as a correlation of dy": lambda: patch.object(fast, "turned_axes", lambda axes: None),
     "dx and dw from the same columns": apart,
     "rows of a matrix 64 bytes apart": rows_together,
     "scratch used again": lambda: patch.object(scratch, "scratch", fresh),

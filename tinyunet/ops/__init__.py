@@ -1,6 +1,6 @@
 """Every differentiable operation: a NumPy function with its gradient derived right beside it.
 
-Read `elementwise` first, then `conv`; `tinyunet.functional` lists them all under PyTorch's names.
+The README says in which order to read them; `tinyunet.functional` lists them all under PyTorch's names.
 """
 
 from tinyunet.ops import (

@@ -1,30 +1,33 @@
 """Convolution and transposed convolution: one sum, read in three ways.
 
-Everything in this file is about one sum of products, over all batch members n, output channels o, input channels c,
-output positions (i, j) and kernel cells (u, v):
+Give every output of a convolution a number g, multiply each output by its number, and add all of that up. That is
+one sum of products, over all batch members n, output channels o, input channels c, output positions (i, j) and kernel
+cells (u, v):
 
-    S(x, w, y) = Σ  y[n, o, i, j] · w[o, c, u, v] · x[n, c, s·i + d·u − p, s·j + d·v − p]
+    S(x, w, g) = Σ  g[n, o, i, j] · w[o, c, u, v] · x[n, c, s·i + d·u − p, s·j + d·v − p]
 
 with stride s, dilation d, padding p; x is 0 outside the image. Which pixel meets which weight at which output is the
 whole content of "convolution" (in mathematics it is called cross-correlation: the kernel is not turned around).
-S is linear in each of x, w and y, so it has three derivatives:
+S is linear in each of x, w and g, so it has three derivatives:
 
-    correlate(x, w)        = ∂S/∂y    conv2d itself:  y[n,o,i,j] = Σ w[o,c,u,v] · x[n, c, s·i+d·u−p, s·j+d·v−p]
-    scatter(y, w)          = ∂S/∂x    every y[n,o,i,j] lays its kernel, times y, onto the pixels it was made from
-    weight_gradient(x, y)  = ∂S/∂w    every weight sums the products of the pixels and outputs that it has joined
+    correlate(x, w)        = ∂S/∂g    the convolution:  y[n,o,i,j] = Σ w[o,c,u,v] · x[n, c, s·i+d·u−p, s·j+d·v−p]
+    scatter(g, w)          = ∂S/∂x    every g[n,o,i,j] lays the kernel, times g, onto the pixels under its window
+    weight_gradient(x, g)  = ∂S/∂w    every weight sums the products x·g of the pixels and outputs that it joins
 
-and these are all that is needed. If L is the loss and dy = ∂L/∂y, then for y = correlate(x, w) the chain rule gives
-dx = scatter(dy, w) and dw = weight_gradient(x, dy). A transposed convolution *is* scatter: y = scatter(x, w), and its
-gradients are dx = correlate(dy, w) and dw = weight_gradient(dy, x). Each is the other's gradient.
+and these are all that is needed. A small change of x changes the loss L by Σ ∂L/∂y · (change of y), which is the change
+of S with g = dy, the derivative ∂L/∂y. So for y = correlate(x, w) the gradients are dx = scatter(dy, w) and
+dw = weight_gradient(x, dy). A transposed convolution *is* scatter: y = scatter(x, w), with its gradients
+dx = correlate(dy, w) and dw = weight_gradient(dy, x). With respect to the image, each is the other's gradient.
 
-The two operations below are written with these three sums. Three files compute them, each checked against the one
-before; read them in this order:
+The two operations below are written with these three sums, and an array of the outputs' shape is called y from here on.
+Three files compute the sums, each checked against the one before; read them in this order:
 
     loops.py     as they are defined, product by product
-    im2col.py    as one matrix product each
+    im2col.py    as matrix products, one for each image
     fast/        as fast as PyTorch: what `tinyunet.functional.conv2d` runs on
 
-Each of them has a `conv2d` and a `conv_transpose2d`, and a U-Net trains on any of them (`tinyunet.using`).
+Each of them has a `conv2d` and a `conv_transpose2d`, and a U-Net trains on any of them (`tinyunet.using`). In a
+debugger, step through that of `im2col.py`.
 """
 
 from __future__ import annotations
@@ -43,7 +46,7 @@ P = ParamSpec("P")
 
 
 class Sums(NamedTuple):
-    """A way to compute the three sums.
+    """The functions that compute the three sums, in one of the three files.
 
     Shapes: x (N, C, H, W), y (N, O, Ho, Wo), w (O, C/groups, kh, kw), and a bias b, (O,) or (C,), or None for 0.
     The axes say how many positions there are, and which of them meet (`window.py`).
@@ -52,14 +55,18 @@ class Sums(NamedTuple):
     correlate: Callable[..., Array]  # (x, w, b, axes, groups) → y
     scatter: Callable[..., Array]  # (y, w, b, axes, groups) → x
     weight_gradient: Callable[..., Array]  # (x, y, axes, groups) → w
-    # Both gradients of an operation, where that costs less than one after the other:
+    # Both gradients of conv2d, and both of conv_transpose2d, where that costs less than one after the other:
     scatter_and_gradient: Callable[..., tuple[Array, Array]] | None = None  # (dy, w, x, axes, groups) → dx, dw
-    correlate_and_gradient: Callable[..., tuple[Array, Array]] | None = None
+    correlate_and_gradient: Callable[..., tuple[Array, Array]] | None = None  # (dy, w, x, axes, groups) → dx, dw
+
+
+INPUT, WEIGHT = 0, 1  # positions of arguments, as who calls an operation counts them
 
 
 def computed_by(sums: Sums, operation: Callable[Concatenate[Sums, P], Any]) -> Callable[P, Tensor]:
     """One of the operations below, computed by these sums: on Tensors, and also on a single image."""
     function = functools.partial(operation, sums)
+    # The name and the text of the operation; not `functools.wraps`, which would bring its first argument back.
     for name in ("__name__", "__qualname__", "__module__", "__doc__"):
         setattr(function, name, getattr(operation, name))
     return differentiable(image_or_batch(function), selective=True)
@@ -102,7 +109,7 @@ def conv2d(
     y = sums.correlate(x, w, b, axes, groups)
 
     def backward(dy: Array, wanted: Collection[int] = ()) -> Any:
-        if sums.scatter_and_gradient and 0 in wanted and 1 in wanted:
+        if sums.scatter_and_gradient and INPUT in wanted and WEIGHT in wanted:
             return *sums.scatter_and_gradient(dy, w, x, axes, groups), lambda: _bias_gradient(dy)
         return (
             lambda: sums.scatter(dy, w, None, axes, groups),
@@ -127,8 +134,8 @@ def conv_transpose2d(
     """Transposed convolution, the gradient of `conv2d` with respect to its input, used to make images larger.
 
     Every pixel lays the kernel, times its value, onto the output, `stride` pixels apart; where they overlap they add.
-    Its output has the size of the image that a convolution with the same settings would have made its input from. It
-    does not give back that image's values.
+    A convolution with the same settings turns an image of the output's size into one of the input's size. So the
+    transposed convolution gives the size back, but not the values.
 
     Shapes: input (N, C, H, W) or (C, H, W), weight (C, O/groups, kh, kw), bias (O,)
     → (N, O, Ho, Wo), Ho = (H − 1)·stride − 2·padding + dilation·(kh − 1) + output_padding + 1.
@@ -156,7 +163,7 @@ def conv_transpose2d(
     y = sums.scatter(x, w, b, axes, groups)
 
     def backward(dy: Array, wanted: Collection[int] = ()) -> Any:
-        if sums.correlate_and_gradient and 0 in wanted and 1 in wanted:
+        if sums.correlate_and_gradient and INPUT in wanted and WEIGHT in wanted:
             return *sums.correlate_and_gradient(dy, w, x, axes, groups), lambda: _bias_gradient(dy)
         return (
             lambda: sums.correlate(dy, w, None, axes, groups),

@@ -1,7 +1,8 @@
-"""Convolution as a matrix product: the three sums of `conv.py`, each one product with all columns at once.
+"""Convolution as a matrix product: each of the three sums of `conv.py` is one product for each image.
 
-im2col makes the pixels under each position of the window a column of a matrix. It has a row for each of the C·kh·kw
-cells of the window and a column for each of the Ho·Wo positions, and the weights are a matrix as well, a filter a row:
+im2col makes the pixels under each position of the window a column of a matrix. The matrix has a row for each of the
+C·kh·kw cells of the window and a column for each of the Ho·Wo positions. The weights are a matrix as well, a filter a
+row, and the convolution of an image is
 
     y (O, Ho·Wo) = w (O, C·kh·kw) @ columns (C·kh·kw, Ho·Wo)
 
@@ -23,7 +24,10 @@ from tinyunet.tensor import Array
 
 
 def im2col(x: Array, axes: Axes) -> Array:
-    """What each cell (u, v) of the window sees at every position: x (N, C, H, W) → (N, C, kh, kw, Ho, Wo)."""
+    """What each cell (u, v) of the window sees at every position: x (N, C, H, W) → (N, C, kh, kw, Ho, Wo).
+
+    Reshaped to (N, C·kh·kw, Ho·Wo) these are the columns of every image.
+    """
     rows, cols = axes
     x = np.pad(x, ((0, 0), (0, 0), (rows.padding, rows.overhang), (cols.padding, cols.overhang)))
     columns = np.empty((*x.shape[:2], rows.kernel, cols.kernel, rows.output, cols.output), x.dtype)
@@ -61,8 +65,8 @@ def scatter(y: Array, w: Array, b: Array | None, axes: Axes, groups: int) -> Arr
 def weight_gradient(x: Array, y: Array, axes: Axes, groups: int) -> Array:
     """dw = ∂S/∂w: x (N, C, H, W), y (N, O, Ho, Wo) → (O, C/G, kh, kw)."""
     (N, C, *_), (_, O, Ho, Wo), (rows, cols) = x.shape, y.shape, axes
-    cells = C // groups * rows.kernel * cols.kernel
-    columns = im2col(x, axes).reshape(N, groups, cells, Ho * Wo)  # (N, G, C/G·kh·kw, Ho·Wo)
+    K = C // groups * rows.kernel * cols.kernel
+    columns = im2col(x, axes).reshape(N, groups, K, Ho * Wo)  # (N, G, C/G·kh·kw, Ho·Wo)
     dw = y.reshape(N, groups, O // groups, Ho * Wo) @ columns.swapaxes(2, 3)  # (N, G, O/G, C/G·kh·kw)
     return np.asarray(dw.sum(axis=0).reshape(O, C // groups, rows.kernel, cols.kernel))
 

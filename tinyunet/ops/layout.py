@@ -1,9 +1,10 @@
-"""How feature maps lie in memory: channels first.
+"""How feature maps lie in memory: channel-major.
 
-To the user a batch of maps is (N, C, H, W). In memory the operations here keep it as (C, N, H, W): all values of one
-channel, over the whole batch, form one contiguous row of a matrix (C, N·H·W). That is what a convolution as a matrix
-product reads and writes, and what batch normalisation takes its means over, so neither needs to copy. The (N, C, H, W)
-array is a transposed view of it, and elementwise operations keep the layout of what they are given.
+To the user a batch of maps is (N, C, H, W). In memory the fast convolution and batch normalisation keep it as
+(C, N, H, W): all values of one channel, over the whole batch, form one contiguous row of a matrix (C, N·H·W). That is
+what a convolution as a matrix product reads and writes, and what batch normalisation takes its means over, so neither
+needs to copy. The (N, C, H, W) array is a transposed view of it. Elementwise operations, pooling and concatenation keep
+the order in memory that they are given.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ import numpy as np
 from tinyunet.tensor import Array
 
 
-def channels_first(x: Array) -> Array:
+def channel_major(x: Array) -> Array:
     """(N, C, …) → (C, N, …), contiguous; a view if it lies so in memory, else a copy. The way back is `swapaxes(0, 1)`.
 
-    >>> channels_first(np.zeros((2, 3, 4, 5))).shape
+    >>> channel_major(np.zeros((2, 3, 4, 5))).shape
     (3, 2, 4, 5)
     """
     return np.ascontiguousarray(x.swapaxes(0, 1))

@@ -1,7 +1,7 @@
 """The definitions: convolution, transposed convolution and pooling as plain loops, slow on purpose.
 
-The three sums of `conv.py` go through the same products, and add each to another array. Nothing here is clever: this is
-where to look when in doubt, and what to change to see what happens:
+The three sums of `conv.py` go through the same products; each adds them into a different array, y, x or w. Nothing here
+is clever: this is where to look when in doubt, and what to change to see what happens:
 
     with tinyunet.using(conv2d=tinyunet.ops.loops.conv2d):
         ...

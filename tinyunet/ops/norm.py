@@ -12,6 +12,8 @@ The gradient: write s = √(σ² + ε), and let dx̂ = γ·dy. Three paths lead 
     through μ          ∂μ/∂xᵢ = 1/m, and ∂x̂ⱼ/∂μ = −1/s for every j             gives  −(1/s) · mean(dx̂)
     through σ²         ∂σ²/∂xᵢ = 2(xᵢ − μ)/m, ∂x̂ⱼ/∂σ² = −(xⱼ − μ)/(2s³)        gives  −(1/s) · x̂ᵢ · mean(dx̂·x̂)
 
+(σ² contains μ, too. But the deviations from the mean add up to 0, so that way through μ gives nothing.)
+
 Together  dx = (dx̂ − mean(dx̂) − x̂·mean(dx̂·x̂)) / s.  The two subtracted terms take out of the gradient what
 normalisation makes impossible: to change the mean of x̂, or its scale. In evaluation μ and σ² are constants, only the
 direct path is left, and dx = dx̂/s.
@@ -79,7 +81,7 @@ def batch_norm(
         raise ValueError(f"batch_norm: input must be (N, C, …), not {x.shape}")
     channels = x.shape[1]
     _check_affine("batch_norm", channels, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
-    rows = channel_rows(x)  # (C, m)
+    shape, rows = x.shape, channel_rows(x)  # (C, m)
     m = rows.shape[1]
     if training:
         if m == 1:
@@ -100,31 +102,29 @@ def batch_norm(
     inverse = 1 / np.sqrt(variance + x.dtype.type(eps))  # 1/s
     scale = inverse if weight is None else weight * inverse
     shift = np.zeros_like(mean) if bias is None else bias
-    if training:
-        y = centred * scale[:, None]
-        y += shift[:, None]
-    else:
-        y = rows * scale[:, None]
-        y += (shift - mean * scale)[:, None]
+    kept = centred if training else rows  # for backward, which needs the input no more
+    y = kept * scale[:, None]
+    y += (shift if training else shift - mean * scale)[:, None]
 
     def backward(dy: Array) -> Any:
         dy = channel_rows(dy)
         dbias = channel_sums(dy)  # Σ dy
-        dweight = np.vecdot(dy, centred if training else rows - mean[:, None]) * inverse  # Σ dy·x̂
+        dweight = np.vecdot(dy, kept if training else kept - mean[:, None]) * inverse  # Σ dy·x̂
 
         def dx() -> Array:
             if not training:
-                return from_rows(dy * scale[:, None], x.shape)
-            # γ/s · (dy − mean(dy) − x̂·mean(dy·x̂)): both means are at hand. In place: memory traffic is what it costs
-            dx = centred * (dweight * inverse / -m)[:, None]
-            dx += dy
-            dx -= (dbias / m)[:, None]
-            dx *= scale[:, None]
-            return from_rows(dx, x.shape)
+                return from_rows(dy * scale[:, None], shape)
+            # γ/s · (dy − mean(dy) − x̂·mean(dy·x̂)), with x̂ = kept/s, mean(dy·x̂) = dweight/m and mean(dy) = dbias/m. In
+            # place, because it takes as long as it reads and writes memory.
+            gradient = kept * (dweight * inverse / -m)[:, None]
+            gradient += dy
+            gradient -= (dbias / m)[:, None]
+            gradient *= scale[:, None]
+            return from_rows(gradient, shape)
 
         return dx, None, None, dweight, dbias
 
-    return from_rows(y, x.shape), backward
+    return from_rows(y, shape), backward
 
 
 @differentiable

@@ -60,9 +60,10 @@ def _cells(axes: Axes) -> Iterator[tuple[int, int, tuple[Any, ...]]]:
 
 
 def _spread(x: Array, axes: Axes, shares: Iterator[tuple[tuple[Any, ...], Any, Any]], dtype: Any) -> Array:
-    """The gradient of x, padded as it is, from what each cell of the window receives, a product of two factors.
+    """The gradient of x without its padding: a·b is added to the pixels `seen` for every share (seen, a, b).
 
-    Windows that do not overlap fill it, each pixel once; others add up.
+    There is a share for each cell of the window: a is dy, and b is which windows that cell won, or 1/divisor. Windows
+    that do not overlap write every pixel once; what others write is added up.
     """
     rows, cols = axes
     apart = rows.stride >= rows.span and cols.stride >= cols.span
@@ -115,7 +116,7 @@ def max_pool2d(
         y = x[seen].copy("K") if y is None else np.maximum(y, x[seen], out=y)
 
     def winners() -> Iterator[tuple[int, int, tuple[Any, ...], Array]]:
-        """For every cell of the window, where it is the first that equals the maximum."""
+        """For every cell of the window, where it is the first that equals the maximum. Found anew, rather than kept."""
         undecided = np.ones_like(y, bool)
         any_nan = bool(np.isnan(y).any())  # type: ignore[arg-type]
         inside = None if x is input else _padded(np.ones((1, 1, *input.shape[2:]), bool), axes, False)

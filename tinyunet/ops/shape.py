@@ -86,7 +86,8 @@ def expand(input: Operand, *sizes: Any) -> Any:
         y = np.broadcast_to(input, full)
     except ValueError:
         raise ValueError(f"expand: an input of shape {input.shape} cannot be repeated to {wanted}") from None
-    return y, lambda dy: unbroadcast(dy, input.shape)
+    shape = input.shape  # all that backward needs: the array can go
+    return y, lambda dy: unbroadcast(dy, shape)
 
 
 @differentiable
@@ -108,8 +109,10 @@ def getitem(input: Operand, index: Any) -> Any:
     except IndexError as error:
         raise IndexError(f"indexing an input of shape {input.shape}: {error}") from None
 
+    shape = input.shape
+
     def backward(dy: Array) -> Array:
-        dx = np.zeros(input.shape, dy.dtype)
+        dx = np.zeros(shape, dy.dtype)
         if any(isinstance(i, np.ndarray) for i in parts):
             np.add.at(dx, parts, dy)
         else:
@@ -195,9 +198,10 @@ def pad(input: Operand, pad: Sequence[int], mode: str = "constant", value: float
     kept = tuple(slice(s.start - a, s.stop - a) for s, a in zip(inside, low, strict=True))
     y = np.full_like(input, 0 if value is None else value, shape=shape)
     y[inside] = input[kept]
+    before = input.shape
 
     def backward(dy: Array) -> Array:
-        dx = np.zeros_like(input)
+        dx = np.zeros_like(dy, shape=before)
         dx[kept] = dy[inside]
         return dx
 
@@ -209,10 +213,10 @@ def _pad_reflect(input: Array, widths: list[tuple[int, int]]) -> Any:
         raise ValueError(f"pad: a mirror border must be ≥ 0 and narrower than the input, shape {input.shape}")
     # along each axis, output position i shows input position source[i]
     sources = [np.pad(np.arange(n), w, mode="reflect") for n, w in zip(input.shape, widths, strict=True)]
-    where = np.ix_(*sources)
+    where, before = np.ix_(*sources), input.shape
 
     def backward(dy: Array) -> Array:
-        dx = np.zeros_like(input)
+        dx = np.zeros_like(dy, shape=before)
         np.add.at(dx, where, dy)
         return dx
 

@@ -55,9 +55,10 @@ def fold(
         )
     blocks = input if input.ndim == 3 else input[None]
     y = col2im(_from_blocks(blocks, axes), axes)
+    image, columns = y.shape, input.shape
 
     def backward(dy: Array) -> Array:
-        return _to_blocks(im2col(dy.reshape(y.shape), axes)).reshape(input.shape)
+        return _to_blocks(im2col(dy.reshape(image), axes)).reshape(columns)
 
     return (y if input.ndim == 3 else y[0]), backward
 

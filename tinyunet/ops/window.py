@@ -41,7 +41,10 @@ def pair(name: str, setting: str, value: Any, least: int) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class Axis:
-    """One axis of a sliding window: see the equation at the top of this file. `padding` is the one before the input."""
+    """One axis of a sliding window: see the equation at the top of this file.
+
+    `padding` is the one at the top, or at the left. At the other end only what windows reach counts: `overhang`.
+    """
 
     input: int
     output: int
@@ -66,13 +69,15 @@ class Axis:
         return self.stride == 1 and self.output == self.input
 
     def meets(self, u: int, first: int, stop: int) -> tuple[slice, slice]:
-        """Of the outputs first ≤ i < stop those whose cell u meets a pixel, counted from `first`, and those pixels.
+        """Two slices: the outputs from first to stop whose cell u lies on the input, and the pixels that it sees there.
+
+        Outputs are numbered from `first`.
 
         >>> Axis(input=5, output=5, kernel=3, stride=1, padding=1, dilation=1).meets(0, 0, 5)
         (slice(1, 5, None), slice(0, 4, 1))
         """
         before = self.padding - self.dilation * u  # h = stride·i − before
-        least = max(first, -(-before // self.stride))
+        least = max(first, -(-before // self.stride))  # before / stride, rounded up
         most = max(least, min(stop, (self.input - 1 + before) // self.stride + 1))
         h = self.stride * least - before
         return slice(least - first, most - first), slice(h, h + self.stride * (most - least), self.stride)
@@ -123,7 +128,7 @@ def image_or_batch(operation: Callable[P, Any]) -> Callable[P, Any]:
     of_batches: Callable[..., Any] = operation
 
     @functools.wraps(operation)
-    def apply(input: Any, *args: Any, **kwargs: Any) -> Any:
+    def apply_to_batch(input: Any, *args: Any, **kwargs: Any) -> Any:
         if not isinstance(input, np.ndarray):
             raise TypeError(f"{name}: input must be a Tensor or an array, not {type(input).__name__}")
         if input.ndim == 4:
@@ -132,11 +137,11 @@ def image_or_batch(operation: Callable[P, Any]) -> Callable[P, Any]:
             raise ValueError(f"{name}: input must be (N, C, H, W), or one image (C, H, W), not {input.shape}")
         y, backward = of_batches(input[None], *args, **kwargs)
 
-        def backward_image(dy: Any, **wanted: Any) -> Any:
-            gradients = backward(dy[None], **wanted)
+        def backward_image(dy: Any, **options: Any) -> Any:
+            gradients = backward(dy[None], **options)
             dx, *others = gradients if isinstance(gradients, tuple) else (gradients,)
             return (lambda: (dx() if callable(dx) else dx)[0], *others)
 
         return (tuple(part[0] for part in y) if isinstance(y, tuple) else y[0]), backward_image
 
-    return apply  # type: ignore[return-value]
+    return apply_to_batch  # type: ignore[return-value]

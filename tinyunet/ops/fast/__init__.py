@@ -1,20 +1,27 @@
-"""The three sums of `conv.py` as fast as PyTorch: what `im2col.py` does, and what makes it twice as fast.
+"""The three sums of `conv.py`, as fast as PyTorch computes them: `im2col.py`, and six steps that make it faster.
 
-What each step adds, and how much longer a training step of a U-Net takes without it, from small maps to large ones
-(three sizes, docs/measurements.md):
+ 1. Channel-major maps (`ops/layout.py`). A channel of the whole batch is a row of one matrix, so there is one product
+    for all images, and batch normalisation reads and writes the same rows.
+ 2. dx as a convolution (`turned_axes`, below). At stride 1 the gradient of the image is a correlation of dy with the
+    kernel turned by 180°: nothing is added back into an image.
+ 3. Tiles (`tiles.py`). Columns are kh·kw times as large as the image. They are made a tile at a time, in memory that is
+    used again (`scratch.py`), and multiplied while they are in the cache. Pixels are copied in long runs, never padded.
+ 4. Shared columns (`multiply` in `products.py`). dx and dw come from the same columns of dy, those of x are not needed.
+ 5. Rows of the kernel (`_row_by_row` in `products.py`). Where maps are large, columns for one row of the kernel at a
+    time: 1/kh as many pixels are copied.
+ 6. Weights as matrices (`nn/layers.py`). They lie in memory as (C, kh, kw, O), the matrix of either product as it is.
 
- 1. `layout.py` A channel of the whole batch is a row of one matrix, so there is one product for all images, and
-    batch normalisation reads and writes the same rows.
- 2. `turned` At stride 1 the gradient of the image is a convolution itself, with the kernel turned by 180°: nothing
-    is added back into an image (1.2–1.7).
- 3. `tiles.py` Columns are kh·kw times as large as the image. They are made a tile at a time and multiplied while they
-    are in the cache (1.02–1.11), copied in long runs and never padded; the tile's memory is used again (`scratch.py`).
- 4. `multiply` The gradients of image and weights come from the same columns of dy, so that those of x are not made
-    again (1.02–1.08).
- 5. `_row_by_row` Where maps are large, columns for the width of the kernel only, a third as many (1.13–1.19).
- 6. The weights lie in memory as (C, kh, kw, O), which is the matrix of either product as it stands (1.00–1.28).
+How much longer a training step of a U-Net takes without one of them, for small, medium and large networks
+(R2, R3, R4 in docs/measurements.md; measured by tests/benchmarks/without.py):
 
-Each is checked against `im2col.py` and `loops.py`.
+    step                       R2      R3      R4
+    2 dx as a convolution     1.69    1.32    1.21
+    3 tiles of 4 MiB, not 1   1.08    1.11    1.02
+    4 shared columns          1.07    1.08    1.02
+    5 rows of the kernel      1.16    1.19    1.13
+    6 weights as matrices     1.00    1.10    1.28
+
+The three functions below are checked against those of `im2col.py`, which are checked against those of `loops.py`.
 """
 
 from __future__ import annotations
@@ -23,15 +30,15 @@ import functools
 from dataclasses import replace
 
 from tinyunet.ops import conv
-from tinyunet.ops.fast.products import multiply, scattered
+from tinyunet.ops.fast.products import column_products, multiply
 from tinyunet.ops.fast.tiles import col2im
-from tinyunet.ops.layout import channels_first
+from tinyunet.ops.layout import channel_major
 from tinyunet.ops.window import Axes
 from tinyunet.tensor import Array
 
 
 @functools.lru_cache(maxsize=256)
-def turned(axes: Axes) -> Axes | None:
+def turned_axes(axes: Axes) -> Axes | None:
     """The windows over y that collect x, if scatter is a correlation: at stride 1, with padding within the kernel.
 
     At stride 1, pixel h meets output i = h − d·u + p. Count the cells from the other end, u' = k − 1 − u:
@@ -46,39 +53,41 @@ def turned(axes: Axes) -> Axes | None:
 
 def correlate(x: Array, w: Array, b: Array | None, axes: Axes, groups: int) -> Array:
     """y = ∂S/∂y, plus the bias: x (N, C, H, W), w (O, C/G, kh, kw) → (N, O, Ho, Wo)."""
-    y, _ = multiply(channels_first(x), w, bias=b, axes=axes, groups=groups)
+    y, _ = multiply(channel_major(x), w, bias=b, axes=axes, groups=groups)
     return y.swapaxes(0, 1)  # (O, N, Ho, Wo) → (N, O, Ho, Wo)
 
 
 def scatter(y: Array, w: Array, b: Array | None, axes: Axes, groups: int) -> Array:
     """x = ∂S/∂x, plus a bias: y (N, O, Ho, Wo), w (O, C/G, kh, kw) → (N, C, H, W)."""
-    y, back = channels_first(y), turned(axes)
+    y, back = channel_major(y), turned_axes(axes)
     if back:
         x, _ = multiply(y, w, bias=b, axes=back, groups=groups, turned=True)
     else:
-        x = col2im(scattered(y, w, groups), axes)
+        x = col2im(column_products(y, w, groups), axes)
         x = x if b is None else x + b.reshape(-1, 1, 1, 1)
     return x.swapaxes(0, 1)  # (C, N, H, W) → (N, C, H, W)
 
 
 def weight_gradient(x: Array, y: Array, axes: Axes, groups: int) -> Array:
     """dw = ∂S/∂w: x (N, C, H, W), y (N, O, Ho, Wo) → (O, C/G, kh, kw)."""
-    _, dw = multiply(channels_first(x), y=channels_first(y), axes=axes, groups=groups)
+    _, dw = multiply(channel_major(x), other=channel_major(y), axes=axes, groups=groups)
     return dw
 
 
 def scatter_and_gradient(dy: Array, w: Array, x: Array, axes: Axes, groups: int) -> tuple[Array, Array]:
     """dx and dw of a convolution, from the same columns of dy where dx is a correlation."""
-    back = turned(axes)
+    back = turned_axes(axes)
     if not back:
         return scatter(dy, w, None, axes, groups), weight_gradient(x, dy, axes, groups)
-    dx, dw = multiply(channels_first(dy), w, channels_first(x), axes=back, groups=groups, turned=True)
+    # from the columns of dy: dx = turned w @ columns, dw = x @ columnsᵀ
+    dx, dw = multiply(channel_major(dy), w, channel_major(x), axes=back, groups=groups, turned=True)
     return dx.swapaxes(0, 1), dw
 
 
 def correlate_and_gradient(dy: Array, w: Array, x: Array, axes: Axes, groups: int) -> tuple[Array, Array]:
     """dx and dw of a transposed convolution, from the same columns of dy."""
-    dx, dw = multiply(channels_first(dy), w, channels_first(x), axes=axes, groups=groups)
+    # from the columns of dy: dx = w @ columns, dw = x @ columnsᵀ
+    dx, dw = multiply(channel_major(dy), w, channel_major(x), axes=axes, groups=groups)
     return dx.swapaxes(0, 1), dw
 
 

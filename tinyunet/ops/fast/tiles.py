@@ -1,4 +1,4 @@
-"""Columns in tiles: im2col for a part of the outputs at a time, and col2im, on images that are channels first.
+"""Columns in tiles: im2col for a part of the outputs at a time, and col2im, on channel-major images.
 
 A processor multiplies matrices faster than it copies pixels into columns. So what a kernel cell sees is copied in one
 long run where that is possible (`_moves`), and columns are made a tile at a time, in memory that is used again, so that
@@ -41,8 +41,10 @@ def _moves(axes: Axes, n: int, n_end: int, i: int, i_end: int) -> tuple[bool, li
     """What is copied to fill the columns of images n … n_end and of their rows of outputs i … i_end.
 
     Over all outputs, cell (u, v) of the kernel sees the image moved by d·u − p rows and d·v − p columns, with zeros
-    beyond its edges. If the convolution keeps the size, this is to move by (d·u − p)·W + d·v − p in memory: one long
-    run is copied, in which pixels that leave a row at one end enter the next at the other, and these are set to 0.
+    beyond its edges. If the convolution keeps the size, this is to move the whole memory by (d·u − p)·W + d·v − p. So
+    one long run is copied, in which some pixels enter from the next row, or from the next image, and are set to 0:
+
+        in memory, rows a b c | d e f, seen one pixel to the left:   ? a b | c d e   →   0 a b | 0 d e
 
     Returns whether it is long runs, pairs of an index of the columns and the index of the pixels that belong there,
     and indices of the columns that are 0.

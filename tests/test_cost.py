@@ -72,10 +72,10 @@ def multiply_adds(configuration):
 # products as a ratio to those needed (fewer: rows of the kernel that meet only padding are left out), MiB of columns,
 # nodes, peak of a step in MiB
 LIMITS = {
-    "R1": (0.991, 11.4, 53, 6.5),
-    "R2": (0.994, 85.3, 53, 51),
-    "R3": (0.997, 105, 68, 54),
-    "R4": (0.999, 218, 68, 115),
+    "R1": (0.991, 11.4, 53, 4.9),
+    "R2": (0.994, 85.3, 53, 38.1),
+    "R3": (0.997, 105, 68, 40.1),
+    "R4": (0.999, 218, 68, 114.4),
 }
 
 

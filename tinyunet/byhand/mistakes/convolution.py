@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tinyunet.byhand.arithmetic.operations import Operation
 from tinyunet.byhand.mistakes.registry import (
     RARE,
     TOGETHER,
@@ -23,7 +24,6 @@ from tinyunet.byhand.mistakes.registry import (
     wrong_answers,
 )
 from tinyunet.byhand.mistakes.window import CONVOLUTIONS, Window, tried
-from tinyunet.byhand.arithmetic.operations import Operation
 from tinyunet.tensor import Array
 
 
@@ -50,6 +50,7 @@ class Convolution(Weighted, Window):
     def __init__(self, op: Operation, dy: Any) -> None:
         super().__init__(op, dy)
         self.channels = self.x.shape[1] // self.groups  # that a filter reads
+        self.numbers = np.arange(self.x.shape[1]).reshape(self.groups, -1)  # of channels, group by group
         self.reads = 1 if op.name == "conv2d" else 0  # the axis of w that counts them
         self.u, self.v = np.indices(self.w.shape[2:])
         self.channels_last = np.moveaxis(self.x, 1, 3)
@@ -270,13 +271,8 @@ both(
 both(
     "groups mixed up",
     "the first filters read the first channels: each group has its own, in a row",
-    way("all read the first one", lambda q: q.y(x=q.x[:, np.arange(q.x.shape[1]) % q.channels])),
-    way(
-        "in reversed order",  # of groups of one channel, it is channels in another order
-        lambda q: (
-            q.y(x=q.x[:, np.arange(q.x.shape[1]).reshape(q.groups, -1)[::-1].ravel()]) if q.channels > 1 else None
-        ),
-    ),
+    way("all read the first one", lambda q: q.y(x=q.x[:, np.tile(q.numbers[0], q.groups)])),
+    way("in reversed order", lambda q: q.y(x=q.x[:, q.numbers[::-1].ravel()]) if q.channels > 1 else None),
     way("channels dealt out in turn", lambda q: q.y(x=q.x[:, q.in_turn(q.x.shape[1])])),
     way("filters dealt out in turn", lambda q: q.filters_in_turn()),
     where=lambda q: one_by_one(q.groups),

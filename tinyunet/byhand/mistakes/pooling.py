@@ -26,8 +26,6 @@ PLACES = (
 class Pooling(Window):
     """The cells of every window, and what each of them receives of dy, both (N, C, Ho, Wo, kh·kw)."""
 
-    count_include_pad: bool
-
     @functools.cached_property
     def seen(self) -> Array:
         """The cells, where padding never wins."""
@@ -43,6 +41,11 @@ class Pooling(Window):
         """Which cell receives the gradient of the maximum: the first of the largest."""
         return self.cell(self.seen.argmax(-1))
 
+    @functools.cached_property
+    def positions(self) -> Array:
+        """Of the winners in their image, counted row by row."""
+        return self.y(return_indices=True)[1].astype(int)
+
     def cell(self, number: Any) -> Array:
         """Which cell has this number, in its window."""
         return np.arange(self.size) == np.expand_dims(number, -1)
@@ -54,6 +57,12 @@ class Pooling(Window):
     def back(self, part: Any) -> Array:
         """dx, if every cell receives this part of dy."""
         return self.spread(self.shares(part))
+
+    def last_winner(self) -> Array:
+        """dx, if a number that wins several windows receives dy of the last one alone."""
+        dx, winners = np.zeros((*self.x.shape[:2], self.input.prod())), self.positions.reshape(*self.x.shape[:2], -1)
+        np.put_along_axis(dx, winners, self.dy.reshape(winners.shape), -1)
+        return dx.reshape(self.x.shape)
 
     def divided(self, numbers: Array, divisor: int) -> Array | None:
         """By a number of cells that is not that of all, nor of one."""
@@ -121,13 +130,9 @@ max_y(
     "position instead of value",
     "the output is the largest number, not where it stands",
     way("in the window", lambda q: q.seen.argmax(-1)),
-    way("in the image", lambda q: q.y(return_indices=True)[1]),
+    way("in the image", lambda q: q.positions),
 )
-both_y(
-    "median",
-    "the window is not sorted: pooling takes its maximum, or its mean",
-    lambda q: np.median(q.cells(), -1),
-)
+both_y("median", "the window is not sorted: pooling takes its maximum, or its mean", lambda q: np.median(q.cells(), -1))
 both_y(
     "channels pooled together",
     "every channel is pooled by itself",
@@ -146,8 +151,8 @@ avg_y(
 avg_y(
     "wrong divisor",
     "divide by the number of cells in the window, kh·kw",
-    way("its height", lambda q: q.divided(q.cells().sum(-1), q.rows.kernel)),
-    way("its width", lambda q: q.divided(q.cells().sum(-1), q.cols.kernel)),
+    way("its height", lambda q: q.divided(q.cells().sum(-1), q.kernel[0])),
+    way("its width", lambda q: q.divided(q.cells().sum(-1), q.kernel[1])),
     way("one less", lambda q: q.divided(q.cells().sum(-1), q.size - 1)),
     way(
         "zeros are not counted",
@@ -160,25 +165,16 @@ max_dx(
     way("the first of the window", lambda q: q.back(q.cell(0))),
     way("the smallest", lambda q: q.back(q.cell(q.cells(math.inf).argmin(-1)))),
 )
-
-
-def last_winner(q: Pooling) -> Array:
-    """dx where a number that wins several windows receives dy of the last one alone."""
-    dx, places = np.zeros((*q.x.shape[:2], q.x[0, 0].size)), q.y(return_indices=True)[1].astype(int)
-    np.put_along_axis(dx, places.reshape(*places.shape[:2], -1), q.dy.reshape(*places.shape[:2], -1), -1)
-    return dx.reshape(q.x.shape)
-
-
 ASSIGNED = "col2im that assigns", "where windows overlap, gradients add up"
 max_dx(
     *ASSIGNED,
     way("window after window", lambda q: q.overwritten(q.shares(q.winner))),
-    way("winner after winner", last_winner),
+    way("winner after winner", lambda q: q.last_winner()),
 )
 avg_dx(
     *ASSIGNED,
     way("window after window", lambda q: q.overwritten(q.shares(1 / q.size))),
-    where=lambda q: q.count_include_pad and not any(axis.overhang for axis in q.axes),  # one divisor for all
+    where=lambda q: q.count_include_pad and not q.reach[:, 1].any(),  # one divisor for all
 )
 max_dx(
     "value instead of gradient",
@@ -202,8 +198,8 @@ avg_y(
 avg_dx(
     "wrong divisor",
     "every pixel receives dy divided by the number of cells, kh·kw",
-    way("the window's height", lambda q: q.divided(q.back(1), q.rows.kernel)),
-    way("the window's width", lambda q: q.divided(q.back(1), q.cols.kernel)),
+    way("the window's height", lambda q: q.divided(q.back(1), q.kernel[0])),
+    way("the window's width", lambda q: q.divided(q.back(1), q.kernel[1])),
 )
 avg_dx("value instead of gradient", "x is not in the gradient of a mean", way("dy times x", lambda q: q.dx() * q.x))
 both_dx("gradient not given back", "dx has the shape of x: dy goes back to the pixels", lambda q: q.dy)

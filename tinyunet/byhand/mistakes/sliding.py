@@ -71,8 +71,8 @@ class Sliding(Window):
     def edged(self, borders: Any, edge: Any = 0.0) -> Array:
         """y with other numbers in its border."""
         (top, bottom), (left, right) = borders
-        i, j = np.ogrid[: self.rows.output, : self.cols.output]
-        inside = (i >= top) & (i < self.rows.output - bottom) & (j >= left) & (j < self.cols.output - right)
+        (height, width), (i, j) = self.output, np.indices(self.y().shape[2:])
+        inside = (i >= top) & (i < height - bottom) & (j >= left) & (j < width - right)
         return np.where(inside, self.y(), edge)
 
 
@@ -171,7 +171,7 @@ forward(
         lambda q: q.padded(q.borders * (1, 0)) if max(*q.stride, *q.borders.flat) > 1 else None,
     ),
     way("at the bottom and right", lambda q: q.padded(q.borders * (0, 1))),
-    where=lambda q: q.zeros_count,
+    where=lambda q: q.count_include_pad,
 )
 conv2d(
     "wrap-around padding",
@@ -200,7 +200,7 @@ forward(
     "output (i, j) starts at pixel (s·i, s·j) of the padded image",
     way("down and right", lambda q: q.shifted(-1)),
     way("up and left", lambda q: q.shifted(1)),
-    where=lambda q: q.zeros_count,
+    where=lambda q: q.count_include_pad,
 )
 forward(
     "places left out",

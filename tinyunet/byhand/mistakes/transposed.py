@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from tinyunet.byhand.arithmetic.operations import Conv2d, Operation
 from tinyunet.byhand.mistakes.convolution import Convolution, biased
 from tinyunet.byhand.mistakes.registry import RARE, mistakes, only, way
 from tinyunet.byhand.mistakes.window import bordered, framed, resized, strided
-from tinyunet.byhand.arithmetic.operations import Operation
-from tinyunet.ops import conv
 from tinyunet.tensor import Array
 
 INVERTED = 400  # cells of the largest map for which the inverse is computed
@@ -42,8 +41,8 @@ class Transposed(Convolution):
 
     def convolved(self) -> Array:
         """The plain convolution with the same settings."""
-        stride, padding, dilation = (self.op.settings[name] for name in ("stride", "padding", "dilation"))
-        return conv.conv2d.__wrapped__(self.x, self.w.swapaxes(0, 1), self.b, stride, padding, dilation)[0]
+        settings = {name: value for name, value in self.op.settings.items() if name != "output_padding"}
+        return Conv2d(self.op.arrays | {"w": self.w.swapaxes(0, 1)}, settings, self.op.left_out).result()
 
     def inverse(self) -> Array:
         """What a convolution with this kernel takes to x, or near to it: x times the inverse of its matrix."""
@@ -148,19 +147,13 @@ seldom(
     lambda q: q.sums / np.maximum(q.overlaps, 1) + q.bias,
 )
 seldom(
-    "bias added per pixel",
-    "the bias is added once to an output",
-    lambda q: q.sums + q.bias * q.overlaps,
-    where=biased,
+    "bias added per pixel", "the bias is added once to an output", lambda q: q.sums + q.bias * q.overlaps, where=biased
 )
 seldom(
     "pixels repeated",
     "between pixels are zeros, which the kernels fill",
     way("before the kernel", lambda q: q.y(x=q.repeated, stride=1, output_padding=0)),
-    way(
-        "before a plain convolution",
-        lambda q: q.y(x=q.repeated, w=q.w[..., ::-1, ::-1], stride=1, output_padding=0),
-    ),
+    way("before a plain convolution", lambda q: q.y(x=q.repeated, w=q.w[..., ::-1, ::-1], stride=1, output_padding=0)),
     way("and no kernel", lambda q: q.repeated if q.repeated.shape[:2] == q.y().shape[:2] else None),
     where=strided,
 )

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from tinyunet.byhand.mistakes.registry import Quantities
 from tinyunet.byhand.arithmetic.operations import Operation
+from tinyunet.byhand.mistakes.registry import Quantities
 from tinyunet.tensor import Array
 
 CONVOLUTIONS = "conv2d y, conv_transpose2d y"
@@ -53,7 +53,7 @@ def written(pair: Array) -> str:
 
 
 class Window(Quantities):
-    """How a window slides: `rows` and `cols` are its axes (`ops/window.py`), and settings are vectors [rows, columns].
+    """How a window slides (`ops/window.py`), in vectors [of rows, of columns].
 
     The window of a transposed convolution slides over y: `input` is the size of y, `output` that of x.
     """
@@ -65,21 +65,22 @@ class Window(Quantities):
     def __init__(self, op: Operation, dy: Any) -> None:
         super().__init__(op, dy)
         self.name = op.name
-        self.rows, self.cols = self.axes = op.axes()
+        axes = op.axes()
         self.input, self.output, self.kernel, self.span, self.stride, self.dilation = (
-            np.array([getattr(axis, name) for axis in self.axes])
+            np.array([getattr(axis, name) for axis in axes])
             for name in ("input", "output", "kernel", "span", "stride", "dilation")
         )
         self.size = math.prod(self.kernel)  # of the window, in cells
         given = {name: op.settings.get(name) for name in PAIRS}
         self.pairs = {name: np.broadcast_to(v, 2) for name, v in given.items() if not isinstance(v, str | None)}
         same = given["padding"] == "same"
-        self.borders = np.array([(a.padding, a.span - 1 - a.padding if same else a.padding) for a in self.axes])
-        self.zeros_count = op.settings.get("count_include_pad", True)
+        self.borders = np.array([(a.padding, a.span - 1 - a.padding if same else a.padding) for a in axes])
+        self.count_include_pad = op.settings.get("count_include_pad", True)
         self.fill = -math.inf if op.name == "max_pool2d" else 0.0  # what the padding holds
-        self.reach = np.array([(axis.padding, axis.overhang) for axis in self.axes])  # of windows beyond the image
+        self.reach = np.array([(axis.padding, axis.overhang) for axis in axes])  # of windows beyond the image
 
     def result(self, what: str, dy: Array | None = None, **changes: Any) -> Array:
+        """A quantity with other arrays or settings, which may be vectors."""
         pairs = {name: tuple(np.broadcast_to(changes[name], 2)) for name in PAIRS if name in changes}
         return super().result(what, dy, **changes | pairs)
 
@@ -95,8 +96,9 @@ class Window(Quantities):
     @functools.cached_property
     def under(self) -> Array:
         """Where the cells of every window lie in the padded image, (Ho, Wo, kh·kw), counted row by row."""
-        down, right = (a.stride * np.arange(a.output)[:, None] + a.dilation * np.arange(a.kernel) for a in self.axes)
-        width = self.cols.input + sum(self.reach[1])
+        settings = zip(self.output, self.stride, self.kernel, self.dilation, strict=True)
+        down, right = (s * np.arange(n)[:, None] + d * np.arange(k) for n, s, k, d in settings)
+        width = self.input[1] + sum(self.reach[1])
         return (down[:, None, :, None] * width + right[:, None]).reshape(*self.output, self.size)
 
     def cells(self, fill: float = 0.0) -> Array:

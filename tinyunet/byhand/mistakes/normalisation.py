@@ -136,7 +136,10 @@ wrong(
     way("both", lambda q: q.without("weight", "bias")),
 )
 wrong(
-    "gamma and beta swapped", "γ multiplies, β is added", lambda q: q.y(weight=q.bias, bias=q.weight), where=with_affine
+    "gamma and beta swapped",
+    "γ multiplies, β is added",
+    lambda q: q.y(weight=q.bias, bias=q.weight),
+    where=with_affine,
 )
 wrong(
     "statistics of the wrong mode",

@@ -8,7 +8,7 @@ A mistake is stated for a quantity of an operation: its name, what is right inst
 explains it: they are many, and a single number often equals what one of them gives by accident.
 
     registry.py       how a mistake is stated, and what its formulas are made of
-    window.py         the sliding window, slid in other ways
+    window.py         what formulas say of a sliding window
     sliding.py        stride, padding, dilation and size, of convolutions and pooling
     convolution.py    kernel, channels and bias, of both convolutions
     transposed.py     what only a transposed convolution has: overlaps, cropping, zeros inserted

@@ -73,11 +73,6 @@ class Normalisation(Quantities):
         return self.x - np.median(self.x, self.axes, keepdims=True)
 
     @functools.cached_property
-    def mean_term(self) -> Array:
-        """mean(dy), what dx gets through μ."""
-        return self.mean(self.dy)
-
-    @functools.cached_property
     def variance_term(self) -> Array:
         """x̂·mean(dy·x̂), what dx gets through σ²."""
         return self.normal * self.mean(self.dy * self.normal)
@@ -87,15 +82,7 @@ class Normalisation(Quantities):
         root = np.sqrt(self.var * self.m / (self.m - 1) + self.eps)
         normal = self.off / root
         term = normal * (self.dy * normal).sum(self.axes, keepdims=True) / divisor
-        return self.gamma / root * (self.dy - self.mean_term - term)
-
-
-def in_training(q: Normalisation) -> bool:
-    return q.training
-
-
-def with_affine(q: Any) -> bool:
-    return q.weight is not None and q.bias is not None
+        return self.gamma / root * (self.dy - self.mean(self.dy) - term)
 
 
 wrong = mistakes("batch_norm y", Normalisation)
@@ -103,7 +90,7 @@ wrong(
     "unbiased variance",
     "the batch is normalised with the biased variance, divided by m and not by m − 1",
     lambda q: q.over(q.axes, ddof=1),
-    where=in_training,
+    where=lambda q: q.training,
 )
 wrong(
     "variance for standard deviation",
@@ -126,7 +113,7 @@ wrong(
     way("image by image and channel by channel", lambda q: q.over(q.all[2:])),
     way("place by place", lambda q: q.over((0,))),
     way("over the channels", lambda q: q.over((1,))),
-    where=in_training,
+    where=lambda q: q.training,
 )
 wrong(
     "gamma or beta forgotten",
@@ -139,7 +126,7 @@ wrong(
     "gamma and beta swapped",
     "γ multiplies, β is added",
     lambda q: q.y(weight=q.bias, bias=q.weight),
-    where=with_affine,
+    where=lambda q: q.weight is not None and q.bias is not None,
 )
 wrong(
     "statistics of the wrong mode",
@@ -176,7 +163,7 @@ wrong("biased variance", "what is kept is divided by m − 1", lambda q: q.moved
 
 wrong = mistakes("batch_norm dx", Normalisation)
 wrong("dx as dy·γ/σ", "mean and variance depend on x, too: two more terms", lambda q: q.scale * q.dy)
-wrong("without its variance term", "subtract x̂·mean(dy·x̂) as well", lambda q: q.scale * (q.dy - q.mean_term))
+wrong("without its variance term", "subtract x̂·mean(dy·x̂) as well", lambda q: q.scale * (q.dy - q.mean(q.dy)))
 wrong("without its mean term", "subtract mean(dy) as well", lambda q: q.scale * (q.dy - q.variance_term))
 wrong("gamma forgotten", "dx̂ = γ·dy", lambda q: q.dx(weight=None))
 
@@ -191,7 +178,7 @@ wrong(
     "beta scaled",
     "γ multiplies x̂ alone: y = γ·x̂ + β, not γ·(x̂ + β)",
     lambda q: q.y(bias=q.weight * q.bias),
-    where=with_affine,
+    where=lambda q: q.weight is not None and q.bias is not None,
 )
 wrong(
     "gamma or beta of another channel",
@@ -204,7 +191,7 @@ wrong(
     "variance not divided",
     "σ² is the mean of the squares (x − μ)², not their sum",
     lambda q: q.affine(q.off / np.sqrt(q.m * q.var + q.eps)),
-    where=in_training,
+    where=lambda q: q.training,
 )
 wrong(
     "another measure of spread",
@@ -218,7 +205,7 @@ wrong(
         "the range, and the minimum for μ",
         lambda q: q.affine((q.x - q.x.min(q.axes, keepdims=True)) / np.ptp(q.x, q.axes, keepdims=True)),
     ),
-    where=in_training,
+    where=lambda q: q.training,
 )
 wrong(
     *AXES,
@@ -231,7 +218,7 @@ wrong(
     "μ is the mean of the channel",
     way("in x − μ", lambda q: q.affine(q.off_median / q.root)),
     way("in σ, too", lambda q: q.affine(q.off_median / np.sqrt(q.mean(q.off_median**2) + q.eps))),
-    where=in_training,
+    where=lambda q: q.training,
 )
 wrong("sign reversed", "x − μ is divided, not μ − x", lambda q: q.affine((q.mu - q.x) / q.root))
 wrong("brackets forgotten", "x − μ is divided, not μ alone", lambda q: q.affine(q.x - q.mu / q.root))
@@ -268,23 +255,23 @@ wrong(
 wrong(
     "sums for means",
     "mean(dy) and mean(dy·x̂) are divided by m",
-    lambda q: q.scale * (q.dy - q.m * q.mean_term - q.m * q.variance_term),
-    where=in_training,
+    lambda q: q.scale * (q.dy - q.m * q.mean(q.dy) - q.m * q.variance_term),
+    where=lambda q: q.training,
 )
 wrong(
     "variance term",
     "what is subtracted is x̂·mean(dy·x̂), once",
-    way("added, not subtracted", lambda q: q.scale * (q.dy - q.mean_term + q.variance_term)),
-    way("half of it", lambda q: q.scale * (q.dy - q.mean_term - q.variance_term / 2)),
-    way("twice", lambda q: q.scale * (q.dy - q.mean_term - 2 * q.variance_term)),
-    where=in_training,
+    way("added, not subtracted", lambda q: q.scale * (q.dy - q.mean(q.dy) + q.variance_term)),
+    way("half of it", lambda q: q.scale * (q.dy - q.mean(q.dy) - q.variance_term / 2)),
+    way("twice", lambda q: q.scale * (q.dy - q.mean(q.dy) - 2 * q.variance_term)),
+    where=lambda q: q.training,
 )
 wrong(
     "unbiased variance",
     "σ² is divided by m, as in the forward pass",
     way("in σ", lambda q: q.unbiased_dx(q.m)),
     way("in σ and in the variance term", lambda q: q.unbiased_dx(q.m - 1)),
-    where=in_training,
+    where=lambda q: q.training,
 )
 
 PLACES = "γ is used in all places; their gradients add up"

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyunet.byhand.mistakes.gradients import DY_FORGOTTEN
+from tinyunet.byhand.mistakes.gradients import COL2IM, DY_FORGOTTEN
 from tinyunet.byhand.mistakes.registry import RARE, TRANSPOSED, mistakes, only, way
 from tinyunet.byhand.mistakes.window import Window
 from tinyunet.tensor import Array
@@ -89,6 +89,8 @@ both_y("ceil for floor", "the size is rounded down, except with ceil_mode", lamb
 max_y("average instead of maximum", "max-pooling takes the largest number of the window", lambda q: q.cells().mean(-1))
 avg_y("maximum instead of average", "average pooling takes the mean of the window", lambda q: q.seen.max(-1))
 avg_y("not divided", "divide the sum by the number of cells in the window", lambda q: q.cells().sum(-1))
+max_dx(*COL2IM, lambda q: q.spread(q.shares(q.winner), assign=True))
+avg_dx(*COL2IM, lambda q: q.spread(q.shares(1 / q.size), assign=True), where=lambda q: q.count_include_pad)
 max_dx(
     "ties shared",
     "among equals the first alone receives the gradient",
@@ -165,14 +167,13 @@ max_dx(
     way("the first of the window", lambda q: q.back(q.cell(0))),
     way("the smallest", lambda q: q.back(q.cell(q.cells(math.inf).argmin(-1)))),
 )
-ASSIGNED = "col2im that assigns", "where windows overlap, gradients add up"
 max_dx(
-    *ASSIGNED,
+    *COL2IM,
     way("window after window", lambda q: q.overwritten(q.shares(q.winner))),
     way("winner after winner", lambda q: q.last_winner()),
 )
 avg_dx(
-    *ASSIGNED,
+    *COL2IM,
     way("window after window", lambda q: q.overwritten(q.shares(1 / q.size))),
     where=lambda q: q.count_include_pad and not q.reach[:, 1].any(),  # one divisor for all
 )

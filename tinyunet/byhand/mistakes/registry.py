@@ -161,20 +161,3 @@ def only(array: Array, at: Any) -> Array:
     part = np.zeros_like(array)
     part[at] = array[at]
     return part
-
-
-def mistake(where: str, name: str, hint: str, among: Ways = WAYS) -> Callable[[Any], Any]:
-    """The same as a decorator of a function of the operation and dy that yields the answers."""
-
-    def enter(answers: Any) -> Any:
-        mistakes(where, answers, among)(name, hint, iter)
-        return answers
-
-    return enter
-
-
-def rare(where: str, name: str, hint: str) -> Callable[[Any], Any]:
-    return mistake(where, name, hint, RARE)
-
-
-Answers = Iterator[Any]

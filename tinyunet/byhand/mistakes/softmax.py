@@ -137,9 +137,7 @@ class CrossEntropy(Quantities):
         self.classes = self.x.shape[-1]
         self.onehot = (np.arange(self.classes) == np.expand_dims(self.target, -1)).astype(float)
         self.p = softmax(self.x)
-        self.losses = self.y(reduction="none")
-        self.p_target = np.exp(-self.losses)
-        self.x_target = self.of_target(self.x)
+        self.x_target, self.p_target = self.of_target(self.x), self.of_target(self.p)
         self.rows = len(self.x) if self.x.ndim == 2 and self.reduction == "mean" else 1
 
     def of_target(self, table: Array) -> Array:
@@ -219,7 +217,7 @@ wrong(
     "mean before the logarithm",
     "the mean is that of the losses −log p, not of the p",
     lambda q: -np.log(q.p_target.mean()),
-    where=lambda q: is_mean(q) and q.losses.size > 1,
+    where=lambda q: is_mean(q) and q.p_target.size > 1,
 )
 wrong(
     "other classes counted",

@@ -135,19 +135,3 @@ def bordered(q: Window) -> bool:
 
 def strided(q: Window) -> bool:
     return max(q.stride) > 1
-
-
-def borders(op: Operation) -> Any:
-    return Window(op, None).borders
-
-
-def spread(op: Operation, shares: Array, assign: bool = False) -> Array:
-    return Window(op, None).spread(shares, assign)
-
-
-def spread_in_order(op: Operation, shares: Array) -> Array:
-    return Window(op, None).overwritten(shares)
-
-
-def windows(op: Operation, fill: float) -> Array:
-    return Window(op, None).cells(fill)

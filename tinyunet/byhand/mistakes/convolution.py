@@ -23,7 +23,7 @@ from tinyunet.byhand.mistakes.registry import (
     way,
     wrong_answers,
 )
-from tinyunet.byhand.mistakes.window import CONVOLUTIONS, Window, tried
+from tinyunet.byhand.mistakes.window import CONVOLUTIONS, Window, tried, turned
 from tinyunet.tensor import Array
 
 
@@ -66,7 +66,7 @@ class Convolution(Weighted, Window):
         return numbers.reshape(self.y().shape) + self.bias
 
     def averaged(self, count: int) -> list[Array]:
-        """y divided by a number of products, the bias being added later or before."""
+        """y with its sums divided by a number of products, and with the bias divided, too."""
         both = [self.sums / count + self.bias, self.y() / count]
         return both[0 if biased(self) else 1 :] if count > 1 else []
 
@@ -93,7 +93,7 @@ class Convolution(Weighted, Window):
         return self.y(w=self.w[turns], b=None)[:, np.argsort(turns)] + self.bias if self.name == "conv2d" else None
 
     def other_filters(self) -> Iterator[tuple[Array, str]]:
-        """y with its channels in another order, which the biases have, too, or have not."""
+        """y with its channels in another order, and the same with the biases as they are."""
         for order in other_orders(self.y().shape[1]):
             yield self.y()[:, order], listed(order)
             if biased(self):
@@ -117,12 +117,12 @@ PLACES = "conv2d y", CONVOLUTIONS
 conv2d, both = (mistakes(place, Convolution) for place in PLACES)
 weighted = mistakes(f"{CONVOLUTIONS}, linear y", Weighted)
 
-conv2d("kernel flipped", "the kernel is used as it stands, not turned by 180°", lambda q: q.y(w=q.w[..., ::-1, ::-1]))
+conv2d("kernel flipped", "the kernel is used as it stands, not turned by 180°", lambda q: q.y(w=turned(q.w)))
 mistakes("conv_transpose2d y", Convolution)(
     "kernel flipped",
     "the kernel is laid down as it stands; it is turned by 180° only where zeros are put between the pixels, and a "
     "window slides over them",
-    lambda q: q.y(w=q.w[..., ::-1, ::-1]),
+    lambda q: q.y(w=turned(q.w)),
 )
 both(
     "kernel transposed",
@@ -130,8 +130,6 @@ both(
     lambda q: q.y(w=q.w.swapaxes(2, 3)),
     where=square,
 )
-
-
 conv2d(
     "channels kept apart",
     "every filter reads all input channels, and their sums are added to one number",
@@ -155,8 +153,8 @@ conv2d(
 both(
     "bias added per channel",
     "the bias is added once to an output, not once for each input channel",
-    lambda q: q.sums + q.channels * q.bias if q.channels > 1 else None,
-    where=biased,
+    lambda q: q.sums + q.channels * q.bias,
+    where=lambda q: biased(q) and q.channels > 1,
 )
 both(
     "zero or negative weight skipped",
@@ -239,7 +237,6 @@ conv2d(
 
 # ---- less usual: channels, filters and groups
 
-
 both(
     "only one channel counted",
     "every input channel counts",
@@ -266,8 +263,6 @@ both(
     lambda q: q.y(b=2 * q.b),
     where=lambda q: biased(q) and q.channels != 2,  # of two channels, it is the bias added per channel
 )
-
-
 both(
     "groups mixed up",
     "the first filters read the first channels: each group has its own, in a row",
@@ -314,8 +309,6 @@ weighted(
     way("all but zeros taken as 1", lambda q: q.y(w=(q.w != 0).astype(float))),
     way("all but their signs", lambda q: q.y(w=np.sign(q.w))),
 )
-
-
 mistakes("conv2d y, linear y", Weighted, RARE)(
     "added instead of multiplied",
     "products are added, not sums",
@@ -342,7 +335,7 @@ weighted(
 # ---- two mistakes at once
 
 CHANGES: dict[str, Way] = {  # of the first one
-    "kernel flipped": lambda q: {"w": q.w[..., ::-1, ::-1]},
+    "kernel flipped": lambda q: {"w": turned(q.w)},
     "kernel transposed": lambda q: {"w": q.w.swapaxes(2, 3)},
     "bias forgotten": lambda q: {"b": None},
     "stride forgotten": lambda q: {"stride": 1},

@@ -9,7 +9,7 @@ import numpy as np
 
 from tinyunet.byhand.arithmetic.operations import Operation
 from tinyunet.byhand.mistakes.registry import RARE, TRANSPOSED, Quantities, mistakes, one_by_one, only, way
-from tinyunet.byhand.mistakes.window import Window, bordered, framed, resized, strided
+from tinyunet.byhand.mistakes.window import Window, bordered, framed, resized, strided, turned
 from tinyunet.tensor import Array
 
 
@@ -62,11 +62,6 @@ class Bias(Quantities):
 
     def db(self, dy: Array | None = None) -> Array:
         return self.result("dbias" if self.op.name == "batch_norm" else "db", dy)
-
-
-def turned(a: Array) -> Array:
-    """Every kernel, or every map, turned by 180°."""
-    return a[:, :, ::-1, ::-1]
 
 
 def one_filter(q: Any) -> Iterator[tuple[Array, str]]:

@@ -10,7 +10,7 @@ import numpy as np
 from tinyunet.byhand.arithmetic.operations import Conv2d, Operation
 from tinyunet.byhand.mistakes.convolution import Convolution, biased
 from tinyunet.byhand.mistakes.registry import RARE, mistakes, only, way
-from tinyunet.byhand.mistakes.window import bordered, framed, resized, strided
+from tinyunet.byhand.mistakes.window import bordered, framed, resized, strided, turned
 from tinyunet.tensor import Array
 
 INVERTED = 400  # cells of the largest map for which the inverse is computed
@@ -153,7 +153,7 @@ seldom(
     "pixels repeated",
     "between pixels are zeros, which the kernels fill",
     way("before the kernel", lambda q: q.y(x=q.repeated, stride=1, output_padding=0)),
-    way("before a plain convolution", lambda q: q.y(x=q.repeated, w=q.w[..., ::-1, ::-1], stride=1, output_padding=0)),
+    way("before a plain convolution", lambda q: q.y(x=q.repeated, w=turned(q.w), stride=1, output_padding=0)),
     way("and no kernel", lambda q: q.repeated if q.repeated.shape[:2] == q.y().shape[:2] else None),
     where=strided,
 )

@@ -34,6 +34,11 @@ def resized(image: Array, height: int, width: int) -> Array:
     return framed(image, ((0, height - image.shape[2]), (0, width - image.shape[3])))
 
 
+def turned(a: Array) -> Array:
+    """Every kernel, or every map, turned by 180°."""
+    return a[:, :, ::-1, ::-1]
+
+
 def tried(q: Quantities, **changes: Any) -> list[Array]:
     """y with other arrays or settings; none where they do not fit."""
     try:

@@ -90,7 +90,7 @@ wrong(
 )
 wrong(
     "treated as the inverse",
-    "a transposed convolution undoes the shape of a convolution, not it",
+    "a transposed convolution gives back the size that a convolution took away, not the values",
     lambda q: q.inverse(),
     where=lambda q: q.y()[0].size <= INVERTED,
 )

@@ -11,7 +11,7 @@ import tinyunet
 from tests.byhand.test_explanation import ARTICLE
 from tests.strategies import normal, seeds
 from tinyunet import byhand
-from tinyunet.byhand.arithmetic.numbers import write
+from tinyunet.byhand.arithmetic.numbers import read, write
 from tinyunet.byhand.arithmetic.worked import Numbers
 from tinyunet.byhand.mistakes import RARE, WAYS, wrong_answers
 
@@ -296,9 +296,9 @@ def test_what_is_written_reads_as_the_number(number):
     value = float(number)
     text = write(value)
     assert len(text) <= 14
-    assert byhand.numbers.read(text).value == pytest.approx(value, rel=5e-4)
+    assert read(text).value == pytest.approx(value, rel=5e-4)
     if not isinstance(number, float):
-        assert byhand.numbers.read(text).value == pytest.approx(value, rel=1e-9)
+        assert read(text).value == pytest.approx(value, rel=1e-9)
 
 
 X = [[1, 2, 0], [3, -1, 4], [2, 5, 1]]

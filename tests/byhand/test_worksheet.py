@@ -158,12 +158,12 @@ def test_a_sheet_stays_what_it_is():
 def test_mistakes_that_are_learned_later_draw_no_other_problems(monkeypatch):
     before = [q.name for q in questions(worksheet.sheet("conv2d", 7, 2))]
 
-    def late(op, dy):
-        yield op.result() + 1
-        yield np.full_like(op.result(), -3)  # in the first question the same as a stride forgotten
-
-    known = (mistakes.Mistake("late", "a hint"), late)
-    monkeypatch.setitem(mistakes.WAYS, ("conv2d", "y"), [*mistakes.WAYS["conv2d", "y"], known])
+    late = {}
+    wrong = mistakes.mistakes("conv2d y", mistakes.Quantities, late)
+    # The second of them is in the first question the same as a stride forgotten.
+    wrong("late", "a hint", lambda q: q.y() + 1, lambda q: np.full_like(q.y(), -3))
+    place = "conv2d", "y"
+    monkeypatch.setitem(mistakes.WAYS, place, mistakes.WAYS[place] + late[place])
     sheet = worksheet.sheet("conv2d", 7, 2)
     assert [q.name for q in questions(sheet)] == before
     question = questions(sheet)[0]

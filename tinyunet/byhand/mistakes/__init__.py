@@ -1,14 +1,14 @@
-"""The mistakes that are made, each as a way to compute the wrong answer.
+"""The mistakes that are made, each with the wrong answer that it leads to.
 
-A mistake is known by an operation, a quantity and a name. Its function takes the operation (and dy, for a gradient) and
-yields what somebody who makes the mistake would answer: one array, or one for each way to make it, with a word that
-tells them apart. It yields nothing where the mistake cannot be made. `diagnosis.py` compares them with an answer.
+A mistake is stated for a quantity of an operation: its name, what is right instead, the formula of the wrong answer.
 
-Those that are `rare` are asked for only where none of the usual ones explains an answer: they are many, and a single
-number is soon what one of them gives.
+    wrong("mean not subtracted", "x − μ is divided, not x", lambda q: q.affine(q.x / q.root))
 
-    registry.py       how mistakes are entered and listed
-    window.py         the sliding window, slid in other ways
+`diagnosis.py` compares what all of them give with an answer. Rare mistakes are asked for only where no usual one
+explains it: they are many, and a single number often equals what one of them gives by accident.
+
+    registry.py       how a mistake is stated, and what its formulas are made of
+    window.py         what formulas say of a sliding window
     sliding.py        stride, padding, dilation and size, of convolutions and pooling
     convolution.py    kernel, channels and bias, of both convolutions
     transposed.py     what only a transposed convolution has: overlaps, cropping, zeros inserted
@@ -29,15 +29,16 @@ from tinyunet.byhand.mistakes import (
     softmax,
     transposed,
 )
-from tinyunet.byhand.mistakes.registry import RARE, TOGETHER, WAYS, Mistake, mistake, rare, wrong_answers
+from tinyunet.byhand.mistakes.registry import RARE, TOGETHER, WAYS, Mistake, Quantities, mistakes, way, wrong_answers
 
 __all__ = [
     "Mistake",
+    "Quantities",
     "WAYS",
     "RARE",
     "TOGETHER",
-    "mistake",
-    "rare",
+    "mistakes",
+    "way",
     "wrong_answers",
     "convolution",
     "gradients",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,366 +13,347 @@ from tinyunet.byhand.mistakes.registry import (
     RARE,
     TOGETHER,
     WAYS,
-    Answers,
     Mistake,
-    mistake,
+    Quantities,
+    Way,
+    mistakes,
     one_by_one,
+    only,
     other_orders,
-    rare,
+    way,
     wrong_answers,
 )
-from tinyunet.byhand.mistakes.window import CONVOLUTIONS, biased_apart, borders, image_of, tried, unbiased, weightless
+from tinyunet.byhand.mistakes.window import CONVOLUTIONS, Window, tried, turned
 from tinyunet.tensor import Array
 
-FLIPPED = "kernel flipped", "the kernel is used as it stands, not turned by 180°"
-LAID_FLIPPED = (
-    "kernel flipped",
-    "the kernel is laid down as it stands; it is turned by 180° only where zeros are put between the pixels, and a "
-    "window slides over them",
-)
+
+class Weighted(Quantities):
+    """What convolutions and linear layers share: y is sums of products with weights, plus the bias."""
+
+    w: Array
+    b: Array
+    bias: Any
+
+    def __init__(self, op: Operation, dy: Any) -> None:
+        super().__init__(op, dy)
+        self.bias = (self.b if op.name == "linear" else self.b[:, None, None]) if biased(self) else 0.0  # as y adds it
+
+    @functools.cached_property
+    def sums(self) -> Array:
+        """y without the bias."""
+        return self.y(b=None)
 
 
-@mistake("conv2d y", *FLIPPED)
-@mistake("conv_transpose2d y", *LAID_FLIPPED)
-def _flipped(op: Operation, dy: Any) -> Answers:
-    yield weightless(op, lambda w: w[:, :, ::-1, ::-1])
+class Convolution(Weighted, Window):
+    """Kernels of cells (u, v), the channels that they read, and the products that are added up."""
+
+    def __init__(self, op: Operation, dy: Any) -> None:
+        super().__init__(op, dy)
+        self.channels = self.x.shape[1] // self.groups  # that a filter reads
+        self.numbers = np.arange(self.x.shape[1]).reshape(self.groups, -1)  # of channels, group by group
+        self.reads = 1 if op.name == "conv2d" else 0  # the axis of w that counts them
+        self.u, self.v = np.indices(self.w.shape[2:])
+        self.channels_last = np.moveaxis(self.x, 1, 3)
+
+    @functools.cached_property
+    def products(self) -> Array:
+        """Of pixels and weights, (N, groups, filters, channels, Ho, Wo, kh·kw), each filter's its own."""
+        seen = self.cells().reshape(len(self.x), self.groups, 1, self.channels, *self.output, self.size)
+        return seen * self.w.reshape(self.groups, -1, self.channels, 1, 1, self.size)
+
+    def summed(self, numbers: Array) -> Array:
+        """y from other sums of products, (N, groups, filters, Ho, Wo)."""
+        return numbers.reshape(self.y().shape) + self.bias
+
+    def averaged(self, count: int) -> list[Array]:
+        """y with its sums divided by a number of products, and with the bias divided, too."""
+        both = [self.sums / count + self.bias, self.y() / count]
+        return both[0 if biased(self) else 1 :] if count > 1 else []
+
+    def apart(self) -> Iterator[tuple[Array, str]]:
+        """What every filter makes of every channel, with the filter's bias and without."""
+        O, C = self.w.shape[:2]
+        maps = self.y(x=np.tile(self.x, (1, O, 1, 1)), w=self.w.reshape(O * C, 1, *self.kernel), b=None, groups=O * C)
+        for answer in [maps + self.bias.repeat(C, 0), maps] if biased(self) else [maps]:
+            yield answer, "a map for every filter and channel"
+            if O == C:
+                yield answer[:, :: C + 1], "filter and channel of the same number"
+
+    def without_cells(self, cells: Array) -> Array | None:
+        """y without some cells of the kernel; a single weight left out is a slip."""
+        return self.y(w=np.where(cells, 0, self.w)) if 1 < cells.sum() < cells.size else None
+
+    def in_turn(self, count: int) -> Array:
+        """Numbers dealt out to the groups in turn, such as 0 2 1 3 to two of them."""
+        return np.arange(count).reshape(-1, self.groups).T.ravel()
+
+    def filters_in_turn(self) -> Array | None:
+        """y of a convolution whose filter o reads group o % groups."""
+        turns = self.in_turn(len(self.w))
+        return self.y(w=self.w[turns], b=None)[:, np.argsort(turns)] + self.bias if self.name == "conv2d" else None
+
+    def other_filters(self) -> Iterator[tuple[Array, str]]:
+        """y with its channels in another order, and the same with the biases as they are."""
+        for order in other_orders(self.y().shape[1]):
+            yield self.y()[:, order], listed(order)
+            if biased(self):
+                yield self.sums[:, order] + self.bias, f"{listed(order)}, but the biases as they are"
 
 
-@mistake(CONVOLUTIONS, "kernel transposed", "rows of the kernel meet rows of the image: w[u, v], not w[v, u]")
-def _transposed(op: Operation, dy: Any) -> Answers:
-    if op.arrays["w"].shape[2] == op.arrays["w"].shape[3]:
-        yield weightless(op, lambda w: w.swapaxes(2, 3))
+def biased(q: Any) -> bool:
+    return q.b is not None
 
 
-@mistake(
-    "conv2d y", "channels kept apart", "every filter reads all input channels, and their sums are added to one number"
-)
-def _apart(op: Operation, dy: Any) -> Answers:
-    x, w, b = op.arrays["x"], op.arrays["w"], op.arrays["b"]
-    O, C = w.shape[:2]
-    if op.settings["groups"] != 1 or not one_by_one(C) or not one_by_one(O + 1):
-        return
-    each = op.changed(x=np.tile(x, (1, O, 1, 1)), w=w.reshape(O * C, 1, *w.shape[2:]), b=None, groups=O * C).result()
-    for bias in [None] if b is None else [b, None]:
-        maps = each if bias is None else each + np.repeat(bias, C)[:, None, None]
-        yield maps, "a map for every filter and channel"
-        if O == C:
-            yield maps[:, :: C + 1], "filter and channel of the same number"
+def square(q: Convolution) -> bool:
+    return q.kernel[0] == q.kernel[1]
 
 
-@mistake(CONVOLUTIONS, "one channel skipped", "every input channel counts")
-def _skipped(op: Operation, dy: Any) -> Answers:
-    x = op.arrays["x"]
-    for c in one_by_one(x.shape[1]):
-        rest = x.copy()
-        rest[:, c] = 0
-        yield op.changed(x=rest).result(), f"channel {c}"
-
-
-@mistake(f"{CONVOLUTIONS}, linear y", "bias forgotten", "add the bias to every output")
-def _bias_forgotten(op: Operation, dy: Any) -> Answers:
-    if op.arrays["b"] is not None:
-        yield op.changed(b=None).result()
-
-
-@mistake(f"{CONVOLUTIONS}, linear y", "bias subtracted", "the bias is added, with its sign")
-def _bias_subtracted(op: Operation, dy: Any) -> Answers:
-    if op.arrays["b"] is not None:
-        yield op.changed(b=-op.arrays["b"]).result()
-
-
-@mistake("conv2d y", "bias added per tap", "the bias is added once to an output, not to every product")
-def _bias_per_tap(op: Operation, dy: Any) -> Answers:
-    if biased := biased_apart(op):
-        y, b = biased
-        _, C, kh, kw = op.arrays["w"].shape
-        yield y + C * kh * kw * b
-        if C > 1:
-            yield y + kh * kw * b, "in one channel"
-
-
-@mistake(CONVOLUTIONS, "bias added per channel", "the bias is added once to an output, not once for each input channel")
-def _bias_per_channel(op: Operation, dy: Any) -> Answers:
-    channels = op.arrays["x"].shape[1] // op.settings["groups"]
-    if channels > 1 and (biased := biased_apart(op)):
-        yield biased[0] + channels * biased[1]
-
-
-@mistake(CONVOLUTIONS, "zero or negative weight skipped", "every weight takes part, with its sign")
-def _weights_skipped(op: Operation, dy: Any) -> Answers:
-    yield weightless(op, lambda w: np.maximum(w, 0)), "negative ones left out"
-    yield weightless(op, np.abs), "the sign left out"
-    yield weightless(op, lambda w: np.where(w == 0, 1, w)), "zeros taken as ones"
-
-
-@mistake("conv2d y", "average instead of sum", "a convolution adds the products up and does not divide")
-def _averaged(op: Operation, dy: Any) -> Answers:
-    _, C, kh, kw = op.arrays["w"].shape
-    for taps, detail in ((C * kh * kw, "over all products"), (kh * kw, "over the kernel's cells")):
-        if taps > 1:
-            if biased := biased_apart(op):
-                yield biased[0] / taps + biased[1], detail
-            yield op.result() / taps, detail
-
-
-# ---- less usual: the kernel
-
-
-@rare(CONVOLUTIONS, "kernel mirrored", "the kernel is used as it stands, neither its rows nor its columns reversed")
-def _mirrored(op: Operation, dy: Any) -> Answers:
-    yield weightless(op, lambda w: w[:, :, :, ::-1]), "left and right exchanged"
-    yield weightless(op, lambda w: w[:, :, ::-1]), "top and bottom exchanged"
-
-
-@rare(CONVOLUTIONS, "kernel turned by 90°", "the kernel is used as it stands")
-def _quarter_turn(op: Operation, dy: Any) -> Answers:
-    if op.arrays["w"].shape[2] == op.arrays["w"].shape[3]:
-        yield weightless(op, lambda w: np.rot90(w, 1, (2, 3))), "to the left"
-        yield weightless(op, lambda w: np.rot90(w, -1, (2, 3))), "to the right"
-
-
-@rare(CONVOLUTIONS, "read column by column", "window and kernel are both read row by row")
-def _column_by_column(op: Operation, dy: Any) -> Answers:
-    w = op.arrays["w"]
-    if w.shape[2] != w.shape[3]:  # else the kernel is transposed
-        yield op.changed(w=w.swapaxes(2, 3).reshape(w.shape)).result()
-
-
-@rare(CONVOLUTIONS, "edge of the kernel left out", "every row and column of the kernel takes part, the last one, too")
-def _edge_left_out(op: Operation, dy: Any) -> Answers:
-    w = op.arrays["w"]
-    row, column = np.ogrid[: w.shape[2], : w.shape[3]]
-    last_row, last_column = row == w.shape[2] - 1, column == w.shape[3] - 1
-    edges = {
-        "last row": last_row | (column < 0),
-        "last column": last_column | (row < 0),
-        "last row and column": last_row | last_column,
-        "first row": (row == 0) | (column < 0),
-        "first column": (column == 0) | (row < 0),
-    }
-    for detail, edge in edges.items():
-        if 1 < edge.sum() < edge.size:  # a single weight left out is a slip
-            yield op.changed(w=np.where(edge, 0, w)).result(), detail
-
-
-@rare(CONVOLUTIONS, "kernel divided by its sum", "the weights are used as they are; they need not add up to 1")
-def _kernel_normalised(op: Operation, dy: Any) -> Answers:
-    yield weightless(op, lambda w: w / w.sum((2, 3), keepdims=True)), "of its weights"
-    yield weightless(op, lambda w: w / np.abs(w).sum((2, 3), keepdims=True)), "of the weights without their signs"
-
-
-def _products(op: Operation) -> Array:
-    """All products of a pixel and a weight, (N, groups, filters, channels, Ho, Wo, kh, kw), each filter's its own."""
-    (rows, cols), x, w, G = op.axes(), image_of(op, borders(op)), op.arrays["w"], op.settings["groups"]
-    cells = [x[:, :, rows.inputs(u), cols.inputs(v)] for u in range(rows.kernel) for v in range(cols.kernel)]
-    seen = np.stack(cells, -1).reshape(len(x), G, 1, -1, rows.output, cols.output, rows.kernel, cols.kernel)
-    return seen * w.reshape(G, -1, w.shape[1], 1, 1, *w.shape[2:])
-
-
-def _from_products(op: Operation, y: Array) -> Array:
-    """Channels (N, groups, filters, Ho, Wo) as a result, with the bias."""
-    return y.reshape(op.shape("y")) + unbiased(op)[1]
-
-
-@rare("conv2d y", "maximum instead of sum", "a convolution adds the products up; the largest is what max-pooling takes")
-def _largest_product(op: Operation, dy: Any) -> Answers:
-    products = _products(op)
-    yield _from_products(op, products.max((3, 6, 7)))
-    if products.shape[3] > 1:
-        yield _from_products(op, products.max((6, 7)).sum(3)), "in each channel"
-
-
-@rare("conv2d y", "matrix product", "window and kernel are multiplied cell by cell, not as matrices")
-def _matrix_product(op: Operation, dy: Any) -> Answers:
-    w = op.arrays["w"]
-    if w.shape[2] == w.shape[3] > 1:
-        # The sum over a matrix product P·w is that of each column of P times the sum of that row of w.
-        sums = np.broadcast_to(w.sum(3)[:, :, None], w.shape)
-        yield op.changed(w=sums).result(), "its numbers added up"
-        yield op.changed(w=w * np.eye(len(w[0, 0]))).result(), "or only products on the diagonal"
-
-
-@rare("conv2d y", "products overwritten", "every product is added to the sum so far: +=, not =")
-def _only_last(op: Operation, dy: Any) -> Answers:
-    products = _products(op)
-    yield _from_products(op, products[:, :, :, -1, ..., -1, -1]), "only the last one is left"
-    if products.shape[3] > 1:
-        yield _from_products(op, products[..., -1, -1].sum(3)), "only the last one of each channel is left"
-
-
-# ---- less usual: channels, filters and groups
-
-
-@rare(CONVOLUTIONS, "only one channel counted", "every input channel counts")
-def _only_one(op: Operation, dy: Any) -> Answers:
-    x = op.arrays["x"]
-    if x.shape[1] > 2:  # with two of them the other one is skipped
-        for c in one_by_one(x.shape[1]):
-            one = np.zeros_like(x)
-            one[:, c] = x[:, c]
-            yield op.changed(x=one).result(), f"channel {c}"
-
-
-@rare(CONVOLUTIONS, "channels in another order", "channel c of the image meets channel c of the kernel")
-def _channel_order(op: Operation, dy: Any) -> Answers:
-    x = op.arrays["x"]
-    for order in other_orders(x.shape[1]):
-        yield op.changed(x=x[:, order]).result(), _listed(order)
-
-
-@rare(CONVOLUTIONS, "filters in another order", "output channel o is what filter o makes")
-def _filter_order(op: Operation, dy: Any) -> Answers:
-    y, b = unbiased(op)
-    for order in other_orders(y.shape[1]):
-        yield op.result()[:, order], _listed(order)
-        if op.arrays["b"] is not None:
-            yield y[:, order] + b, f"{_listed(order)}, but the biases as they are"
-
-
-@rare(CONVOLUTIONS, "bias of another filter", "output channel o gets bias b[o]")
-def _bias_order(op: Operation, dy: Any) -> Answers:
-    if biased := biased_apart(op):
-        y, b = biased
-        for order in other_orders(len(b)):
-            yield y + b[order], _listed(order)
-        for o in one_by_one(len(b)):
-            yield y + b[o], f"b[{o}] everywhere"
-
-
-def _listed(order: list[int]) -> str:
+def listed(order: list[int]) -> str:
     return ", ".join(map(str, order)) if len(order) < 4 else "reversed"
 
 
-@rare(f"{CONVOLUTIONS}, linear y", "bias added twice", "the bias is added once to an output")
-def _bias_twice(op: Operation, dy: Any) -> Answers:
-    b = op.arrays["b"]
-    per_channel = op.name != "linear" and op.arrays["x"].shape[1] == 2 * op.settings["groups"]
-    if b is not None and not per_channel:
-        yield op.changed(b=2 * b).result()
+PLACES = "conv2d y", CONVOLUTIONS
 
+conv2d, both = (mistakes(place, Convolution) for place in PLACES)
+weighted = mistakes(f"{CONVOLUTIONS}, linear y", Weighted)
 
-@rare(CONVOLUTIONS, "groups mixed up", "the first filters read the first channels: each group has its own, in a row")
-def _groups_mixed(op: Operation, dy: Any) -> Answers:
-    x, G = op.arrays["x"], op.settings["groups"]
-    if not one_by_one(G):
-        return
-    apart = x.reshape(len(x), G, -1, *x.shape[2:])
-    yield op.changed(x=np.broadcast_to(apart[:, :1], apart.shape).reshape(x.shape)).result(), "all read the first one"
-    if x.shape[1] > G:  # else the channels are in another order
-        yield op.changed(x=apart[:, ::-1].reshape(x.shape)).result(), "in reversed order"
-    taken = x.reshape(len(x), -1, G, *x.shape[2:]).swapaxes(1, 2).reshape(x.shape)
-    yield op.changed(x=taken).result(), "channels dealt out in turn"
-    if op.name == "conv2d":
-        w = op.arrays["w"]
-        turns = np.arange(len(w)).reshape(-1, G).T.ravel()  # filter o reads group o % G
-        bias = op.arrays["b"]
-        y = op.changed(w=w[turns], b=None if bias is None else bias[turns]).result()
-        yield y[:, np.argsort(turns)], "filters dealt out in turn"
+conv2d("kernel flipped", "the kernel is used as it stands, not turned by 180°", lambda q: q.y(w=turned(q.w)))
+mistakes("conv_transpose2d y", Convolution)(
+    "kernel flipped",
+    "the kernel is laid down as it stands; it is turned by 180° only where zeros are put between the pixels, and a "
+    "window slides over them",
+    lambda q: q.y(w=turned(q.w)),
+)
+both(
+    "kernel transposed",
+    "rows of the kernel meet rows of the image: w[u, v], not w[v, u]",
+    lambda q: q.y(w=q.w.swapaxes(2, 3)),
+    where=square,
+)
+conv2d(
+    "channels kept apart",
+    "every filter reads all input channels, and their sums are added to one number",
+    lambda q: q.apart(),
+    where=lambda q: q.groups == 1 and one_by_one(q.channels) and one_by_one(len(q.w) + 1),
+)
+both(
+    "one channel skipped",
+    "every input channel counts",
+    lambda q: ((q.y(x=q.x - only(q.x, np.s_[:, c])), f"channel {c}") for c in one_by_one(q.x.shape[1])),
+)
+weighted("bias forgotten", "add the bias to every output", lambda q: q.sums, where=biased)
+weighted("bias subtracted", "the bias is added, with its sign", lambda q: q.y(b=-q.b), where=biased)
+conv2d(
+    "bias added per tap",
+    "the bias is added once to an output, not to every product",
+    lambda q: q.sums + q.channels * q.size * q.bias,
+    way("in one channel", lambda q: q.sums + q.size * q.bias if q.channels > 1 else None),
+    where=biased,
+)
+both(
+    "bias added per channel",
+    "the bias is added once to an output, not once for each input channel",
+    lambda q: q.sums + q.channels * q.bias,
+    where=lambda q: biased(q) and q.channels > 1,
+)
+both(
+    "zero or negative weight skipped",
+    "every weight takes part, with its sign",
+    way("negative ones left out", lambda q: q.y(w=np.maximum(q.w, 0))),
+    way("the sign left out", lambda q: q.y(w=np.abs(q.w))),
+    way("zeros taken as ones", lambda q: q.y(w=np.where(q.w == 0, 1, q.w))),
+)
+conv2d(
+    "average instead of sum",
+    "a convolution adds the products up and does not divide",
+    way("over all products", lambda q: q.averaged(q.channels * q.size)),
+    way("over the kernel's cells", lambda q: q.averaged(q.size)),
+)
 
+# ---- less usual: the kernel
 
-@rare("conv2d y", "channels not added", "the sums of all channels are added to one number")
-def _not_added(op: Operation, dy: Any) -> Answers:
-    maps = _products(op).sum((6, 7))
-    if maps.shape[3] > 1:
-        yield _from_products(op, maps.mean(3)), "their mean is taken"
-        yield _from_products(op, maps.max(3)), "the largest one is taken"
-        yield _from_products(op, maps.prod(3)), "they are multiplied"
+conv2d, both = (mistakes(place, Convolution, RARE) for place in PLACES)
+weighted = mistakes(f"{CONVOLUTIONS}, linear y", Weighted, RARE)
 
+both(
+    "kernel mirrored",
+    "the kernel is used as it stands, neither its rows nor its columns reversed",
+    way("left and right exchanged", lambda q: q.y(w=q.w[..., ::-1])),
+    way("top and bottom exchanged", lambda q: q.y(w=q.w[..., ::-1, :])),
+)
+both(
+    "kernel turned by 90°",
+    "the kernel is used as it stands",
+    way("to the left", lambda q: q.y(w=np.rot90(q.w, 1, (2, 3)))),
+    way("to the right", lambda q: q.y(w=np.rot90(q.w, -1, (2, 3)))),
+    where=square,
+)
+both(
+    "read column by column",
+    "window and kernel are both read row by row",
+    lambda q: q.y(w=q.w.swapaxes(2, 3).reshape(q.w.shape)),
+    where=lambda q: not square(q),  # else the kernel is transposed
+)
+both(
+    "edge of the kernel left out",
+    "every row and column of the kernel takes part, the last one, too",
+    way("last row", lambda q: q.without_cells(q.u == q.u.max())),
+    way("last column", lambda q: q.without_cells(q.v == q.v.max())),
+    way("last row and column", lambda q: q.without_cells((q.u == q.u.max()) | (q.v == q.v.max()))),
+    way("first row", lambda q: q.without_cells(q.u == 0)),
+    way("first column", lambda q: q.without_cells(q.v == 0)),
+)
+both(
+    "kernel divided by its sum",
+    "the weights are used as they are; they need not add up to 1",
+    way("of its weights", lambda q: q.y(w=q.w / q.w.sum((2, 3), keepdims=True))),
+    way("of the weights without their signs", lambda q: q.y(w=q.w / np.abs(q.w).sum((2, 3), keepdims=True))),
+)
+conv2d(
+    "maximum instead of sum",
+    "a convolution adds the products up; the largest is what max-pooling takes",
+    lambda q: q.summed(q.products.max((3, 6))),
+    way("in each channel", lambda q: q.summed(q.products.max(6).sum(3)) if q.channels > 1 else None),
+)
+conv2d(
+    "matrix product",
+    "window and kernel are multiplied cell by cell, not as matrices",
+    way(
+        "its numbers added up",  # each column of the window times the sum of that row of the kernel
+        lambda q: q.y(w=np.broadcast_to(q.w.sum(3)[:, :, None], q.w.shape)),
+    ),
+    way("or only products on the diagonal", lambda q: q.y(w=q.w * (q.u == q.v))),
+    where=lambda q: square(q) and q.size > 1,
+)
+conv2d(
+    "products overwritten",
+    "every product is added to the sum so far: +=, not =",
+    way("only the last one is left", lambda q: q.summed(q.products[:, :, :, -1, ..., -1])),
+    way(
+        "only the last one of each channel is left",
+        lambda q: q.summed(q.products[..., -1].sum(3)) if q.channels > 1 else None,
+    ),
+)
 
-@rare(CONVOLUTIONS, "kernel of one channel for all", "every channel of the image meets its own channel of the kernel")
-def _one_kernel(op: Operation, dy: Any) -> Answers:
-    w, axis = op.arrays["w"], 1 if op.name == "conv2d" else 0
-    if op.settings["groups"] == 1:
-        for c in one_by_one(w.shape[axis]):
-            yield op.changed(w=np.broadcast_to(w.take([c], axis), w.shape)).result(), f"channel {c}"
+# ---- less usual: channels, filters and groups
 
-
-@rare(CONVOLUTIONS, "filters not kept apart", "every filter makes an output channel of its own")
-def _filters_mixed(op: Operation, dy: Any) -> Answers:
-    y = op.result()
-    if y.shape[1] > 1:
-        yield y.sum(1, keepdims=True), "added up"
-        for o in one_by_one(y.shape[1]):
-            yield np.broadcast_to(y[:, [o]], y.shape), f"filter {o} everywhere"
-
-
-@rare(CONVOLUTIONS, "image read in another layout", "an image is (channels, rows, columns)")
-def _other_layout(op: Operation, dy: Any) -> Answers:
-    x = op.arrays["x"]
-    N, C, H, W = x.shape
-    if C > 1:
-        yield op.changed(x=x.reshape(N, H, W, C).transpose(0, 3, 1, 2)).result(), "as (rows, columns, channels)"
-        yield op.changed(x=x.transpose(0, 2, 3, 1).reshape(x.shape)).result(), "(rows, columns, channels), reshaped"
-
-
-@rare(f"{CONVOLUTIONS}, linear y", "bias multiplied", "the bias is added")
-def _bias_multiplied(op: Operation, dy: Any) -> Answers:
-    b = op.arrays["b"]
-    if b is not None:
-        yield op.changed(b=None).result() * (b if op.name == "linear" else b[:, None, None])
-
-
-@rare(
-    f"{CONVOLUTIONS}, linear y",
+both(
+    "only one channel counted",
+    "every input channel counts",
+    lambda q: ((q.y(x=only(q.x, np.s_[:, c])), f"channel {c}") for c in one_by_one(q.x.shape[1])),
+    where=lambda q: q.x.shape[1] > 2,  # of two, the other one is skipped
+)
+both(
+    "channels in another order",
+    "channel c of the image meets channel c of the kernel",
+    lambda q: ((q.y(x=q.x[:, order]), listed(order)) for order in other_orders(q.x.shape[1])),
+)
+both("filters in another order", "output channel o is what filter o makes", lambda q: q.other_filters())
+both(
+    "bias of another filter",
+    "output channel o gets bias b[o]",
+    lambda q: ((q.sums + q.bias[order], listed(order)) for order in other_orders(len(q.b))),
+    lambda q: ((q.sums + q.bias[o], f"b[{o}] everywhere") for o in one_by_one(len(q.b))),
+    where=biased,
+)
+BIAS_TWICE = "bias added twice", "the bias is added once to an output"
+mistakes("linear y", Weighted, RARE)(*BIAS_TWICE, lambda q: q.y(b=2 * q.b), where=biased)
+both(
+    *BIAS_TWICE,
+    lambda q: q.y(b=2 * q.b),
+    where=lambda q: biased(q) and q.channels != 2,  # of two channels, it is the bias added per channel
+)
+both(
+    "groups mixed up",
+    "the first filters read the first channels: each group has its own, in a row",
+    way("all read the first one", lambda q: q.y(x=q.x[:, np.tile(q.numbers[0], q.groups)])),
+    way("in reversed order", lambda q: q.y(x=q.x[:, q.numbers[::-1].ravel()]) if q.channels > 1 else None),
+    way("channels dealt out in turn", lambda q: q.y(x=q.x[:, q.in_turn(q.x.shape[1])])),
+    way("filters dealt out in turn", lambda q: q.filters_in_turn()),
+    where=lambda q: one_by_one(q.groups),
+)
+conv2d(
+    "channels not added",
+    "the sums of all channels are added to one number",
+    way("their mean is taken", lambda q: q.summed(q.products.sum(6).mean(3))),
+    way("the largest one is taken", lambda q: q.summed(q.products.sum(6).max(3))),
+    way("they are multiplied", lambda q: q.summed(q.products.sum(6).prod(3))),
+    where=lambda q: q.channels > 1,
+)
+both(
+    "kernel of one channel for all",
+    "every channel of the image meets its own channel of the kernel",
+    lambda q: ((q.y(w=q.w.take([c] * q.channels, q.reads)), f"channel {c}") for c in one_by_one(q.channels)),
+    where=lambda q: q.groups == 1,
+)
+both(
+    "filters not kept apart",
+    "every filter makes an output channel of its own",
+    way("added up", lambda q: q.y().sum(1, keepdims=True) if q.y().shape[1] > 1 else None),
+    lambda q: (
+        (np.broadcast_to(q.y()[:, [o]], q.y().shape), f"filter {o} everywhere") for o in one_by_one(q.y().shape[1])
+    ),
+)
+both(
+    "image read in another layout",
+    "an image is (channels, rows, columns)",
+    way("as (rows, columns, channels)", lambda q: q.y(x=np.moveaxis(q.x.reshape(q.channels_last.shape), 3, 1))),
+    way("(rows, columns, channels), reshaped", lambda q: q.y(x=q.channels_last.reshape(q.x.shape))),
+    where=lambda q: q.x.shape[1] > 1,
+)
+weighted("bias multiplied", "the bias is added", lambda q: q.sums * q.bias, where=biased)
+weighted(
     "weights ignored",
     "every number is multiplied by its weight",
+    way("all taken as 1", lambda q: q.y(w=np.ones_like(q.w))),
+    way("all but zeros taken as 1", lambda q: q.y(w=(q.w != 0).astype(float))),
+    way("all but their signs", lambda q: q.y(w=np.sign(q.w))),
 )
-def _ignored(op: Operation, dy: Any) -> Answers:
-    w = op.arrays["w"]
-    yield op.changed(w=np.ones_like(w)).result(), "all taken as 1"
-    yield op.changed(w=(w != 0).astype(float)).result(), "all but zeros taken as 1"
-    yield op.changed(w=np.sign(w)).result(), "all but their signs"
-
-
-@rare("conv2d y, linear y", "added instead of multiplied", "products are added, not sums")
-def _added(op: Operation, dy: Any) -> Answers:
-    w = op.arrays["w"]
-    total = w.sum(tuple(range(1, w.ndim)))
-    y = op.changed(w=np.ones_like(w)).result()
-    yield y + (total if op.name == "linear" else total[:, None, None])
-
-
-@rare("conv2d y", "sums multiplied", "every pixel is multiplied by its own weight, before anything is added")
-def _sums_multiplied(op: Operation, dy: Any) -> Answers:
-    yield weightless(op, lambda w: np.broadcast_to(w.sum((2, 3), keepdims=True), w.shape))
-
-
-@rare(CONVOLUTIONS, "cut to the range of pixels", "a result may be negative, or larger than 255")
-def _pixel_range(op: Operation, dy: Any) -> Answers:
-    y = op.result()
-    if y.max() > 255:
-        yield np.clip(y, 0, 255), "0 … 255"
-    yield y % 256, "the remainder by 256"
-
-
-@rare(f"{CONVOLUTIONS}, linear y", "sign reversed", "the products keep their signs")
-def _negated(op: Operation, dy: Any) -> Answers:
-    yield op.changed(w=-op.arrays["w"]).result(), "of the products"
-    if op.arrays["b"] is not None:
-        yield -op.result(), "of the result"
-
+mistakes("conv2d y, linear y", Weighted, RARE)(
+    "added instead of multiplied",
+    "products are added, not sums",
+    lambda q: q.y(w=np.ones_like(q.w), b=q.w.reshape(len(q.w), -1).sum(1)) + q.bias,
+)
+conv2d(
+    "sums multiplied",
+    "every pixel is multiplied by its own weight, before anything is added",
+    lambda q: q.y(w=np.broadcast_to(q.w.sum((2, 3), keepdims=True), q.w.shape)),
+)
+both(
+    "cut to the range of pixels",
+    "a result may be negative, or larger than 255",
+    way("0 … 255", lambda q: np.clip(q.y(), 0, 255) if q.y().max() > 255 else None),
+    way("the remainder by 256", lambda q: q.y() % 256),
+)
+weighted(
+    "sign reversed",
+    "the products keep their signs",
+    way("of the products", lambda q: q.y(w=-q.w)),
+    way("of the result", lambda q: -q.y() if biased(q) else None),
+)
 
 # ---- two mistakes at once
 
-CHANGES: dict[str, Callable[[Operation], dict[str, Any]]] = {  # the first of them
-    "kernel flipped": lambda op: {"w": op.arrays["w"][:, :, ::-1, ::-1]},
-    "kernel transposed": lambda op: {"w": op.arrays["w"].swapaxes(2, 3)},
-    "bias forgotten": lambda op: {"b": None},
-    "stride forgotten": lambda op: {"stride": 1},
-    "padding forgotten": lambda op: {"padding": 0},
+CHANGES: dict[str, Way] = {  # of the first one
+    "kernel flipped": lambda q: {"w": turned(q.w)},
+    "kernel transposed": lambda q: {"w": q.w.swapaxes(2, 3)},
+    "bias forgotten": lambda q: {"b": None},
+    "stride forgotten": lambda q: {"stride": 1},
+    "padding forgotten": lambda q: {"padding": 0},
 }
 
 
-@mistake(f"{CONVOLUTIONS}, linear y", "two mistakes", "one after the other", TOGETHER)
-def _two(op: Operation, dy: Any) -> Answers:
-    place = op.name, "y"
-    usual = {known.name: known for known, _ in WAYS[place]}
-    wider = [entry for entry in RARE.get(place, []) if entry[0].name == "padding of another width"]
-    firsts = [name for name in CHANGES if name in usual]
-    for k, name in enumerate(firsts):
-        changes = CHANGES[name](op)
-        if any(not np.array_equal(y, op.result()) for y in tried(op, **changes)):
-            for other, y in wrong_answers(op.changed(**changes), "y", None, {place: [*WAYS[place], *wider]}):
-                if other.name not in firsts[: k + 1]:
-                    hint = f"{usual[name].hint}; {other.hint}"
-                    yield y, Mistake(f"{name}, and {other.name}", hint, other.detail)
+def two(q: Quantities) -> Iterator[tuple[Array, Mistake]]:
+    """What every other mistake makes of the problem that the first one has changed."""
+    place = q.op.name, "y"
+    wider = [entry for entry in RARE[place] if entry[0].name == "padding of another width"]
+    firsts = [known for known, _ in WAYS[place] if known.name in CHANGES]
+    for k, first in enumerate(firsts):
+        changes = CHANGES[first.name](q)
+        if any(not np.array_equal(y, q.y()) for y in tried(q, **changes)):
+            for other, y in wrong_answers(q.op.changed(**changes), "y", None, {place: [*WAYS[place], *wider]}):
+                if other.name not in [known.name for known in firsts[: k + 1]]:
+                    yield y, Mistake(f"{first.name}, and {other.name}", f"{first.hint}; {other.hint}", other.detail)
+
+
+mistakes(f"{CONVOLUTIONS}, linear y", Quantities, TOGETHER)("two mistakes", "one after the other", two)

@@ -6,166 +6,144 @@ from typing import Any
 
 import numpy as np
 
-from tinyunet.byhand.arithmetic.operations import Operation
-from tinyunet.byhand.mistakes.registry import TRANSPOSED, Answers, mistake, one_by_one, other_orders, rare
-from tinyunet.byhand.mistakes.window import CONVOLUTIONS
+from tinyunet.byhand.mistakes.registry import (
+    RARE,
+    TRANSPOSED,
+    Quantities,
+    mistakes,
+    one_by_one,
+    only,
+    other_orders,
+    way,
+)
+
+# ---- ReLU
+
+wrong = mistakes("relu y", Quantities)
+wrong(
+    "negative numbers kept",
+    "max(0, x) is 0 for negative x",
+    way("as they are", lambda q: q.x),
+    way("without their sign", lambda q: np.abs(q.x)),
+)
+
+wrong = mistakes("relu dx", Quantities)
+wrong(
+    "mask from the gradient's sign",
+    "the gradient passes where x > 0, whatever its own sign",
+    lambda q: np.maximum(q.dy, 0),
+)
+wrong("mask forgotten", "where x ≤ 0 the output does not move, and the gradient is 0", lambda q: q.dy)
+wrong(
+    "zero counted as positive",
+    "at x = 0 the gradient is 0 by convention, as in PyTorch",
+    lambda q: q.dy * (q.x >= 0),
+)
+
+# ---- linear layers
 
 
-@mistake("relu y", "negative numbers kept", "max(0, x) is 0 for negative x")
-def _kept(op: Operation, dy: Any) -> Answers:
-    yield op.arrays["x"], "as they are"
-    yield np.abs(op.arrays["x"]), "without their sign"
+def square(q: Any) -> bool:
+    return q.w.shape[0] == q.w.shape[1] > 1
 
 
-@mistake("relu dx", "mask from the gradient's sign", "the gradient passes where x > 0, whatever its own sign")
-def _mask_of_dy(op: Operation, dy: Any) -> Answers:
-    yield np.maximum(dy, 0)
+wrong = mistakes("linear y", Quantities)
+wrong("weight transposed", "y = x·Wᵀ: every row of W makes one output", lambda q: q.y(w=q.w.T), where=square)
+wrong(
+    "one input skipped",
+    "every input counts",
+    lambda q: ((q.y(x=q.x - only(q.x, np.s_[..., k])), f"input {k}") for k in one_by_one(q.x.shape[-1])),
+)
 
+wrong = mistakes("linear dx", Quantities)
+wrong("weight transposed", "dx = dy·W", lambda q: q.dx(w=q.w.T), where=square)
 
-@mistake("relu dx", "mask forgotten", "where x ≤ 0 the output does not move, and the gradient is 0")
-def _no_mask(op: Operation, dy: Any) -> Answers:
-    yield dy
-
-
-@mistake("relu dx", "zero counted as positive", "at x = 0 the gradient is 0 by convention, as in PyTorch")
-def _at_zero(op: Operation, dy: Any) -> Answers:
-    yield dy * (op.arrays["x"] >= 0)
-
-
-@mistake("linear y", "weight transposed", "y = x·Wᵀ: every row of W makes one output")
-def _linear_transposed(op: Operation, dy: Any) -> Answers:
-    w = op.arrays["w"]
-    if w.shape[0] == w.shape[1] > 1:
-        yield op.changed(w=w.T).result()
-
-
-@mistake("linear dx", "weight transposed", "dx = dy·W")
-def _linear_dx_transposed(op: Operation, dy: Any) -> Answers:
-    w = op.arrays["w"]
-    if w.shape[0] == w.shape[1] > 1:
-        yield op.changed(w=w.T).result("dx", dy)
-
-
-@mistake("linear dw", "gradient transposed", "dw has the shape of the weight, (out, in)")
-def _linear_dw_transposed(op: Operation, dy: Any) -> Answers:
-    yield op.result("dw", dy).T
-
-
-@mistake("linear y", "one input skipped", "every input counts")
-def _input_skipped(op: Operation, dy: Any) -> Answers:
-    x = op.arrays["x"]
-    for k in one_by_one(x.shape[-1]):
-        rest = x.copy()
-        rest[..., k] = 0
-        yield op.changed(x=rest).result(), f"input {k}"
+wrong = mistakes("linear dw", Quantities)
+wrong("gradient transposed", "dw has the shape of the weight, (out, in)", lambda q: q.dw().T)
 
 
 # ---- less usual
 
+wrong = mistakes("conv2d y, conv_transpose2d y, linear y, batch_norm y", Quantities, RARE)
+wrong(
+    "ReLU applied",
+    "negative results are kept; ReLU is a step of its own",
+    way("negative results as 0", lambda q: np.maximum(q.y(), 0)),
+    way("negative results without their sign", lambda q: np.abs(q.y())),
+)
 
-@rare(f"{CONVOLUTIONS}, linear y, batch_norm y", "ReLU applied", "negative results are kept; ReLU is a step of its own")
-def _activated(op: Operation, dy: Any) -> Answers:
-    y = op.result()
-    yield np.maximum(y, 0), "negative results as 0"
-    yield np.abs(y), "negative results without their sign"
+wrong = mistakes("relu y", Quantities, RARE)
+wrong("minimum instead of maximum", "the larger of 0 and x is kept", lambda q: np.minimum(q.x, 0))
+wrong(
+    "another activation",
+    "ReLU is max(0, x): 0 for negative x, x itself for positive x",
+    way("leaky ReLU, with the slope 0.01", lambda q: np.maximum(q.x, 0.01 * q.x)),
+    way("leaky ReLU, with the slope 0.1", lambda q: np.maximum(q.x, 0.1 * q.x)),
+    way("leaky ReLU, with the slope 0.2", lambda q: np.maximum(q.x, 0.2 * q.x)),
+    way("1 for positive x", lambda q: (q.x > 0).astype(float)),
+    way("limited to 1", lambda q: np.clip(q.x, 0, 1)),
+    way("limited to 6", lambda q: np.clip(q.x, 0, 6)),
+    way("sigmoid", lambda q: 1 / (1 + np.exp(-q.x))),
+    way("tanh", lambda q: np.tanh(q.x)),
+    way("SiLU", lambda q: q.x / (1 + np.exp(-q.x))),
+)
 
+wrong = mistakes("relu dx", Quantities, RARE)
+wrong(
+    "upstream gradient forgotten",
+    "dx = dy·[x > 0]",
+    way("the mask alone", lambda q: q.dx(dy=np.ones_like(q.dy))),
+    way("ReLU of x", lambda q: q.y()),
+)
+wrong("input multiplied in", "the slope where x > 0 is 1, not x", lambda q: q.dy * q.y())
+wrong("mask reversed", "the gradient passes where x > 0, and stops elsewhere", lambda q: q.dy * (q.x <= 0))
+wrong(
+    "negative gradients stopped",
+    "the gradient passes where x > 0, whatever its own sign",
+    lambda q: q.dx(dy=np.maximum(q.dy, 0)),
+)
 
-@rare("relu y", "minimum instead of maximum", "the larger of 0 and x is kept")
-def _smaller(op: Operation, dy: Any) -> Answers:
-    yield np.minimum(op.arrays["x"], 0)
-
-
-@rare("relu y", "another activation", "ReLU is max(0, x): 0 for negative x, x itself for positive x")
-def _other_activation(op: Operation, dy: Any) -> Answers:
-    x = op.arrays["x"]
-    for slope in (0.01, 0.1, 0.2):
-        yield np.where(x > 0, x, slope * x), f"leaky ReLU, with the slope {slope}"
-    yield (x > 0).astype(float), "1 for positive x"
-    yield np.clip(x, 0, 1), "limited to 1"
-    yield np.clip(x, 0, 6), "limited to 6"
-    yield 1 / (1 + np.exp(-x)), "sigmoid"
-    yield np.tanh(x), "tanh"
-    yield x / (1 + np.exp(-x)), "SiLU"
-
-
-@rare("relu dx", "upstream gradient forgotten", "dx = dy·[x > 0]")
-def _relu_without_dy(op: Operation, dy: Any) -> Answers:
-    yield op.result("dx", np.ones_like(dy)), "the mask alone"
-    yield op.result(), "ReLU of x"
-
-
-@rare("relu dx", "input multiplied in", "the slope where x > 0 is 1, not x")
-def _times_input(op: Operation, dy: Any) -> Answers:
-    yield dy * op.result()
-
-
-@rare("relu dx", "mask reversed", "the gradient passes where x > 0, and stops elsewhere")
-def _mask_reversed(op: Operation, dy: Any) -> Answers:
-    yield dy * (op.arrays["x"] <= 0)
-
-
-@rare("relu dx", "negative gradients stopped", "the gradient passes where x > 0, whatever its own sign")
-def _both_masks(op: Operation, dy: Any) -> Answers:
-    yield op.result("dx", np.maximum(dy, 0))
-
-
-@rare("linear y", "weight read in the other layout", "w is (out, in): every row of it makes one output")
-def _other_layout(op: Operation, dy: Any) -> Answers:
-    w = op.arrays["w"]
-    if w.shape[0] != w.shape[1]:
-        yield op.changed(w=w.reshape(w.shape[::-1]).T).result()
-
-
-@rare("linear y", "inputs in another order", "x[k] meets w[o, k]")
-def _inputs_order(op: Operation, dy: Any) -> Answers:
-    x = op.arrays["x"]
-    for order in other_orders(x.shape[-1]):
-        yield op.changed(x=x[..., order]).result()
-
-
-@rare("linear y", "bias of another output", "output o gets b[o]")
-def _outputs_order(op: Operation, dy: Any) -> Answers:
-    b = op.arrays["b"]
-    for order in [] if b is None else other_orders(len(b)):
-        yield op.changed(b=b[order]).result()
-
-
-@rare("linear y", "only products of the same number", "every output reads all inputs")
-def _own_number(op: Operation, dy: Any) -> Answers:
-    w = op.arrays["w"]
-    if w.shape[0] == w.shape[1] > 1:
-        yield op.changed(w=w * np.eye(len(w))).result()
-
-
-@rare("linear y", "average instead of sum", "the products are added up and not divided")
-def _averaged(op: Operation, dy: Any) -> Answers:
-    inputs = op.arrays["w"].shape[1]
-    yield op.changed(w=op.arrays["w"] / inputs).result()
-    yield op.result() / inputs, "of the bias, too"
-
-
-@rare("linear y", "bias added per input", "the bias is added once to an output, not to every product")
-def _bias_per_input(op: Operation, dy: Any) -> Answers:
-    w, b = op.arrays["w"], op.arrays["b"]
-    if b is not None:
-        yield op.changed(b=w.shape[1] * b).result()
-
-
-@rare("linear y", "zero or negative weight skipped", "every weight takes part, with its sign")
-def _weights_skipped(op: Operation, dy: Any) -> Answers:
-    w = op.arrays["w"]
-    yield op.changed(w=np.maximum(w, 0)).result(), "negative ones left out"
-    yield op.changed(w=np.abs(w)).result(), "the sign left out"
-
-
-@rare("linear y", *TRANSPOSED)
-def _transposed(op: Operation, dy: Any) -> Answers:
-    y = op.result()
-    if y.ndim > 1:
-        yield y.swapaxes(-1, -2), "rows and columns exchanged"
-
-
-@rare("linear y", "products not added", "the products of a row of w are added up to one number")
-def _not_added(op: Operation, dy: Any) -> Answers:
-    x, w = op.arrays["x"], op.arrays["w"]
-    yield x[..., None, :] * w
+wrong = mistakes("linear y", Quantities, RARE)
+wrong(
+    "weight read in the other layout",
+    "w is (out, in): every row of it makes one output",
+    lambda q: q.y(w=q.w.reshape(q.w.shape[::-1]).T),
+    where=lambda q: q.w.shape[0] != q.w.shape[1],
+)
+wrong(
+    "inputs in another order",
+    "x[k] meets w[o, k]",
+    lambda q: (q.y(x=q.x[..., order]) for order in other_orders(q.x.shape[-1])),
+)
+wrong(
+    "bias of another output",
+    "output o gets b[o]",
+    lambda q: (q.y(b=q.b[order]) for order in other_orders(len(q.b))),
+    where=lambda q: q.b is not None,
+)
+wrong(
+    "only products of the same number",
+    "every output reads all inputs",
+    lambda q: q.y(w=q.w * np.eye(len(q.w))),
+    where=square,
+)
+wrong(
+    "average instead of sum",
+    "the products are added up and not divided",
+    lambda q: q.y(w=q.w / q.w.shape[1]),
+    way("of the bias, too", lambda q: q.y() / q.w.shape[1]),
+)
+wrong(
+    "bias added per input",
+    "the bias is added once to an output, not to every product",
+    lambda q: q.y(b=q.w.shape[1] * q.b),
+    where=lambda q: q.b is not None,
+)
+wrong(
+    "zero or negative weight skipped",
+    "every weight takes part, with its sign",
+    way("negative ones left out", lambda q: q.y(w=np.maximum(q.w, 0))),
+    way("the sign left out", lambda q: q.y(w=np.abs(q.w))),
+)
+wrong(*TRANSPOSED, way("rows and columns exchanged", lambda q: q.y().swapaxes(-1, -2)), where=lambda q: q.y().ndim > 1)
+wrong("products not added", "the products of a row of w are added up to one number", lambda q: q.x[..., None, :] * q.w)

@@ -2,376 +2,287 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
 
 from tinyunet.byhand.arithmetic.operations import Operation
-from tinyunet.byhand.mistakes.registry import Answers, mistake, other_orders, rare
+from tinyunet.byhand.mistakes.registry import RARE, Quantities, mistakes, other_orders, way
 from tinyunet.tensor import Array
 
 
-def _normalised(
-    op: Operation, axes: tuple[int, ...], ddof: int = 0, power: float = 0.5, eps: float | None = None
-) -> Array:
-    """x normalised over some axes, by (variance + ε) to some power; with γ and β."""
-    x = op.arrays["x"]
-    mean, var = x.mean(axes, keepdims=True), x.var(axes, keepdims=True, ddof=ddof)
-    return _affine(op, (x - mean) / (var + (op.settings["eps"] if eps is None else eps)) ** power)
+class Normalisation(Quantities):
+    """The moments of a channel's m numbers, x̂ and γ, as they enter y and the gradients; they broadcast over x."""
+
+    training: bool
+    eps: float
+    momentum: float
+
+    def __init__(self, op: Operation, dy: Any) -> None:
+        super().__init__(op, dy)
+        self.all = tuple(range(self.x.ndim))
+        self.axes = self.all[:1] + self.all[2:]
+        self.m = self.x.size / self.x.shape[1]
+        self.gamma, self.beta = self._over_x("weight", 1.0), self._over_x("bias", 0.0)
+        if self.training:
+            self.mu, self.var = self.mean(self.x), self.x.var(self.axes, keepdims=True)
+        else:
+            self.mu, self.var = self._over_x("running_mean"), self._over_x("running_var")
+        self.off, self.root = self.x - self.mu, np.sqrt(self.var + self.eps)
+        self.normal, self.scale = self.off / self.root, self.gamma / self.root  # x̂, and γ/√(σ² + ε)
+
+    def _over_x(self, name: str, default: float = 0.0) -> Any:
+        vector = self.op.arrays[name]
+        return default if vector is None else vector.reshape(1, -1, *[1] * (self.x.ndim - 2))
+
+    def mean(self, a: Array) -> Array:
+        return a.mean(self.axes, keepdims=True)
+
+    def affine(self, normal: Array) -> Array:
+        """y from another x̂."""
+        return normal * self.gamma + self.beta
+
+    def over(self, axes: tuple[int, ...], ddof: int = 0) -> Array | None:
+        """y with the moments over other axes."""
+        if not axes or (axes == self.axes and not ddof):
+            return None
+        mean, var = self.x.mean(axes, keepdims=True), self.x.var(axes, keepdims=True, ddof=ddof)
+        return self.affine((self.x - mean) / np.sqrt(var + self.eps))
+
+    def without(self, *names: str) -> Array | None:
+        """y without γ or β, where it is there."""
+        there = all(self.op.arrays[name] is not None for name in names)
+        return self.y(**dict.fromkeys(names)) if there else None
+
+    def reordered(self, *names: str) -> list[Array]:
+        """y with γ or β of other channels."""
+        vectors = {name: self.op.arrays[name] for name in names}
+        if any(vector is None for vector in vectors.values()):
+            return []
+        orders = other_orders(self.x.shape[1])
+        return [self.y(**{name: vector[order] for name, vector in vectors.items()}) for order in orders]
+
+    def moved(self, old: Array, batch: Array) -> Array:
+        """A running statistic after the update."""
+        return (1 - self.momentum) * old + self.momentum * batch
+
+    @functools.cached_property
+    def off_median(self) -> Array:
+        """x less the channel's median."""
+        return self.x - np.median(self.x, self.axes, keepdims=True)
+
+    @functools.cached_property
+    def variance_term(self) -> Array:
+        """x̂·mean(dy·x̂), what dx gets through σ²."""
+        return self.normal * self.mean(self.dy * self.normal)
+
+    def unbiased_dx(self, divisor: float) -> Array:
+        """dx with the unbiased variance in σ, and some divisor in the variance term."""
+        root = np.sqrt(self.var * self.m / (self.m - 1) + self.eps)
+        normal = self.off / root
+        term = normal * (self.dy * normal).sum(self.axes, keepdims=True) / divisor
+        return self.gamma / root * (self.dy - self.mean(self.dy) - term)
 
 
-def _vector(v: Array | None, x: Array, default: float) -> Any:
-    return default if v is None else v.reshape(1, -1, *[1] * (x.ndim - 2))
-
-
-def _affine(op: Operation, normal: Array) -> Array:
-    gamma, beta = (op.arrays[name] for name in ("weight", "bias"))
-    return normal * _vector(gamma, normal, 1.0) + _vector(beta, normal, 0.0)
-
-
-def _batch_axes(op: Operation) -> tuple[int, ...]:
-    return tuple(axis for axis in range(op.arrays["x"].ndim) if axis != 1)
-
-
-@mistake(
-    "batch_norm y",
+wrong = mistakes("batch_norm y", Normalisation)
+wrong(
     "unbiased variance",
     "the batch is normalised with the biased variance, divided by m and not by m − 1",
+    lambda q: q.over(q.axes, ddof=1),
+    where=lambda q: q.training,
 )
-def _unbiased(op: Operation, dy: Any) -> Answers:
-    if op.settings["training"]:
-        yield _normalised(op, _batch_axes(op), ddof=1)
-
-
-def _moments(op: Operation) -> tuple[Array, Array]:
-    """μ and σ² that the operation uses, shaped for broadcasting."""
-    x = op.arrays["x"]
-    if op.settings["training"]:
-        axes = _batch_axes(op)
-        return x.mean(axes, keepdims=True), x.var(axes, keepdims=True)
-    return tuple(_vector(op.arrays[name], x, 0.0) for name in ("running_mean", "running_var"))
-
-
-@mistake("batch_norm y", "variance for standard deviation", "divide by the square root √(σ² + ε)")
-def _no_root(op: Operation, dy: Any) -> Answers:
-    mean, var = _moments(op)
-    yield _affine(op, (op.arrays["x"] - mean) / (var + op.settings["eps"]))
-
-
-@mistake("batch_norm y", "epsilon forgotten", "ε is added to the variance, under the root")
-def _no_epsilon(op: Operation, dy: Any) -> Answers:
-    mean, var = _moments(op)
-    if np.all(var > 0):
-        yield _affine(op, (op.arrays["x"] - mean) / np.sqrt(var))
-        yield _affine(op, (op.arrays["x"] - mean) / (np.sqrt(var) + op.settings["eps"])), "added after the root"
-
-
-@mistake("batch_norm y", "mean not subtracted", "x − μ is divided, not x")
-def _no_mean(op: Operation, dy: Any) -> Answers:
-    _, var = _moments(op)
-    yield _affine(op, op.arrays["x"] / np.sqrt(var + op.settings["eps"]))
-
-
-@mistake("batch_norm y", "wrong axes", "mean and variance are taken channel by channel, over batch, height and width")
-def _wrong_axes(op: Operation, dy: Any) -> Answers:
-    if not op.settings["training"]:
-        return
-    x = op.arrays["x"]
-    everything = tuple(range(x.ndim))
-    choices = [
-        (everything, "over everything"),
-        (everything[1:], "image by image"),
-        (everything[2:], "image by image and channel by channel"),
-        ((0,), "place by place"),
-        ((1,), "over the channels"),
-    ]
-    for axes, detail in choices:
-        if axes and axes != _batch_axes(op):
-            yield _normalised(op, axes), detail
-
-
-@mistake("batch_norm y", "gamma or beta forgotten", "y = γ·x̂ + β")
-def _no_affine(op: Operation, dy: Any) -> Answers:
-    for left_out, detail in ((("weight",), "gamma"), (("bias",), "beta"), (("weight", "bias"), "both")):
-        if all(op.arrays[name] is not None for name in left_out):
-            yield op.changed(**dict.fromkeys(left_out)).result(), detail
-
-
-@mistake("batch_norm y", "gamma and beta swapped", "γ multiplies, β is added")
-def _swapped(op: Operation, dy: Any) -> Answers:
-    gamma, beta = op.arrays["weight"], op.arrays["bias"]
-    if gamma is not None and beta is not None:
-        yield op.changed(weight=beta, bias=gamma).result()
-
-
-@mistake(
-    "batch_norm y",
+wrong(
+    "variance for standard deviation",
+    "divide by the square root √(σ² + ε)",
+    lambda q: q.affine(q.off / (q.var + q.eps)),
+)
+wrong(
+    "epsilon forgotten",
+    "ε is added to the variance, under the root",
+    lambda q: q.affine(q.off / np.sqrt(q.var)),
+    way("added after the root", lambda q: q.affine(q.off / (np.sqrt(q.var) + q.eps))),
+    where=lambda q: np.all(q.var > 0),
+)
+wrong("mean not subtracted", "x − μ is divided, not x", lambda q: q.affine(q.x / q.root))
+AXES = "wrong axes", "mean and variance are taken channel by channel, over batch, height and width"
+wrong(
+    *AXES,
+    way("over everything", lambda q: q.over(q.all)),
+    way("image by image", lambda q: q.over(q.all[1:])),
+    way("image by image and channel by channel", lambda q: q.over(q.all[2:])),
+    way("place by place", lambda q: q.over((0,))),
+    way("over the channels", lambda q: q.over((1,))),
+    where=lambda q: q.training,
+)
+wrong(
+    "gamma or beta forgotten",
+    "y = γ·x̂ + β",
+    way("gamma", lambda q: q.without("weight")),
+    way("beta", lambda q: q.without("bias")),
+    way("both", lambda q: q.without("weight", "bias")),
+)
+wrong(
+    "gamma and beta swapped",
+    "γ multiplies, β is added",
+    lambda q: q.y(weight=q.bias, bias=q.weight),
+    where=lambda q: q.weight is not None and q.bias is not None,
+)
+wrong(
     "statistics of the wrong mode",
     "training uses the batch's mean and variance, evaluation the running ones",
+    way("the running ones in training", lambda q: q.y(training=False) if q.training else None),
+    way("the batch's in evaluation", lambda q: None if q.training else q.y(training=True)),
 )
-def _other_mode(op: Operation, dy: Any) -> Answers:
-    there = op.arrays["running_mean"] is not None and op.arrays["running_var"] is not None
-    x = op.arrays["x"]
-    if op.settings["training"] and there:
-        yield op.changed(training=False).result(), "the running ones in training"
-    elif not op.settings["training"] and x.size > x.shape[1]:
-        yield op.changed(training=True).result(), "the batch's in evaluation"
 
-
-@mistake(
-    "batch_norm running_mean, batch_norm running_var",
+MOMENTUM = "running ← (1 − momentum)·running + momentum·batch"
+wrong = mistakes("batch_norm running_mean, batch_norm running_var", Normalisation)
+wrong(
     "momentum reversed",
-    "running ← (1 − momentum)·running + momentum·batch",
+    MOMENTUM,
+    lambda q: q.result("running_mean", momentum=1 - q.momentum),
+    lambda q: q.result("running_var", momentum=1 - q.momentum),
 )
-def _momentum(op: Operation, dy: Any) -> Answers:
-    other = op.changed(momentum=1 - op.settings["momentum"])
-    for what in ("running_mean", "running_var"):
-        yield other.result(what)
 
+wrong = mistakes("batch_norm running_mean", Normalisation)
+wrong(
+    "momentum forgotten",
+    MOMENTUM,
+    way("the batch alone", lambda q: q.x.mean(q.axes)),
+    way("the old value in full", lambda q: q.running_mean + q.momentum * q.x.mean(q.axes)),
+)
 
-RUNNING = "momentum forgotten", "running ← (1 − momentum)·running + momentum·batch"
+wrong = mistakes("batch_norm running_var", Normalisation)
+wrong(
+    "momentum forgotten",
+    MOMENTUM,
+    way("the batch alone", lambda q: q.x.var(q.axes, ddof=1)),
+    way("the old value in full", lambda q: q.running_var + q.momentum * q.x.var(q.axes, ddof=1)),
+)
+wrong("biased variance", "what is kept is divided by m − 1", lambda q: q.moved(q.running_var, q.x.var(q.axes)))
 
+wrong = mistakes("batch_norm dx", Normalisation)
+wrong("dx as dy·γ/σ", "mean and variance depend on x, too: two more terms", lambda q: q.scale * q.dy)
+wrong("without its variance term", "subtract x̂·mean(dy·x̂) as well", lambda q: q.scale * (q.dy - q.mean(q.dy)))
+wrong("without its mean term", "subtract mean(dy) as well", lambda q: q.scale * (q.dy - q.variance_term))
+wrong("gamma forgotten", "dx̂ = γ·dy", lambda q: q.dx(weight=None))
 
-def _not_mixed(op: Operation, what: str) -> Answers:
-    """The batch's value alone, and added to the old one."""
-    old, momentum = op.arrays[what], op.settings["momentum"]
-    batch = (op.result(what) - (1 - momentum) * old) / momentum if momentum else old
-    yield batch, "the batch alone"
-    yield old + momentum * batch, "the old value in full"
-
-
-@mistake("batch_norm running_mean", *RUNNING)
-def _mean_not_mixed(op: Operation, dy: Any) -> Answers:
-    yield from _not_mixed(op, "running_mean")
-
-
-@mistake("batch_norm running_var", *RUNNING)
-def _var_not_mixed(op: Operation, dy: Any) -> Answers:
-    yield from _not_mixed(op, "running_var")
-
-
-@mistake("batch_norm running_var", "biased variance", "what is kept is divided by m − 1")
-def _biased_kept(op: Operation, dy: Any) -> Answers:
-    momentum = op.settings["momentum"]
-    biased = op.arrays["x"].var(_batch_axes(op))
-    yield (1 - momentum) * op.arrays["running_var"] + momentum * biased
-
-
-def _normal(op: Operation) -> tuple[Array, Array, Any]:
-    """x̂, the root √(σ² + ε), and γ, shaped for broadcasting."""
-    mean, var = _moments(op)
-    x = op.arrays["x"]
-    root = np.sqrt(var + op.settings["eps"])
-    return (x - mean) / root, root, _vector(op.arrays["weight"], x, 1.0)
-
-
-@mistake("batch_norm dx", "dx as dy·γ/σ", "mean and variance depend on x, too: two more terms")
-def _direct(op: Operation, dy: Any) -> Answers:
-    _, root, gamma = _normal(op)
-    yield dy * gamma / root
-
-
-@mistake("batch_norm dx", "without its variance term", "subtract x̂·mean(dy·x̂) as well")
-def _no_variance_term(op: Operation, dy: Any) -> Answers:
-    _, root, gamma = _normal(op)
-    yield gamma / root * (dy - dy.mean(_batch_axes(op), keepdims=True))
-
-
-@mistake("batch_norm dx", "without its mean term", "subtract mean(dy) as well")
-def _no_mean_term(op: Operation, dy: Any) -> Answers:
-    normal, root, gamma = _normal(op)
-    yield gamma / root * (dy - normal * (dy * normal).mean(_batch_axes(op), keepdims=True))
-
-
-@mistake("batch_norm dx", "gamma forgotten", "dx̂ = γ·dy")
-def _gamma_forgotten(op: Operation, dy: Any) -> Answers:
-    yield op.changed(weight=None).result("dx", dy)
-
-
-@mistake("batch_norm dweight", "x in place of x̂", "γ was multiplied by the normalised x̂")
-def _not_normalised(op: Operation, dy: Any) -> Answers:
-    yield (dy * op.arrays["x"]).sum(_batch_axes(op))
+wrong = mistakes("batch_norm dweight", Normalisation)
+wrong("x in place of x̂", "γ was multiplied by the normalised x̂", lambda q: (q.dy * q.x).sum(q.axes))
 
 
 # ---- less usual
 
-
-@rare("batch_norm y", "beta scaled", "γ multiplies x̂ alone: y = γ·x̂ + β, not γ·(x̂ + β)")
-def _beta_scaled(op: Operation, dy: Any) -> Answers:
-    gamma, beta = op.arrays["weight"], op.arrays["bias"]
-    if gamma is not None and beta is not None:
-        yield op.changed(bias=gamma * beta).result()
-
-
-@rare("batch_norm y", "gamma or beta of another channel", "channel c has γ[c] and β[c]")
-def _other_channel(op: Operation, dy: Any) -> Answers:
-    for names in (("weight",), ("bias",), ("weight", "bias")):
-        vectors = {name: op.arrays[name] for name in names if op.arrays[name] is not None}
-        for order in other_orders(op.arrays["x"].shape[1]):
-            if len(vectors) == len(names):
-                yield op.changed(**{name: v[order] for name, v in vectors.items()}).result()
-
-
-@rare("batch_norm y", "variance not divided", "σ² is the mean of the squares (x − μ)², not their sum")
-def _not_averaged(op: Operation, dy: Any) -> Answers:
-    if op.settings["training"]:
-        (mean, var), x = _moments(op), op.arrays["x"]
-        yield _affine(op, (x - mean) / np.sqrt(var * x.size / x.shape[1] + op.settings["eps"]))
-
-
-@rare("batch_norm y", "another measure of spread", "σ is the root of the mean of the squares (x − μ)²")
-def _other_spread(op: Operation, dy: Any) -> Answers:
-    if not op.settings["training"]:
-        return
-    (mean, _), x, axes, eps = _moments(op), op.arrays["x"], _batch_axes(op), op.settings["eps"]
-    off, low, high = x - mean, x.min(axes, keepdims=True), x.max(axes, keepdims=True)
-    yield _affine(op, off / (np.abs(off).mean(axes, keepdims=True))), "the mean of |x − μ|"
-    yield _affine(op, off / np.sqrt((x**2).mean(axes, keepdims=True) + eps)), "the mean of x², without μ"
-    yield _affine(op, x / np.sqrt((x**2).mean(axes, keepdims=True) + eps)), "the mean of x², and μ left in"
-    yield _affine(op, off / (off.var(axes, keepdims=True) + eps) ** 2), "the square of σ²"
-    yield _affine(op, off / (high - low)), "the range"
-    yield _affine(op, (x - low) / (high - low)), "the range, and the minimum for μ"
-
-
-@rare("batch_norm y", "wrong axes", "mean and variance are taken channel by channel, over batch, height and width")
-def _wrong_axes_unbiased(op: Operation, dy: Any) -> Answers:
-    x = op.arrays["x"]
-    if op.settings["training"] and x[0].size > 1:
-        everything = tuple(range(x.ndim))
-        yield _normalised(op, everything, ddof=1), "over everything, and unbiased"
-        yield _normalised(op, everything[1:], ddof=1), "image by image, and unbiased"
-
-
-@rare("batch_norm y", "median for mean", "μ is the mean of the channel")
-def _median(op: Operation, dy: Any) -> Answers:
-    if op.settings["training"]:
-        (_, var), x, axes = _moments(op), op.arrays["x"], _batch_axes(op)
-        off = x - np.median(x, axes, keepdims=True)
-        yield _affine(op, off / np.sqrt(var + op.settings["eps"])), "in x − μ"
-        yield (
-            _affine(op, off / np.sqrt((off**2).mean(axes, keepdims=True) + op.settings["eps"])),
-            "in σ, too",
-        )
-
-
-@rare("batch_norm y", "sign reversed", "x − μ is divided, not μ − x")
-def _sign_reversed(op: Operation, dy: Any) -> Answers:
-    mean, var = _moments(op)
-    yield _affine(op, (mean - op.arrays["x"]) / np.sqrt(var + op.settings["eps"]))
-
-
-@rare("batch_norm y", "brackets forgotten", "x − μ is divided, not μ alone")
-def _brackets(op: Operation, dy: Any) -> Answers:
-    mean, var = _moments(op)
-    yield _affine(op, op.arrays["x"] - mean / np.sqrt(var + op.settings["eps"]))
-
-
-@rare("batch_norm y", "not divided", "x − μ is divided by √(σ² + ε)")
-def _only_centred(op: Operation, dy: Any) -> Answers:
-    mean, _ = _moments(op)
-    yield _affine(op, op.arrays["x"] - mean)
-
+wrong = mistakes("batch_norm y", Normalisation, RARE)
+wrong(
+    "beta scaled",
+    "γ multiplies x̂ alone: y = γ·x̂ + β, not γ·(x̂ + β)",
+    lambda q: q.y(bias=q.weight * q.bias),
+    where=lambda q: q.weight is not None and q.bias is not None,
+)
+wrong(
+    "gamma or beta of another channel",
+    "channel c has γ[c] and β[c]",
+    lambda q: q.reordered("weight"),
+    lambda q: q.reordered("bias"),
+    lambda q: q.reordered("weight", "bias"),
+)
+wrong(
+    "variance not divided",
+    "σ² is the mean of the squares (x − μ)², not their sum",
+    lambda q: q.affine(q.off / np.sqrt(q.m * q.var + q.eps)),
+    where=lambda q: q.training,
+)
+wrong(
+    "another measure of spread",
+    "σ is the root of the mean of the squares (x − μ)²",
+    way("the mean of |x − μ|", lambda q: q.affine(q.off / q.mean(np.abs(q.off)))),
+    way("the mean of x², without μ", lambda q: q.affine(q.off / np.sqrt(q.mean(q.x**2) + q.eps))),
+    way("the mean of x², and μ left in", lambda q: q.affine(q.x / np.sqrt(q.mean(q.x**2) + q.eps))),
+    way("the square of σ²", lambda q: q.affine(q.off / (q.var + q.eps) ** 2)),
+    way("the range", lambda q: q.affine(q.off / np.ptp(q.x, q.axes, keepdims=True))),
+    way(
+        "the range, and the minimum for μ",
+        lambda q: q.affine((q.x - q.x.min(q.axes, keepdims=True)) / np.ptp(q.x, q.axes, keepdims=True)),
+    ),
+    where=lambda q: q.training,
+)
+wrong(
+    *AXES,
+    way("over everything, and unbiased", lambda q: q.over(q.all, ddof=1)),
+    way("image by image, and unbiased", lambda q: q.over(q.all[1:], ddof=1)),
+    where=lambda q: q.training and q.x[0].size > 1,
+)
+wrong(
+    "median for mean",
+    "μ is the mean of the channel",
+    way("in x − μ", lambda q: q.affine(q.off_median / q.root)),
+    way("in σ, too", lambda q: q.affine(q.off_median / np.sqrt(q.mean(q.off_median**2) + q.eps))),
+    where=lambda q: q.training,
+)
+wrong("sign reversed", "x − μ is divided, not μ − x", lambda q: q.affine((q.mu - q.x) / q.root))
+wrong("brackets forgotten", "x − μ is divided, not μ alone", lambda q: q.affine(q.x - q.mu / q.root))
+wrong("not divided", "x − μ is divided by √(σ² + ε)", lambda q: q.affine(q.off))
 
 NOT_UPDATED = "not updated", "training moves the running statistics"
+wrong = mistakes("batch_norm running_mean", Normalisation, RARE)
+wrong(*NOT_UPDATED, lambda q: q.running_mean)
 
+wrong = mistakes("batch_norm running_var", Normalisation, RARE)
+wrong(*NOT_UPDATED, lambda q: q.running_var)
+wrong(
+    "standard deviation for variance",
+    "the variance is kept, without a root",
+    way("divided by m − 1", lambda q: q.moved(q.running_var, q.x.std(q.axes, ddof=1))),
+    way("divided by m", lambda q: q.moved(q.running_var, q.x.std(q.axes))),
+)
+wrong("momentum reversed", MOMENTUM, way("and the variance biased", lambda q: q.moved(q.x.var(q.axes), q.running_var)))
 
-@rare("batch_norm running_mean", *NOT_UPDATED)
-def _mean_not_updated(op: Operation, dy: Any) -> Answers:
-    yield op.arrays["running_mean"]
+wrong = mistakes("batch_norm dx", Normalisation, RARE)
+wrong(
+    "statistics of the wrong mode",
+    "in evaluation mean and variance are constants: dx = dy·γ/σ",
+    way("as in training", lambda q: q.dx(training=True)),
+    way("dy·γ/σ, with the batch's σ", lambda q: q.dx(running_var=q.x.var(q.axes))),
+    where=lambda q: not q.training and q.m > 1,
+)
+wrong(
+    "not divided by σ",
+    "the whole bracket is multiplied by γ/√(σ² + ε)",
+    way("multiplied by γ alone", lambda q: q.dx() * q.root),
+    way("divided by σ² + ε", lambda q: q.dx() / q.root),
+)
+wrong(
+    "sums for means",
+    "mean(dy) and mean(dy·x̂) are divided by m",
+    lambda q: q.scale * (q.dy - q.m * q.mean(q.dy) - q.m * q.variance_term),
+    where=lambda q: q.training,
+)
+wrong(
+    "variance term",
+    "what is subtracted is x̂·mean(dy·x̂), once",
+    way("added, not subtracted", lambda q: q.scale * (q.dy - q.mean(q.dy) + q.variance_term)),
+    way("half of it", lambda q: q.scale * (q.dy - q.mean(q.dy) - q.variance_term / 2)),
+    way("twice", lambda q: q.scale * (q.dy - q.mean(q.dy) - 2 * q.variance_term)),
+    where=lambda q: q.training,
+)
+wrong(
+    "unbiased variance",
+    "σ² is divided by m, as in the forward pass",
+    way("in σ", lambda q: q.unbiased_dx(q.m)),
+    way("in σ and in the variance term", lambda q: q.unbiased_dx(q.m - 1)),
+    where=lambda q: q.training,
+)
 
-
-@rare("batch_norm running_var", *NOT_UPDATED)
-def _var_not_updated(op: Operation, dy: Any) -> Answers:
-    yield op.arrays["running_var"]
-
-
-@rare("batch_norm running_var", "standard deviation for variance", "the variance is kept, without a root")
-def _deviation_kept(op: Operation, dy: Any) -> Answers:
-    momentum, x = op.settings["momentum"], op.arrays["x"]
-    for ddof, detail in ((1, "divided by m − 1"), (0, "divided by m")):
-        yield (1 - momentum) * op.arrays["running_var"] + momentum * x.std(_batch_axes(op), ddof=ddof), detail
-
-
-@rare("batch_norm dx", "statistics of the wrong mode", "in evaluation mean and variance are constants: dx = dy·γ/σ")
-def _dx_of_training(op: Operation, dy: Any) -> Answers:
-    if not op.settings["training"]:
-        x, axes = op.arrays["x"], _batch_axes(op)
-        yield op.changed(training=True).result("dx", dy), "as in training"
-        batch = op.changed(running_mean=x.mean(axes), running_var=x.var(axes))
-        yield batch.result("dx", dy), "dy·γ/σ, with the batch's σ"
-
-
-@rare("batch_norm dx", "not divided by σ", "the whole bracket is multiplied by γ/√(σ² + ε)")
-def _dx_not_divided(op: Operation, dy: Any) -> Answers:
-    _, root, _ = _normal(op)
-    yield op.result("dx", dy) * root, "multiplied by γ alone"
-    yield op.result("dx", dy) / root, "divided by σ² + ε"
-
-
-@rare("batch_norm dx", "sums for means", "mean(dy) and mean(dy·x̂) are divided by m")
-def _dx_sums(op: Operation, dy: Any) -> Answers:
-    normal, root, gamma = _normal(op)
-    sums = [part.sum(_batch_axes(op), keepdims=True) for part in (dy, dy * normal)]
-    if op.settings["training"]:
-        yield gamma / root * (dy - sums[0] - normal * sums[1])
-
-
-@rare("batch_norm dweight", "σ forgotten", "γ was multiplied by x̂ = (x − μ)/√(σ² + ε)")
-def _only_off(op: Operation, dy: Any) -> Answers:
-    normal, root, _ = _normal(op)
-    yield (dy * normal * root).sum(_batch_axes(op)), "x − μ in place of x̂"
-    yield (dy * normal / root).sum(_batch_axes(op)), "divided by the variance"
-
-
-@rare("batch_norm dx", "variance term", "what is subtracted is x̂·mean(dy·x̂), once")
-def _variance_term(op: Operation, dy: Any) -> Answers:
-    normal, root, gamma = _normal(op)
-    term = normal * (dy * normal).mean(_batch_axes(op), keepdims=True)
-    if op.settings["training"]:
-        for factor, detail in ((1, "added, not subtracted"), (-0.5, "half of it"), (-2, "twice")):
-            yield gamma / root * (dy - dy.mean(_batch_axes(op), keepdims=True) + factor * term), detail
-
-
-@rare("batch_norm dx", "unbiased variance", "σ² is divided by m, as in the forward pass")
-def _dx_unbiased(op: Operation, dy: Any) -> Answers:
-    (mean, var), x, axes = _moments(op), op.arrays["x"], _batch_axes(op)
-    m = x.size / x.shape[1]
-    if op.settings["training"] and m > 1:
-        _, _, gamma = _normal(op)
-        root = np.sqrt(var * m / (m - 1) + op.settings["eps"])
-        normal = (x - mean) / root
-        for divisor, detail in ((m, "in σ"), (m - 1, "in σ and in the variance term")):
-            term = normal * (dy * normal).sum(axes, keepdims=True) / divisor
-            yield gamma / root * (dy - dy.mean(axes, keepdims=True) - term), detail
-
-
-@rare("batch_norm dweight", "not summed", "γ is used in all places; their gradients add up")
-def _dweight_places(op: Operation, dy: Any) -> Answers:
-    normal, _, _ = _normal(op)
-    yield dy * normal
-
-
-@rare("batch_norm dweight", "y in place of x̂", "γ was multiplied by x̂, before β was added")
-def _dweight_of_y(op: Operation, dy: Any) -> Answers:
-    yield (dy * op.result()).sum(_batch_axes(op))
-
-
-@rare("batch_norm running_var", "momentum reversed", "running ← (1 − momentum)·running + momentum·batch")
-def _momentum_and_bias(op: Operation, dy: Any) -> Answers:
-    momentum = op.settings["momentum"]
-    yield (
-        momentum * op.arrays["running_var"] + (1 - momentum) * op.arrays["x"].var(_batch_axes(op)),
-        "and the variance biased",
-    )
-
-
-@rare("batch_norm dweight", "mean for sum", "γ is used in all places; their gradients add up")
-def _dweight_mean(op: Operation, dy: Any) -> Answers:
-    yield op.result("dweight", dy) / (dy.size / dy.shape[1])
-
-
-@rare("batch_norm dweight", "gamma multiplied in", "dγ = Σ dy·x̂; γ itself is not in it")
-def _gamma_in(op: Operation, dy: Any) -> Answers:
-    gamma = op.arrays["weight"]
-    if gamma is not None:
-        yield op.result("dweight", dy) * gamma
+PLACES = "γ is used in all places; their gradients add up"
+wrong = mistakes("batch_norm dweight", Normalisation, RARE)
+wrong(
+    "σ forgotten",
+    "γ was multiplied by x̂ = (x − μ)/√(σ² + ε)",
+    way("x − μ in place of x̂", lambda q: (q.dy * q.off).sum(q.axes)),
+    way("divided by the variance", lambda q: (q.dy * q.normal / q.root).sum(q.axes)),
+)
+wrong("not summed", PLACES, lambda q: q.dy * q.normal)
+wrong("y in place of x̂", "γ was multiplied by x̂, before β was added", lambda q: (q.dy * q.y()).sum(q.axes))
+wrong("mean for sum", PLACES, lambda q: (q.dy * q.normal).mean(q.axes))
+wrong("gamma multiplied in", "dγ = Σ dy·x̂; γ itself is not in it", lambda q: q.weight * (q.dy * q.normal).sum(q.axes))

@@ -2,254 +2,211 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
 import numpy as np
 
-from tinyunet.byhand.arithmetic.operations import Operation
-from tinyunet.byhand.mistakes.gradients import DY_FORGOTTEN
-from tinyunet.byhand.mistakes.registry import TRANSPOSED, Answers, mistake, rare
-from tinyunet.byhand.mistakes.window import borders, padded, spread, spread_in_order, windows
+from tinyunet.byhand.mistakes.gradients import COL2IM, DY_FORGOTTEN
+from tinyunet.byhand.mistakes.registry import RARE, TRANSPOSED, mistakes, only, way
+from tinyunet.byhand.mistakes.window import Window
 from tinyunet.tensor import Array
 
-
-@mistake("max_pool2d y", "zero padding in max-pool", "the padding is −∞ and never wins, even among negative numbers")
-def _zeros_win(op: Operation, dy: Any) -> Answers:
-    if any(map(any, borders(op))):
-        yield padded(op, borders(op))
-
-
-@mistake("avg_pool2d y", "divisor at the border", "count_include_pad says whether zeros of the padding are counted")
-def _divisor(op: Operation, dy: Any) -> Answers:
-    yield op.changed(count_include_pad=not op.settings["count_include_pad"]).result()
+PLACES = (
+    "max_pool2d y",
+    "avg_pool2d y",
+    "max_pool2d y, avg_pool2d y",
+    "max_pool2d dx",
+    "avg_pool2d dx",
+    "max_pool2d dx, avg_pool2d dx",
+)
 
 
-@mistake("max_pool2d y, avg_pool2d y", "ceil for floor", "the size is rounded down, except with ceil_mode")
-def _rounded(op: Operation, dy: Any) -> Answers:
-    yield op.changed(ceil_mode=not op.settings["ceil_mode"]).result()
+class Pooling(Window):
+    """The cells of every window, and what each of them receives of dy, both (N, C, Ho, Wo, kh·kw)."""
+
+    @functools.cached_property
+    def seen(self) -> Array:
+        """The cells, where padding never wins."""
+        return self.cells(-math.inf)
+
+    @functools.cached_property
+    def largest(self) -> Array:
+        """Which cells hold the maximum of their window."""
+        return self.seen == self.seen.max(-1, keepdims=True)
+
+    @functools.cached_property
+    def winner(self) -> Array:
+        """Which cell receives the gradient of the maximum: the first of the largest."""
+        return self.cell(self.seen.argmax(-1))
+
+    @functools.cached_property
+    def positions(self) -> Array:
+        """Of the winners in their image, counted row by row."""
+        return self.y(return_indices=True)[1].astype(int)
+
+    def cell(self, number: Any) -> Array:
+        """Which cell has this number, in its window."""
+        return np.arange(self.size) == np.expand_dims(number, -1)
+
+    def shares(self, part: Any) -> Array:
+        """What cells receive, if it is this part of dy."""
+        return self.dy[..., None] * np.broadcast_to(part, (*self.dy.shape, self.size))
+
+    def back(self, part: Any) -> Array:
+        """dx, if every cell receives this part of dy."""
+        return self.spread(self.shares(part))
+
+    def last_winner(self) -> Array:
+        """dx, if a number that wins several windows receives dy of the last one alone."""
+        dx, winners = np.zeros((*self.x.shape[:2], self.input.prod())), self.positions.reshape(*self.x.shape[:2], -1)
+        np.put_along_axis(dx, winners, self.dy.reshape(winners.shape), -1)
+        return dx.reshape(self.x.shape)
+
+    def divided(self, numbers: Array, divisor: int) -> Array | None:
+        """By a number of cells that is not that of all, nor of one."""
+        return numbers / divisor if 1 < divisor < self.size else None
+
+    def pooled(self, numbers: Array, axis: Any, **how: Any) -> Array:
+        """The maximum or the mean, of other numbers than those of a window."""
+        return (numbers.max if self.name == "max_pool2d" else numbers.mean)(axis, **how)
 
 
-@mistake("max_pool2d y", "average instead of maximum", "max-pooling takes the largest number of the window")
-def _mean_for_max(op: Operation, dy: Any) -> Answers:
-    yield windows(op, 0.0).mean(-1)
+max_y, avg_y, both_y, max_dx, avg_dx, both_dx = (mistakes(place, Pooling) for place in PLACES)
 
-
-@mistake("avg_pool2d y", "maximum instead of average", "average pooling takes the mean of the window")
-def _max_for_mean(op: Operation, dy: Any) -> Answers:
-    yield windows(op, -math.inf).max(-1)
-
-
-@mistake("avg_pool2d y", "not divided", "divide the sum by the number of cells in the window")
-def _sum_for_mean(op: Operation, dy: Any) -> Answers:
-    yield windows(op, 0.0).sum(-1)
-
-
-@mistake("max_pool2d dx", "ties shared", "among equals the first alone receives the gradient")
-def _ties(op: Operation, dy: Any) -> Answers:
-    cells = windows(op, -math.inf)
-    best = cells == cells.max(-1, keepdims=True)
-    yield spread(op, dy[..., None] * best), "each of them receives it"
-    yield spread(op, dy[..., None] * best / best.sum(-1, keepdims=True)), "divided among them"
-
-
-@mistake("max_pool2d dx", "last of equal numbers", "among equals the first alone receives the gradient")
-def _last(op: Operation, dy: Any) -> Answers:
-    cells = windows(op, -math.inf)
-    last = cells.shape[-1] - 1 - cells[..., ::-1].argmax(-1)
-    yield spread(op, dy[..., None] * (np.arange(cells.shape[-1]) == last[..., None]))
-
-
-@mistake("max_pool2d dx", "gradient to the whole window", "only the largest number moves the output")
-def _to_all(op: Operation, dy: Any) -> Answers:
-    cells = windows(op, 0.0)
-    yield spread(op, dy[..., None] * np.ones_like(cells)), "in full"
-    yield spread(op, dy[..., None] * np.ones_like(cells) / cells.shape[-1]), "in equal parts"
-
-
-@mistake("avg_pool2d dx", "not divided", "every pixel of the window receives dy divided by the divisor")
-def _gradient_not_divided(op: Operation, dy: Any) -> Answers:
-    yield spread(op, dy[..., None] * np.ones_like(windows(op, 0.0)))
-
-
-@mistake("avg_pool2d dx", "divisor at the border", "the divisor is that of the forward pass")
-def _gradient_divisor(op: Operation, dy: Any) -> Answers:
-    yield op.changed(count_include_pad=not op.settings["count_include_pad"]).result("dx", dy)
-
+max_y(
+    "zero padding in max-pool",
+    "the padding is −∞ and never wins, even among negative numbers",
+    lambda q: q.padded(constant_values=0),
+)
+avg_y(
+    "divisor at the border",
+    "count_include_pad says whether zeros of the padding are counted",
+    lambda q: q.y(count_include_pad=not q.count_include_pad),
+)
+both_y("ceil for floor", "the size is rounded down, except with ceil_mode", lambda q: q.y(ceil_mode=not q.ceil_mode))
+max_y("average instead of maximum", "max-pooling takes the largest number of the window", lambda q: q.cells().mean(-1))
+avg_y("maximum instead of average", "average pooling takes the mean of the window", lambda q: q.seen.max(-1))
+avg_y("not divided", "divide the sum by the number of cells in the window", lambda q: q.cells().sum(-1))
+max_dx(*COL2IM, lambda q: q.spread(q.shares(q.winner), assign=True))
+avg_dx(*COL2IM, lambda q: q.spread(q.shares(1 / q.size), assign=True), where=lambda q: q.count_include_pad)
+max_dx(
+    "ties shared",
+    "among equals the first alone receives the gradient",
+    way("each of them receives it", lambda q: q.back(q.largest)),
+    way("divided among them", lambda q: q.back(q.largest / q.largest.sum(-1, keepdims=True))),
+)
+max_dx(
+    "last of equal numbers",
+    "among equals the first alone receives the gradient",
+    lambda q: q.back(q.cell(q.size - 1 - q.largest[..., ::-1].argmax(-1))),
+)
+max_dx(
+    "gradient to the whole window",
+    "only the largest number moves the output",
+    way("in full", lambda q: q.back(1)),
+    way("in equal parts", lambda q: q.back(1 / q.size)),
+)
+avg_dx("not divided", "every pixel of the window receives dy divided by the divisor", lambda q: q.back(1))
+avg_dx(
+    "divisor at the border",
+    "the divisor is that of the forward pass",
+    lambda q: q.dx(count_include_pad=not q.count_include_pad),
+)
 
 # ---- less usual
 
+max_y, avg_y, both_y, max_dx, avg_dx, both_dx = (mistakes(place, Pooling, RARE) for place in PLACES)
+
 LARGEST = "max-pooling takes the largest number of the window, with its sign"
-
-
-@rare("max_pool2d y", "minimum instead of maximum", LARGEST)
-def _min_for_max(op: Operation, dy: Any) -> Answers:
-    yield windows(op, math.inf).min(-1)
-
-
-@rare("max_pool2d y", "sum instead of maximum", LARGEST)
-def _sum_for_max(op: Operation, dy: Any) -> Answers:
-    yield windows(op, 0.0).sum(-1)
-
-
-@rare("max_pool2d y", "sign ignored", LARGEST)
-def _largest_size(op: Operation, dy: Any) -> Answers:
-    cells = windows(op, 0.0)
-    furthest = np.abs(cells).argmax(-1)[..., None]
-    yield np.take_along_axis(cells, furthest, -1)[..., 0], "the number furthest from 0"
-    yield np.abs(cells).max(-1), "the number furthest from 0, without its sign"
-
-
-def _winners(op: Operation) -> tuple[Array, Array, Array]:
-    """Where the maximum of every window stands: in the window, and its row and column in the image."""
-    winner, (rows, cols) = windows(op, -math.inf).argmax(-1), op.axes()
-    u, v = np.unravel_index(winner, (rows.kernel, cols.kernel))
-    i, j = np.ogrid[: rows.output, : cols.output]
-    return (
-        winner,
-        rows.stride * i + rows.dilation * u - rows.padding,
-        cols.stride * j + cols.dilation * v - cols.padding,
-    )
-
-
-@rare("max_pool2d y", "position instead of value", "the output is the largest number, not where it stands")
-def _position(op: Operation, dy: Any) -> Answers:
-    winner, row, column = _winners(op)
-    yield winner, "in the window"
-    yield row * op.arrays["x"].shape[3] + column, "in the image"
-
-
-@rare("max_pool2d y, avg_pool2d y", "median", "the window is not sorted: pooling takes its maximum, or its mean")
-def _median(op: Operation, dy: Any) -> Answers:
-    yield np.median(windows(op, 0.0), -1)
-
-
-@rare("max_pool2d y, avg_pool2d y", "channels pooled together", "every channel is pooled by itself")
-def _across(op: Operation, dy: Any) -> Answers:
-    y = op.result()
-    if y.shape[1] > 1:
-        over = y.max if op.name == "max_pool2d" else y.mean
-        yield over(1, keepdims=True), "into one"
-        yield np.broadcast_to(over(1, keepdims=True), y.shape), "into one, for each of them"
-
-
-@rare("max_pool2d y, avg_pool2d y", "whole image pooled", "every window makes a number of its own")
-def _global(op: Operation, dy: Any) -> Answers:
-    x = op.arrays["x"]
-    over = x.max if op.name == "max_pool2d" else x.mean
-    yield over((2, 3), keepdims=True)
-
-
-@rare("avg_pool2d y", "mean cut to a whole number", "a mean is seldom a whole number")
-def _whole_numbers(op: Operation, dy: Any) -> Answers:
-    y = op.result()
-    yield np.floor(y), "rounded down"
-    yield np.trunc(y), "digits cut off"
-    yield np.floor(y + 0.5), "rounded"
-
-
-@rare("avg_pool2d y", "wrong divisor", "divide by the number of cells in the window, kh·kw")
-def _wrong_divisor(op: Operation, dy: Any) -> Answers:
-    (rows, cols), cells = op.axes(), windows(op, 0.0)
-    for divisor, detail in ((rows.kernel, "its height"), (cols.kernel, "its width"), (cells.shape[-1] - 1, "one less")):
-        if 1 < divisor < cells.shape[-1]:
-            yield cells.sum(-1) / divisor, detail
-    if not op.arrays["x"].all():
-        yield cells.sum(-1) / np.maximum(1, np.count_nonzero(cells, -1)), "zeros are not counted"
-
-
-@rare("max_pool2d dx", "gradient to the wrong cell", "only the largest number moves the output, wherever it stands")
-def _wrong_cell(op: Operation, dy: Any) -> Answers:
-    cells = windows(op, -math.inf)
-    at = np.arange(cells.shape[-1])
-    yield spread(op, dy[..., None] * (at == 0)), "the first of the window"
-    yield spread(op, dy[..., None] * (at == windows(op, math.inf).argmin(-1)[..., None])), "the smallest"
-
-
-@rare("max_pool2d dx, avg_pool2d dx", "col2im that assigns", "where windows overlap, gradients add up")
-def _assigned_in_order(op: Operation, dy: Any) -> Answers:
-    cells = windows(op, -math.inf)
-    if op.name == "max_pool2d":
-        first = np.arange(cells.shape[-1]) == cells.argmax(-1)[..., None]
-        yield spread_in_order(op, dy[..., None] * first), "window after window"
-        yield _last_winner(op, dy), "winner after winner"
-    elif op.settings["count_include_pad"] and not any(axis.overhang for axis in op.axes()):
-        yield spread_in_order(op, dy[..., None] * np.ones_like(cells) / cells.shape[-1]), "window after window"
-
-
-def _last_winner(op: Operation, dy: Array) -> Array:
-    """Where a number wins several windows, the last of them counts."""
-    (_, row, column), dx = _winners(op), np.zeros(op.arrays["x"].shape)
-    n, c = np.ogrid[: dx.shape[0], : dx.shape[1]]
-    for i, j in np.ndindex(*dy.shape[2:]):
-        dx[n, c, row[:, :, i, j], column[:, :, i, j]] = dy[:, :, i, j]
-    return dx
-
-
-@rare("max_pool2d dx", "value instead of gradient", "the largest number says where dy goes; what goes there is dy")
-def _value(op: Operation, dy: Any) -> Answers:
-    cells = windows(op, -math.inf)
-    first = np.arange(cells.shape[-1]) == cells.argmax(-1)[..., None]
-    yield spread(op, first * op.result()[..., None]), "the output itself"
-    yield spread(op, first * (dy * op.result())[..., None]), "dy times the output"
-
-
-@rare(
-    "max_pool2d dx, avg_pool2d dx",
-    *DY_FORGOTTEN,
+max_y("minimum instead of maximum", LARGEST, lambda q: q.cells(math.inf).min(-1))
+max_y("sum instead of maximum", LARGEST, lambda q: q.cells().sum(-1))
+max_y(
+    "sign ignored",
+    LARGEST,
+    way("the number furthest from 0", lambda q: q.cells()[q.cell(np.abs(q.cells()).argmax(-1))].reshape(q.y().shape)),
+    way("the number furthest from 0, without its sign", lambda q: np.abs(q.cells()).max(-1)),
 )
-def _pool_without_dy(op: Operation, dy: Any) -> Answers:
-    yield op.result("dx", np.ones_like(dy))
-
-
-@rare("max_pool2d dx, avg_pool2d dx", *TRANSPOSED)
-def _dx_transposed(op: Operation, dy: Any) -> Answers:
-    yield op.result("dx", dy).swapaxes(2, 3), "rows and columns exchanged"
-
-
-@rare("max_pool2d y, avg_pool2d y", "pixels taken in a row", "a window is kh rows of kw pixels, side by side")
-def _in_a_row(op: Operation, dy: Any) -> Answers:
-    x, y = op.arrays["x"], op.result()
-    N, C, Ho, Wo = y.shape
-    if y.size and x[0, 0].size == Ho * Wo * _windows_size(op):
-        cells = x.reshape(N, C, Ho, Wo, -1)
-        yield cells.max(-1) if op.name == "max_pool2d" else cells.mean(-1)
-
-
-def _windows_size(op: Operation) -> int:
-    rows, cols = op.axes()
-    return rows.kernel * cols.kernel
-
-
-@rare("avg_pool2d y", "root of the squares", "the numbers themselves are added, not their squares")
-def _squares(op: Operation, dy: Any) -> Answers:
-    squares = windows(op, 0.0) ** 2
-    yield np.sqrt(squares.sum(-1)), "of their sum"
-    yield np.sqrt(squares.mean(-1)), "of their mean"
-
-
-@rare("avg_pool2d dx", "wrong divisor", "every pixel receives dy divided by the number of cells, kh·kw")
-def _dx_divisor(op: Operation, dy: Any) -> Answers:
-    rows, cols = op.axes()
-    shares = dy[..., None] * np.ones_like(windows(op, 0.0))
-    for divisor, detail in ((rows.kernel, "the window's height"), (cols.kernel, "the window's width")):
-        if 1 < divisor < rows.kernel * cols.kernel:
-            yield spread(op, shares / divisor), detail
-
-
-@rare("avg_pool2d dx", "value instead of gradient", "x is not in the gradient of a mean")
-def _times_x(op: Operation, dy: Any) -> Answers:
-    yield op.result("dx", dy) * op.arrays["x"], "dy times x"
-
-
-@rare("max_pool2d dx, avg_pool2d dx", "gradient not given back", "dx has the shape of x: dy goes back to the pixels")
-def _not_given_back(op: Operation, dy: Any) -> Answers:
-    yield dy
-
-
-@rare("max_pool2d dx, avg_pool2d dx", "only one window counted", "every window gives its part of dy back")
-def _one_window(op: Operation, dy: Any) -> Answers:
-    for at, detail in ((0, "the first"), (-1, "the last")):
-        one = np.zeros_like(dy)
-        one[:, :, at, at] = dy[:, :, at, at]
-        yield op.result("dx", one), detail
+max_y(
+    "position instead of value",
+    "the output is the largest number, not where it stands",
+    way("in the window", lambda q: q.seen.argmax(-1)),
+    way("in the image", lambda q: q.positions),
+)
+both_y("median", "the window is not sorted: pooling takes its maximum, or its mean", lambda q: np.median(q.cells(), -1))
+both_y(
+    "channels pooled together",
+    "every channel is pooled by itself",
+    way("into one", lambda q: q.pooled(q.y(), 1, keepdims=True)),
+    way("into one, for each of them", lambda q: np.broadcast_to(q.pooled(q.y(), 1, keepdims=True), q.y().shape)),
+    where=lambda q: q.x.shape[1] > 1,
+)
+both_y("whole image pooled", "every window makes a number of its own", lambda q: q.pooled(q.x, (2, 3), keepdims=True))
+avg_y(
+    "mean cut to a whole number",
+    "a mean is seldom a whole number",
+    way("rounded down", lambda q: np.floor(q.y())),
+    way("digits cut off", lambda q: np.trunc(q.y())),
+    way("rounded", lambda q: np.floor(q.y() + 0.5)),
+)
+avg_y(
+    "wrong divisor",
+    "divide by the number of cells in the window, kh·kw",
+    way("its height", lambda q: q.divided(q.cells().sum(-1), q.kernel[0])),
+    way("its width", lambda q: q.divided(q.cells().sum(-1), q.kernel[1])),
+    way("one less", lambda q: q.divided(q.cells().sum(-1), q.size - 1)),
+    way(
+        "zeros are not counted",
+        lambda q: None if q.x.all() else q.cells().sum(-1) / np.maximum(1, np.count_nonzero(q.cells(), -1)),
+    ),
+)
+max_dx(
+    "gradient to the wrong cell",
+    "only the largest number moves the output, wherever it stands",
+    way("the first of the window", lambda q: q.back(q.cell(0))),
+    way("the smallest", lambda q: q.back(q.cell(q.cells(math.inf).argmin(-1)))),
+)
+max_dx(
+    *COL2IM,
+    way("window after window", lambda q: q.overwritten(q.shares(q.winner))),
+    way("winner after winner", lambda q: q.last_winner()),
+)
+avg_dx(
+    *COL2IM,
+    way("window after window", lambda q: q.overwritten(q.shares(1 / q.size))),
+    where=lambda q: q.count_include_pad and not q.reach[:, 1].any(),  # one divisor for all
+)
+max_dx(
+    "value instead of gradient",
+    "the largest number says where dy goes; what goes there is dy",
+    way("the output itself", lambda q: q.spread(q.winner * q.y()[..., None])),
+    way("dy times the output", lambda q: q.back(q.winner * q.y()[..., None])),
+)
+both_dx(*DY_FORGOTTEN, lambda q: q.dx(np.ones_like(q.dy)))
+both_dx(*TRANSPOSED, way("rows and columns exchanged", lambda q: q.dx().swapaxes(2, 3)))
+both_y(
+    "pixels taken in a row",
+    "a window is kh rows of kw pixels, side by side",
+    lambda q: q.pooled(q.x.reshape(*q.y().shape, q.size), -1),
+)
+avg_y(
+    "root of the squares",
+    "the numbers themselves are added, not their squares",
+    way("of their sum", lambda q: np.sqrt((q.cells() ** 2).sum(-1))),
+    way("of their mean", lambda q: np.sqrt((q.cells() ** 2).mean(-1))),
+)
+avg_dx(
+    "wrong divisor",
+    "every pixel receives dy divided by the number of cells, kh·kw",
+    way("the window's height", lambda q: q.divided(q.back(1), q.kernel[0])),
+    way("the window's width", lambda q: q.divided(q.back(1), q.kernel[1])),
+)
+avg_dx("value instead of gradient", "x is not in the gradient of a mean", way("dy times x", lambda q: q.dx() * q.x))
+both_dx("gradient not given back", "dx has the shape of x: dy goes back to the pixels", lambda q: q.dy)
+both_dx(
+    "only one window counted",
+    "every window gives its part of dy back",
+    way("the first", lambda q: q.dx(only(q.dy, np.s_[:, :, 0, 0]))),
+    way("the last", lambda q: q.dx(only(q.dy, np.s_[:, :, -1, -1]))),
+)

@@ -1,10 +1,25 @@
-"""Mistakes as they are entered: by an operation, a quantity and a name, each with a way to compute the wrong answer."""
+"""How a mistake is stated: its name, what is right instead, and the formula of the wrong answer.
+
+    wrong = mistakes("relu dx", Quantities)
+    wrong("mask forgotten", "where x ≤ 0 the output does not move, and the gradient is 0", lambda q: q.dy)
+    wrong(
+        "upstream gradient forgotten",
+        "dx = dy·[x > 0]",
+        way("the mask alone", lambda q: q.dx(dy=np.ones_like(q.dy))),
+        way("ReLU of x", lambda q: q.y()),
+    )
+
+A way to make the mistake is a formula of named quantities. It gives the wrong answer, or None where the mistake cannot
+be made; a ValueError, because settings do not fit, means the same. Where channels or images are left out one by one,
+it gives several answers: arrays, or pairs of an array and a detail.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,43 +39,95 @@ class Mistake(NamedTuple):
         return f"{self.name}{f' ({self.detail})' if self.detail else ''}: {self.hint}"
 
 
-Answers = Iterator[Any]  # arrays, or pairs of an array and a detail, or of an array and another mistake
-Way = Callable[[Operation, Any], Answers]
-Ways = dict[tuple[str, str], list[tuple[Mistake, Way]]]
+class Quantities:
+    """What formulas of wrong answers are made of: dy, and the arrays and settings by their names, as q.x and q.stride.
+
+    q.y, q.dx and q.dw are the operation and its gradients, with other arrays or settings, or another dy: q.y(b=None) is
+    the result without the bias.
+    """
+
+    x: Array
+
+    def __init__(self, op: Operation, dy: Any) -> None:
+        self.op, self.dy = op, dy
+        vars(self).update(op.arrays | op.settings)
+
+    def result(self, what: str, dy: Array | None = None, **changes: Any) -> Array:
+        """Any quantity: "y", a gradient such as "db", or a running statistic."""
+        op = self.op.changed(**changes) if changes else self.op
+        return op.result(what, self.dy if dy is None else dy)
+
+    def y(self, **changes: Any) -> Array:
+        return self.result("y", **changes)
+
+    def dx(self, dy: Array | None = None, **changes: Any) -> Array:
+        return self.result("dx", dy, **changes)
+
+    def dw(self, dy: Array | None = None, **changes: Any) -> Array:
+        return self.result("dw", dy, **changes)
+
+
+Way = Callable[[Any], Any]
+
+
+class Stated(NamedTuple):
+    """The formulas of a mistake, the quantities that they are made of, and where it can be made."""
+
+    quantities: Callable[[Operation, Any], Any]
+    ways: tuple[Way, ...]
+    where: Way
+
+    def answers(self, q: Any) -> list[tuple[Any, Any]]:
+        """All wrong answers that are finite, each with its detail."""
+        found: list[tuple[Any, Any]] = []
+        for answer in self.ways if self.where(q) else ():
+            with contextlib.suppress(ValueError):
+                found.extend(_each(answer(q)))
+        return [(np.asarray(array), detail) for array, detail in found if np.all(np.isfinite(array))]
+
+
+def _each(given: Any) -> Iterator[tuple[Any, Any]]:
+    """What a way gives, one by one: nothing, one answer, or several."""
+    several: Iterable[Any] = [given] if isinstance(given, (np.ndarray, np.generic)) else given or ()
+    for answer in several:
+        yield answer if isinstance(answer, tuple) else (answer, "")
+
+
+Ways = dict[tuple[str, str], list[tuple[Mistake, Stated]]]
 
 WAYS: Ways = {}
-RARE: Ways = {}  # asked for where none of those explains an answer
+RARE: Ways = {}  # asked for where none of the usual ones explains an answer
 TOGETHER: Ways = {}  # two at once: asked for where none of the others explains all of an answer
 
 
-def mistake(where: str, name: str, hint: str, among: Ways = WAYS) -> Callable[[Way], Way]:
-    """Enter a way to be wrong for some quantities, such as "conv2d y, conv2d dx"."""
+def mistakes(places: str, quantities: Callable[[Operation, Any], Any], among: Ways = WAYS) -> Callable[..., None]:
+    """What states mistakes of some operations and quantities, such as "conv2d y, linear y".
 
-    def enter(way: Way) -> Way:
-        for place in where.split(", "):
+    It is called with a name, what is right instead, the ways to make the mistake, and where it can be made, if that is
+    not everywhere.
+    """
+
+    def wrong(name: str, hint: str, *ways: Way, where: Way = lambda q: True) -> None:
+        for place in places.split(", "):
             operation, what = place.split()
-            among.setdefault((operation, what), []).append((Mistake(name, hint), way))
-        return way
+            among.setdefault((operation, what), []).append((Mistake(name, hint), Stated(quantities, ways, where)))
 
-    return enter
+    return wrong
 
 
-def rare(where: str, name: str, hint: str) -> Callable[[Way], Way]:
-    """Enter a way to be wrong that is less usual."""
-    return mistake(where, name, hint, RARE)
+def way(detail: str, answer: Way) -> Way:
+    """One of several ways to make a mistake, with a word that tells it apart."""
+    return lambda q: ((array, detail) for array, _ in _each(answer(q)))
 
 
 def wrong_answers(op: Operation, what: str, dy: Array | None, among: Ways = WAYS) -> Iterator[tuple[Mistake, Array]]:
     """Every mistake that can be made here, with the answer that it leads to."""
-    for known, way in among.get((op.name, what), []):
-        answers: list[Any] = []
-        # A variance of 0, by a wrong formula; and settings that do not fit: the mistake cannot be made here.
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"), contextlib.suppress(ValueError):
-            answers.extend(way(op, dy))
-        for answer in answers:
-            array, detail = answer if isinstance(answer, tuple) else (answer, "")
-            if np.all(np.isfinite(array)):
-                yield (detail if isinstance(detail, Mistake) else known._replace(detail=detail)), np.asarray(array)
+    made = functools.cache(lambda quantities: quantities(op, dy))
+    for known, stated in among.get((op.name, what), []):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # a variance of 0, by a wrong formula
+            answers = stated.answers(made(stated.quantities))
+        for array, detail in answers:
+            yield (detail if isinstance(detail, Mistake) else known._replace(detail=detail)), array
 
 
 TRANSPOSED = "right numbers in other places", "the first index counts rows, the second one columns"
@@ -82,3 +149,15 @@ def other_orders(count: int) -> list[list[int]]:
     if count > 3:
         return [list(range(count))[::-1]]
     return [list(order) for order in itertools.permutations(range(count))][1:]
+
+
+def only(array: Array, at: Any) -> Array:
+    """A part of an array, and zeros elsewhere.
+
+    >>> only(np.array([[1, 2], [3, 4]]), np.s_[:, 1])
+    array([[0, 2],
+           [0, 4]])
+    """
+    part = np.zeros_like(array)
+    part[at] = array[at]
+    return part

@@ -7,278 +7,230 @@ from typing import Any
 
 import numpy as np
 
-from tinyunet.byhand.arithmetic.operations import Operation
-from tinyunet.byhand.mistakes.registry import TRANSPOSED, Answers, mistake, rare
-from tinyunet.byhand.mistakes.window import (
-    CONVOLUTIONS,
-    borders,
-    both,
-    both_or_one,
-    fill,
-    fits,
-    moved,
-    padded,
-    resized,
-    tried,
-)
+from tinyunet.byhand.mistakes.registry import RARE, TRANSPOSED, mistakes, way
+from tinyunet.byhand.mistakes.window import CONVOLUTIONS, Window, bordered, framed, resized, strided, tried, written
+from tinyunet.tensor import Array
 
-WINDOWS = "conv2d y, max_pool2d y, avg_pool2d y"
-ALL = f"{CONVOLUTIONS}, max_pool2d y, avg_pool2d y"
-
-
-@mistake(
+PLACES = (
     f"{CONVOLUTIONS}, max_pool2d y, avg_pool2d y",
-    "stride forgotten",
-    "the window moves by the stride, not by one pixel",
+    "conv2d y, max_pool2d y, avg_pool2d y",  # whose window slides over x
+    f"{CONVOLUTIONS}, max_pool2d y",
+    "conv2d y",
+    "conv_transpose2d y",
 )
-def _stride_forgotten(op: Operation, dy: Any) -> Answers:
-    rows, cols = op.axes()
-    if (rows.stride, cols.stride) != (1, 1):
-        extra = {"output_padding": 0} if "output_padding" in op.settings else {}
-        y = op.changed(stride=1, **extra).result()
-        yield y
-        if op.name != "conv_transpose2d":
-            yield y[:, :, : rows.output, : cols.output], "and stopped at the right size"
 
 
-@mistake(
-    "conv2d y, max_pool2d y, avg_pool2d y",
+class Sliding(Window):
+    """Windows with settings that are near the right ones."""
+
+    def instead(self, setting: str, *values: Array) -> Iterator[tuple[Array, str]]:
+        """y with other values of a setting, each with its detail, such as "3 for 2"."""
+        for value in values:
+            yield self.y(**{setting: value}), f"{written(value)} for {written(getattr(self, setting))}"
+
+    def fewer(self, *less: int) -> Array | None:
+        """y without its last row or column; a size that ceil_mode explains is another mistake."""
+        y = resized(self.y(), *self.output - less)
+        explained = self.name != "conv2d" and y.shape == self.op.changed(ceil_mode=not self.ceil_mode).shape("y")
+        return y if y.size and not explained else None
+
+    def more(self, *more: int) -> Array | None:
+        """y of a convolution with another row or column of windows after the last one."""
+        longer = self.framed(self.borders + np.outer(self.stride, (0, 1)))
+        return resized(longer, *self.output + np.array(more)) if self.name == "conv2d" else None
+
+    def one_direction(self) -> Iterator[tuple[Array, str]]:
+        """y with a setting for rows or for columns alone, if it changes something in both."""
+        for setting, nothing in (("stride", 1), ("padding", 0), ("dilation", 1)):
+            down, right = self.pairs.get(setting, (nothing, nothing))
+            if min(down, right) > nothing:
+                for direction, pair in (("rows", (down, nothing)), ("columns", (nothing, right))):
+                    for y in tried(self, **{setting: pair}):
+                        yield y, f"{setting} in {direction} only"
+
+    def stride_off(self) -> Iterator[tuple[Array, str]]:
+        """y with strides that are off by one; 1 is a stride forgotten."""
+        return self.instead("stride", *(s for s in (self.stride + 1, self.stride - 1) if max(s) > 1))
+
+    def other_widths(self) -> Iterator[tuple[Array, str]]:
+        """y with a padding that is near the given one, or that another kind of convolution has."""
+        given, widths = self.pairs.get("padding"), dict[tuple[int, ...], str]()
+        if given is not None:
+            widths = {tuple(p): f"{written(p)} for {written(given)}" for p in (given + 1, given - 1, 2 * given)}
+        widths |= {tuple(self.span // 2): "half the kernel's", tuple(self.span - 1): "'full'"}
+        for width, detail in widths.items():
+            if min(width) >= 0 and any(width) and (given is None or any(given != width)):
+                for y in tried(self, padding=width):
+                    yield y, detail
+
+    def shifted(self, by: int) -> Array | None:
+        """y where windows start earlier; a convolution with all padding on one side is asymmetric."""
+        borders = self.borders + np.array((by, -by))
+        return None if self.name == "conv2d" and not borders.min(1).any() else self.framed(borders)
+
+    def edged(self, borders: Any, edge: Any = 0.0) -> Array:
+        """y with other numbers in its border."""
+        (top, bottom), (left, right) = borders
+        (height, width), (i, j) = self.output, np.indices(self.y().shape[2:])
+        inside = (i >= top) & (i < height - bottom) & (j >= left) & (j < width - right)
+        return np.where(inside, self.y(), edge)
+
+
+all_windows, forward, dilated, conv2d, conv_transpose2d = (mistakes(place, Sliding) for place in PLACES)
+
+STRIDE_FORGOTTEN = "stride forgotten", "the window moves by the stride, not by one pixel"
+conv_transpose2d(*STRIDE_FORGOTTEN, lambda q: q.y(stride=1, output_padding=0), where=strided)
+forward(
+    *STRIDE_FORGOTTEN,
+    lambda q: q.y(stride=1),
+    way("and stopped at the right size", lambda q: resized(q.y(stride=1), *q.output)),
+    where=strided,
+)
+forward(
     "stride applied twice",
     "output (i, j) starts at pixel (s·i, s·j), and all windows that fit are counted: the stride enters once",
+    way("windows s² apart", lambda q: q.y(stride=q.stride**2)),
+    way("in the bound of a loop", lambda q: resized(q.y(), *-(-q.output // q.stride)) if q.name == "conv2d" else None),
+    where=strided,
 )
-def _stride_twice(op: Operation, dy: Any) -> Answers:
-    (rows, cols), y = op.axes(), op.result()
-    if (rows.stride, cols.stride) != (1, 1):
-        yield op.changed(stride=(rows.stride**2, cols.stride**2)).result(), "windows s² apart"
-        if op.name == "conv2d":  # a loop over range(0, number of windows, stride)
-            yield y[:, :, : -(-rows.output // rows.stride), : -(-cols.output // cols.stride)], "in the bound of a loop"
-
-
-@mistake(
-    "conv2d y, max_pool2d y, avg_pool2d y", "padding forgotten", "the image gets a border before the window slides"
+forward(
+    "padding forgotten",
+    "the image gets a border before the window slides",
+    lambda q: q.y(padding=0),
+    where=lambda q: bordered(q) and all(q.span <= q.input),
 )
-def _padding_forgotten(op: Operation, dy: Any) -> Answers:
-    if any(map(any, borders(op))) and fits(op):
-        yield op.changed(padding=0).result()
-
-
-@mistake("conv_transpose2d y", "padding forgotten", "padding crops that many rows and columns from every side")
-def _crop_forgotten(op: Operation, dy: Any) -> Answers:
-    if any(map(any, borders(op))):
-        yield op.changed(padding=0).result()
-
-
-@mistake("conv2d y", "edge padding", "the border is zeros, not the pixels at the edge repeated")
-def _edge(op: Operation, dy: Any) -> Answers:
-    if any(map(any, borders(op))):
-        yield padded(op, borders(op), mode="edge")
-
-
-@mistake("conv2d y", "reflect padding", "the border is zeros, not the image mirrored")
-def _reflect(op: Operation, dy: Any) -> Answers:
-    paddings = borders(op)
-    if any(map(any, paddings)) and all(max(p) < n for p, n in zip(paddings, op.arrays["x"].shape[2:], strict=True)):
-        yield padded(op, paddings, mode="reflect")
-
-
-@mistake("conv2d y", "asymmetric 'same'", "the zeros go on both sides alike; only an odd one left over goes to the end")
-def _asymmetric(op: Operation, dy: Any) -> Answers:
-    paddings = borders(op)
-    if any(map(any, paddings)):
-        yield padded(op, [(0, sum(p)) for p in paddings]), "all at the end"
-        yield padded(op, [(sum(p), 0) for p in paddings]), "all at the beginning"
-        if any(a != b for a, b in paddings):
-            yield padded(op, [(b, a) for a, b in paddings]), "the odd one at the beginning"
-
-
-@mistake(
-    "conv2d y, max_pool2d y, avg_pool2d y",
+conv_transpose2d(
+    "padding forgotten",
+    "padding crops that many rows and columns from every side",
+    lambda q: q.y(padding=0),
+    where=bordered,
+)
+conv2d("edge padding", "the border is zeros, not the pixels at the edge repeated", lambda q: q.padded(mode="edge"))
+conv2d(
+    "reflect padding",
+    "the border is zeros, not the image mirrored",
+    lambda q: q.padded(mode="reflect"),
+    where=lambda q: all(q.borders.max(1) < q.input),
+)
+conv2d(
+    "asymmetric 'same'",
+    "the zeros go on both sides alike; only an odd one left over goes to the end",
+    way("all at the end", lambda q: q.padded([(0, sum(both)) for both in q.borders])),
+    way("all at the beginning", lambda q: q.padded([(sum(both), 0) for both in q.borders])),
+    way("the odd one at the beginning", lambda q: q.padded(q.borders[:, ::-1]) if np.ptp(q.borders, 1).any() else None),
+)
+forward(
     "output size off by one",
     "the number of windows is (input + 2·padding − dilation·(kernel − 1) − 1) // stride + 1",
+    way("one too few rows", lambda q: q.fewer(1, 0)),
+    way("one too few columns", lambda q: q.fewer(0, 1)),
+    way("one too few rows and columns", lambda q: q.fewer(1, 1)),
+    way("one too many rows and columns", lambda q: q.more(1, 1)),
+    way("one too many rows", lambda q: q.more(1, 0)),
+    way("one too many columns", lambda q: q.more(0, 1)),
 )
-def _one_less(op: Operation, dy: Any) -> Answers:
-    y = op.result()
-    rounded = op.changed(ceil_mode=not op.settings["ceil_mode"]).shape("y") if "ceil_mode" in op.settings else None
-    for name, part in (("rows", y[:, :, :-1]), ("columns", y[..., :-1]), ("rows and columns", y[:, :, :-1, :-1])):
-        if part.size and part.shape != rounded:  # that has a mistake of its own
-            yield part, f"one too few {name}"
-    if op.name == "conv2d":
-        rows, cols = op.axes()
-        (a, b), (c, d) = borders(op)
-        more = padded(op, ((a, b + rows.stride), (c, d + cols.stride)))
-        yield more, "one too many rows and columns"
-        yield more[:, :, :, : cols.output], "one too many rows"
-        yield more[:, :, : rows.output], "one too many columns"
-
-
-@mistake(
-    f"{CONVOLUTIONS}, max_pool2d y",
+dilated(
     "dilation off by one",
     "cells of the kernel are `dilation` pixels apart: 1 is an ordinary kernel, 2 leaves one pixel out",
+    lambda q: q.instead("dilation", *(d for d in (q.dilation - 1, q.dilation + 1) if min(d) > 0)),
 )
-def _dilation(op: Operation, dy: Any) -> Answers:
-    dilation = both(op.settings["dilation"])
-    for by in (-1, 1):
-        changed = tuple(d + by for d in dilation)
-        if min(changed) < 1:
-            continue
-        yield op.changed(dilation=changed).result(), f"{both_or_one(changed)} for {both_or_one(dilation)}"
-
 
 # ---- less usual
 
-PLAIN = {"stride": 1, "padding": 0, "dilation": 1}
+all_windows, forward, dilated, conv2d, conv_transpose2d = (mistakes(place, Sliding, RARE) for place in PLACES)
+all_windows(
+    "rows and columns exchanged",
+    "a pair of settings is meant as (rows, columns)",
+    lambda q: ((y, s) for s, pair in q.pairs.items() if np.ptp(pair) for y in tried(q, **{s: pair[::-1]})),
+)
+all_windows("one direction forgotten", "it holds for rows and for columns", lambda q: q.one_direction())
 
 
-def _pairs(op: Operation) -> Iterator[tuple[str, tuple[int, int]]]:
-    """The settings for rows and columns."""
-    for name in (*PLAIN, "kernel_size", "output_padding"):
-        value = op.settings.get(name)
-        if value is not None and not isinstance(value, str):
-            yield name, both(value)
-
-
-@rare(ALL, "rows and columns exchanged", "a pair of settings is meant as (rows, columns)")
-def _pair_exchanged(op: Operation, dy: Any) -> Answers:
-    for name, (down, right) in _pairs(op):
-        if down != right:
-            for y in tried(op, **{name: (right, down)}):
-                yield y, name
-
-
-@rare(ALL, "one direction forgotten", "it holds for rows and for columns")
-def _one_direction(op: Operation, dy: Any) -> Answers:
-    for name, (down, right) in _pairs(op):
-        plain = PLAIN.get(name)
-        if plain is None or plain in (down, right):
-            continue
-        for pair, detail in (((down, plain), "rows"), ((plain, right), "columns")):
-            for y in tried(op, **{name: pair}):
-                yield y, f"{name} in {detail} only"
-
-
-def _stride_by(op: Operation, by: int) -> Answers:
-    """With another stride; 1 has a mistake of its own."""
-    rows, cols = op.axes()
-    here, there = (rows.stride, cols.stride), (rows.stride + by, cols.stride + by)
-    if there != (1, 1):
-        for y in tried(op, stride=there):
-            yield y, f"{both_or_one(there)} for {both_or_one(here)}"
-
-
-@rare("conv_transpose2d y", "stride off by one", "with stride s there are s − 1 zeros between pixels")
-@rare(WINDOWS, "stride off by one", "the stride is the distance between windows, not the number of pixels skipped")
-def _stride_off(op: Operation, dy: Any) -> Answers:
-    yield from _stride_by(op, 1)
-    yield from _stride_by(op, -1)
-
-
-@rare(
-    f"{CONVOLUTIONS}, max_pool2d y",
+conv_transpose2d("stride off by one", "with stride s there are s − 1 zeros between pixels", lambda q: q.stride_off())
+forward(
+    "stride off by one",
+    "the stride is the distance between windows, not the number of pixels skipped",
+    lambda q: q.stride_off(),
+)
+dilated(
     "stride and dilation exchanged",
     "the stride moves the whole window, the dilation spreads its cells",
+    lambda q: q.y(stride=q.dilation, dilation=q.stride),
+    where=lambda q: any(q.stride != q.dilation),
 )
-def _stride_for_dilation(op: Operation, dy: Any) -> Answers:
-    rows, cols = op.axes()
-    strides, dilations = (rows.stride, cols.stride), (rows.dilation, cols.dilation)
-    if strides != dilations:
-        yield op.changed(stride=dilations, dilation=strides).result()
-
-
-@rare(WINDOWS, "padding of another width", "padding p puts p rows and columns on every side, and 0 none")
-def _other_width(op: Operation, dy: Any) -> Answers:
-    given, spans = op.settings["padding"], [axis.span for axis in op.axes()]
-    here, widths = both(-1 if isinstance(given, str) else given), dict[tuple[int, ...], str]()
-    if here != (-1, -1):
-        widths |= {tuple(p + by for p in here): "" for by in (1, -1)} | {tuple(2 * p for p in here): ""}
-    widths |= {tuple(span // 2 for span in spans): "half the kernel's", tuple(span - 1 for span in spans): "'full'"}
-    for width, detail in widths.items():
-        if width not in (here, (0, 0)) and min(width) >= 0:
-            for y in tried(op, padding=width):
-                yield y, detail or f"{both_or_one(width)} for {both_or_one(here)}"
-
-
-@rare(WINDOWS, "padding on one side only", "the border goes around the image, on all four sides")
-def _one_side(op: Operation, dy: Any) -> Answers:
-    around = borders(op)
-    if any(map(any, around)) and op.settings.get("count_include_pad") is not False:
-        rows, cols = op.axes()
-        if max(rows.stride, cols.stride, *map(max, around)) > 1:  # else one row and column are missing at the end
-            yield padded(op, [(before, 0) for before, _ in around], constant_values=fill(op)), "at the top and left"
-        yield padded(op, [(0, after) for _, after in around], constant_values=fill(op)), "at the bottom and right"
-
-
-@rare("conv2d y", "wrap-around padding", "the border is zeros, not the pixels from the other side of the image")
-def _wrapped(op: Operation, dy: Any) -> Answers:
-    around = borders(op)
-    if any(map(any, around)):
-        yield padded(op, around, mode="wrap"), "on all sides"
-        x = np.pad(op.arrays["x"], ((0, 0), (0, 0), *((before, 0) for before, _ in around)), mode="wrap")
-        x = np.pad(x, ((0, 0), (0, 0), *((0, after) for _, after in around)))
-        yield op.changed(x=x, padding=0).result(), "at the top and left, as negative indices do"
-
-
-@rare(ALL, *TRANSPOSED)
-def _result_transposed(op: Operation, dy: Any) -> Answers:
-    yield op.result().swapaxes(2, 3), "rows and columns exchanged"
-
-
-@rare("conv2d y", "padding with other numbers", "the border is zeros")
-def _other_numbers(op: Operation, dy: Any) -> Answers:
-    around, x = borders(op), op.arrays["x"]
-    if any(map(any, around)):
-        for number, detail in ((1.0, "ones"), (255.0, "255"), (x.mean(), "the mean"), (x.max(), "the largest number")):
-            yield padded(op, around, constant_values=number), detail
-        if max(map(max, around)) > 1:  # one row of it is the edge
-            yield padded(op, around, mode="symmetric"), "the image mirrored, its edge included"
-
-
-@rare(
-    WINDOWS,
+forward(
+    "padding of another width",
+    "padding p puts p rows and columns on every side, and 0 none",
+    lambda q: q.other_widths(),
+)
+forward(
+    "padding on one side only",
+    "the border goes around the image, on all four sides",
+    way(
+        "at the top and left",  # with a border of one and the stride 1, one row and one column are missing
+        lambda q: q.padded(q.borders * (1, 0)) if max(*q.stride, *q.borders.flat) > 1 else None,
+    ),
+    way("at the bottom and right", lambda q: q.padded(q.borders * (0, 1))),
+    where=lambda q: q.count_include_pad,
+)
+conv2d(
+    "wrap-around padding",
+    "the border is zeros, not the pixels from the other side of the image",
+    way("on all sides", lambda q: q.padded(mode="wrap")),
+    way(
+        "at the top and left, as negative indices do",
+        lambda q: q.padded(q.borders * (0, 1), x=framed(q.x, q.borders * (1, 0), mode="wrap")),
+    ),
+)
+all_windows(*TRANSPOSED, way("rows and columns exchanged", lambda q: q.y().swapaxes(2, 3)))
+conv2d(
+    "padding with other numbers",
+    "the border is zeros",
+    way("ones", lambda q: q.padded(constant_values=1)),
+    way("255", lambda q: q.padded(constant_values=255)),
+    way("the mean", lambda q: q.padded(constant_values=q.x.mean())),
+    way("the largest number", lambda q: q.padded(constant_values=q.x.max())),
+    way(
+        "the image mirrored, its edge included",  # one row of that is the edge repeated
+        lambda q: q.padded(mode="symmetric") if q.borders.max() > 1 else None,
+    ),
+)
+forward(
     "windows shifted",
     "output (i, j) starts at pixel (s·i, s·j) of the padded image",
+    way("down and right", lambda q: q.shifted(-1)),
+    way("up and left", lambda q: q.shifted(1)),
+    where=lambda q: q.count_include_pad,
 )
-def _shifted(op: Operation, dy: Any) -> Answers:
-    around = borders(op)
-    if op.settings.get("count_include_pad") is not False:
-        later = [(before - 1, after + 1) for before, after in around]
-        earlier = [(before + 1, after - 1) for before, after in around]
-        for border, detail in ((later, "down and right"), (earlier, "up and left")):
-            if op.name == "conv2d" and all(min(pair) == 0 for pair in border):
-                continue  # all the padding on one side is asymmetric
-            yield op.changed(x=moved(op, border), padding=0).result(), detail
-
-
-@rare(WINDOWS, "places left out", "every place where the window fits makes an output, also at the edge")
-def _left_out(op: Operation, dy: Any) -> Answers:
-    y, x, (down, right) = op.result(), op.arrays["x"], borders(op)
-    height, width = y.shape[2:]
-    i, j = np.ogrid[:height, :width]
-    yield y * (i < height - 1) * (j < width - 1), "the last row and column are left at 0"
-    if any(down) or any(right):
-        inside = (i >= down[0]) & (i < height - down[1]) & (j >= right[0]) & (j < width - right[1])
-        yield y * inside, "the edge is left at 0"
-        if x.shape == y.shape:
-            yield np.where(inside, y, x), "the edge is that of the image"
-        for unpadded in tried(op, padding=0):
-            yield resized(unpadded, height, width), "without padding, the last ones are left at 0"
-
-
-@rare(f"{CONVOLUTIONS}, max_pool2d y", "dilation forgotten", "cells of the kernel are `dilation` pixels apart")
-def _no_dilation(op: Operation, dy: Any) -> Answers:
-    if max(axis.dilation for axis in op.axes()) > 2:  # else it is off by one
-        yield from tried(op, dilation=1)
-
-
-@rare("conv2d y", "stride as in pooling", "the stride of a convolution is 1 unless it is given")
-def _stride_of_pooling(op: Operation, dy: Any) -> Answers:
-    rows, cols = op.axes()
-    if max(rows.kernel - rows.stride, cols.kernel - cols.stride) > 1:  # else it is off by one
-        yield from tried(op, stride=(rows.kernel, cols.kernel))
-
-
-@rare("conv_transpose2d y", "stride forgotten", "the kernel of pixel (i, j) is laid down at (s·i, s·j)")
-def _laid_close(op: Operation, dy: Any) -> Answers:
-    rows, cols = op.axes()
-    if (rows.stride, cols.stride) != (1, 1):
-        yield resized(op.changed(stride=1, output_padding=0).result(), rows.input, cols.input), "the rest left at 0"
+forward(
+    "places left out",
+    "every place where the window fits makes an output, also at the edge",
+    way("the last row and column are left at 0", lambda q: q.edged(((0, 1), (0, 1)))),
+    way("the edge is left at 0", lambda q: q.edged(q.borders) if bordered(q) else None),
+    way(
+        "the edge is that of the image",
+        lambda q: q.edged(q.borders, q.x) if bordered(q) and q.x.shape == q.y().shape else None,
+    ),
+    way(
+        "without padding, the last ones are left at 0",
+        lambda q: resized(q.y(padding=0), *q.output) if bordered(q) else None,
+    ),
+)
+dilated(
+    "dilation forgotten",
+    "cells of the kernel are `dilation` pixels apart",
+    lambda q: q.y(dilation=1),
+    where=lambda q: max(q.dilation) > 2,  # else it is off by one
+)
+conv2d(
+    "stride as in pooling",
+    "the stride of a convolution is 1 unless it is given",
+    lambda q: q.y(stride=q.kernel),
+    where=lambda q: max(q.kernel - q.stride) > 1,  # else it is off by one
+)
+conv_transpose2d(
+    "stride forgotten",
+    "the kernel of pixel (i, j) is laid down at (s·i, s·j)",
+    way("the rest left at 0", lambda q: resized(q.y(stride=1, output_padding=0), *q.input)),
+    where=strided,
+)

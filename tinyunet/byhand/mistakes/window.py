@@ -1,122 +1,142 @@
-"""The sliding window, slid in other ways: with other settings, another border, its cells laid out."""
+"""What formulas say of a sliding window: how it slides, the border around the image, the cells under the window."""
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from tinyunet.byhand.arithmetic.operations import Operation
-from tinyunet.ops import conv
+from tinyunet.byhand.mistakes.registry import Quantities
 from tinyunet.tensor import Array
 
 CONVOLUTIONS = "conv2d y, conv_transpose2d y"
+PAIRS = "stride", "padding", "dilation", "kernel_size", "output_padding"
 
 
-def tried(op: Operation, **changes: Any) -> list[Array]:
-    """The result with other arrays or settings; none where they do not fit."""
+def framed(image: Array, borders: Any, **how: Any) -> Array:
+    """An image with so many more rows and columns (before, after), of zeros by default; a negative number cuts off.
+
+    >>> framed(np.ones((1, 1, 2, 2)), ((1, 0), (0, -1)))[0, 0]
+    array([[0.],
+           [1.],
+           [1.]])
+    """
+    image = np.pad(image, ((0, 0), (0, 0), *np.maximum(borders, 0)), **how)
+    (top, bottom), (left, right) = np.maximum(np.negative(borders), 0)
+    return image[:, :, top : image.shape[2] - bottom, left : image.shape[3] - right]
+
+
+def resized(image: Array, height: int, width: int) -> Array:
+    """Rows and columns cut off at the end, or zeros added there."""
+    return framed(image, ((0, height - image.shape[2]), (0, width - image.shape[3])))
+
+
+def turned(a: Array) -> Array:
+    """Every kernel, or every map, turned by 180°."""
+    return a[:, :, ::-1, ::-1]
+
+
+def tried(q: Quantities, **changes: Any) -> list[Array]:
+    """y with other arrays or settings; none where they do not fit."""
     try:
-        return [op.changed(**changes).result()]
+        return [q.y(**changes)]
     except ValueError:
         return []
 
 
-def weightless(op: Operation, keep: Callable[[Array], Array]) -> Array:
-    """The result with the weight changed by a function."""
-    return op.changed(w=keep(op.arrays["w"])).result()
+def written(pair: Array) -> str:
+    """A setting for rows and columns: one number if it is the same.
+
+    >>> written(np.array([2, 2])), written(np.array([1, 2]))
+    ('2', '(1, 2)')
+    """
+    rows, cols = pair.tolist()
+    return str(rows) if rows == cols else f"({rows}, {cols})"
 
 
-def biased_apart(op: Operation) -> tuple[Array, Array] | None:
-    """The result without the bias, and the bias (O, 1, 1), if there is one."""
-    b = op.arrays["b"]
-    return None if b is None else (op.changed(b=None).result(), b[:, None, None])
+class Window(Quantities):
+    """How a window slides (`ops/window.py`), in vectors [of rows, of columns].
+
+    The window of a transposed convolution slides over y: `input` is the size of y, `output` that of x.
+    """
+
+    w: Array
+    groups: int
+    ceil_mode: bool
+
+    def __init__(self, op: Operation, dy: Any) -> None:
+        super().__init__(op, dy)
+        self.name = op.name
+        axes = op.axes()
+        self.input, self.output, self.kernel, self.span, self.stride, self.dilation = (
+            np.array([getattr(axis, name) for axis in axes])
+            for name in ("input", "output", "kernel", "span", "stride", "dilation")
+        )
+        self.size = math.prod(self.kernel)  # of the window, in cells
+        given = {name: op.settings.get(name) for name in PAIRS}
+        self.pairs = {name: np.broadcast_to(v, 2) for name, v in given.items() if not isinstance(v, str | None)}
+        same = given["padding"] == "same"
+        self.borders = np.array([(a.padding, a.span - 1 - a.padding if same else a.padding) for a in axes])
+        self.count_include_pad = op.settings.get("count_include_pad", True)
+        self.fill = -math.inf if op.name == "max_pool2d" else 0.0  # what the padding holds
+        self.reach = np.array([(axis.padding, axis.overhang) for axis in axes])  # of windows beyond the image
+
+    def result(self, what: str, dy: Array | None = None, **changes: Any) -> Array:
+        """A quantity with other arrays or settings, which may be vectors."""
+        pairs = {name: tuple(np.broadcast_to(changes[name], 2)) for name in PAIRS if name in changes}
+        return super().result(what, dy, **changes | pairs)
+
+    def framed(self, borders: Any, x: Array | None = None, **how: Any) -> Array:
+        """y of an image with these borders, and without padding."""
+        x = framed(self.x if x is None else x, borders, **how or {"constant_values": self.fill})
+        return self.y(x=x, padding=0)
+
+    def padded(self, borders: Any = None, x: Array | None = None, **how: Any) -> Array | None:
+        """y with other borders in place of the padding, or with something else in them; None where there is none."""
+        return self.framed(self.borders if borders is None else borders, x, **how) if bordered(self) else None
+
+    @functools.cached_property
+    def under(self) -> Array:
+        """Where the cells of every window lie in the padded image, (Ho, Wo, kh·kw), counted row by row."""
+        settings = zip(self.output, self.stride, self.kernel, self.dilation, strict=True)
+        down, right = (s * np.arange(n)[:, None] + d * np.arange(k) for n, s, k, d in settings)
+        width = self.input[1] + sum(self.reach[1])
+        return (down[:, None, :, None] * width + right[:, None]).reshape(*self.output, self.size)
+
+    def cells(self, fill: float = 0.0) -> Array:
+        """The pixels under every window, (N, C, Ho, Wo, kh·kw), where the padding holds `fill`."""
+        return framed(self.x, self.reach, constant_values=fill).reshape(*self.x.shape[:2], -1)[..., self.under]
+
+    def laid(self, image: Array) -> Array:
+        """Every pixel of dy, or of a transposed convolution's x, times the kernel: (N, C, Ho, Wo, kh·kw)."""
+        (N, _, *size), G = image.shape, self.groups
+        kernels = self.w.reshape(G, -1, *self.w.shape[1:])  # (groups, filters, channels, kh, kw)
+        shares = np.einsum("gocuv,ngoij->ngcijuv", kernels, image.reshape(N, G, -1, *size))
+        return shares.reshape(N, -1, *size, self.size)
+
+    def spread(self, shares: Array, assign: bool = False) -> Array:
+        """What every cell of every window gives its pixel, (N, C, Ho, Wo, kh·kw), added up or assigned."""
+        return self._at_pixels(shares, [np.s_[:, :, k] for k in range(self.size)], assign)
+
+    def overwritten(self, shares: Array, backwards: bool = False) -> Array:
+        """The same, assigned window by window."""
+        return self._at_pixels(shares, list(np.ndindex(*self.output))[:: -1 if backwards else 1], assign=True)
+
+    def _at_pixels(self, shares: Array, order: list[Any], assign: bool) -> Array:
+        size = self.input + self.reach.sum(1)
+        image = np.zeros((*shares.shape[:2], math.prod(size)))
+        for place in order:
+            seen, given = (..., self.under[place]), shares[(slice(None), slice(None), *place)]
+            image[seen] = given if assign else image[seen] + given
+        return framed(image.reshape(*shares.shape[:2], *size), -self.reach)
 
 
-def unbiased(op: Operation) -> tuple[Array, Any]:
-    """The result without the bias, and the bias (O, 1, 1), or 0."""
-    return biased_apart(op) or (op.result(), 0.0)
+def bordered(q: Window) -> bool:
+    return bool(q.borders.any())
 
 
-def both(value: Any) -> tuple[int, int]:
-    return (value, value) if isinstance(value, (int, np.integer)) else tuple(value)
-
-
-def borders(op: Operation) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Zeros before and after, for rows and columns."""
-    if op.name != "conv2d":
-        return tuple((p, p) for p in both(op.settings["padding"]))  # type: ignore[return-value]
-    kernel = op.arrays["w"].shape[2:]
-    return conv.paddings(op.settings["padding"], kernel, both(op.settings["stride"]), both(op.settings["dilation"]))
-
-
-def padded(op: Operation, paddings: Any, **how: Any) -> Array:
-    """The result with the image padded in another way."""
-    x = np.pad(op.arrays["x"], ((0, 0), (0, 0), *paddings), **how)
-    return op.changed(x=x, padding=0).result()
-
-
-def fits(op: Operation) -> bool:
-    """Whether the kernel fits into the image without padding."""
-    return all(axis.span <= axis.input for axis in op.axes())
-
-
-def windows(op: Operation, fill: float) -> Array:
-    """The pixels under every window, (N, C, Ho, Wo, kh·kw), where every window lies inside the padding."""
-    rows, cols = op.axes()
-    border = ((0, 0), (0, 0), (rows.padding, rows.overhang), (cols.padding, cols.overhang))
-    x = np.pad(op.arrays["x"], border, constant_values=fill)
-    cells = [x[:, :, rows.inputs(u), cols.inputs(v)] for u in range(rows.kernel) for v in range(cols.kernel)]
-    return np.stack(cells, -1)
-
-
-def spread(op: Operation, shares: Array, assign: bool = False) -> Array:
-    """What every cell of every window gives back, (N, C, Ho, Wo, kh·kw), added up (or written over) at its pixel."""
-    rows, cols = op.axes()
-    N, C, H, W = op.arrays["x"].shape
-    dx = np.zeros((N, C, H + rows.padding + rows.overhang, W + cols.padding + cols.overhang))
-    for k, (u, v) in enumerate(np.ndindex(rows.kernel, cols.kernel)):
-        seen = (..., rows.inputs(u), cols.inputs(v))
-        dx[seen] = shares[..., k] if assign else dx[seen] + shares[..., k]
-    return dx[:, :, rows.padding : rows.padding + H, cols.padding : cols.padding + W]
-
-
-def both_or_one(both: tuple[int, ...]) -> str:
-    return str(both[0]) if len(set(both)) == 1 else str(both)
-
-
-def fill(op: Operation) -> float:
-    """What the padding holds."""
-    return -math.inf if op.name == "max_pool2d" else 0.0
-
-
-def image_of(op: Operation, border: Any) -> Array:
-    """The image with a border."""
-    return np.pad(op.arrays["x"], ((0, 0), (0, 0), *border), constant_values=fill(op))
-
-
-def moved(op: Operation, border: Any) -> Array:
-    """The image with a border, which may be negative: then rows or columns are cut off."""
-    x = image_of(op, [(max(a, 0), max(b, 0)) for a, b in border])
-    (top, bottom), (left, right) = ((max(-a, 0), max(-b, 0)) for a, b in border)
-    return x[:, :, top : x.shape[2] - bottom, left : x.shape[3] - right]
-
-
-def resized(array: Array, height: int, width: int) -> Array:
-    """Rows and columns cut off at the end, or zeros added there."""
-    array = array[:, :, :height, :width]
-    missing = ((0, height - array.shape[2]), (0, width - array.shape[3]))
-    return np.pad(array, ((0, 0), (0, 0), *missing))
-
-
-def spread_in_order(op: Operation, shares: Array) -> Array:
-    """The same, window after window, each of which overwrites all of its pixels."""
-    rows, cols = op.axes()
-    N, C, H, W = op.arrays["x"].shape
-    dx = np.zeros((N, C, H + rows.padding + rows.overhang, W + cols.padding + cols.overhang))
-    for i, j in np.ndindex(rows.output, cols.output):
-        down = slice(rows.stride * i, rows.stride * i + rows.span, rows.dilation)
-        right = slice(cols.stride * j, cols.stride * j + cols.span, cols.dilation)
-        dx[:, :, down, right] = shares[:, :, i, j].reshape(N, C, rows.kernel, cols.kernel)
-    return dx[:, :, rows.padding : rows.padding + H, cols.padding : cols.padding + W]
+def strided(q: Window) -> bool:
+    return max(q.stride) > 1

@@ -29,7 +29,7 @@ from tinyunet.byhand.mistakes import (
     softmax,
     transposed,
 )
-from tinyunet.byhand.mistakes.registry import RARE, TOGETHER, WAYS, Mistake, Quantities, mistakes, way, wrong_answers
+from tinyunet.byhand.mistakes.registry import RARE, TOGETHER, WAYS, Mistake, Quantities, mistakes, wrong_answers
 
 __all__ = [
     "Mistake",
@@ -38,7 +38,6 @@ __all__ = [
     "RARE",
     "TOGETHER",
     "mistakes",
-    "way",
     "wrong_answers",
     "convolution",
     "gradients",

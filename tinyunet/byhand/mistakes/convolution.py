@@ -20,7 +20,6 @@ from tinyunet.byhand.mistakes.registry import (
     one_by_one,
     only,
     other_orders,
-    way,
     wrong_answers,
 )
 from tinyunet.byhand.mistakes.window import CONVOLUTIONS, Window, tried, turned
@@ -124,213 +123,139 @@ mistakes("conv_transpose2d y", Convolution)(
     "window slides over them",
     lambda q: q.y(w=turned(q.w)),
 )
-both(
-    "kernel transposed",
-    "rows of the kernel meet rows of the image: w[u, v], not w[v, u]",
-    lambda q: q.y(w=q.w.swapaxes(2, 3)),
-    where=square,
-)
+both("kernel transposed", "rows of the kernel meet rows of the image: w[u, v], not w[v, u]", where=square)
+both.way("", lambda q: q.y(w=q.w.swapaxes(2, 3)))
 conv2d(
     "channels kept apart",
     "every filter reads all input channels, and their sums are added to one number",
-    lambda q: q.apart(),
     where=lambda q: q.groups == 1 and one_by_one(q.channels) and one_by_one(len(q.w) + 1),
 )
-both(
-    "one channel skipped",
-    "every input channel counts",
-    lambda q: ((q.y(x=q.x - only(q.x, np.s_[:, c])), f"channel {c}") for c in one_by_one(q.x.shape[1])),
-)
+conv2d.way("", lambda q: q.apart())
+both("one channel skipped", "every input channel counts")
+both.way("", lambda q: ((q.y(x=q.x - only(q.x, np.s_[:, c])), f"channel {c}") for c in one_by_one(q.x.shape[1])))
 weighted("bias forgotten", "add the bias to every output", lambda q: q.sums, where=biased)
 weighted("bias subtracted", "the bias is added, with its sign", lambda q: q.y(b=-q.b), where=biased)
-conv2d(
-    "bias added per tap",
-    "the bias is added once to an output, not to every product",
-    lambda q: q.sums + q.channels * q.size * q.bias,
-    way("in one channel", lambda q: q.sums + q.size * q.bias if q.channels > 1 else None),
-    where=biased,
-)
+conv2d("bias added per tap", "the bias is added once to an output, not to every product", where=biased)
+conv2d.way("", lambda q: q.sums + q.channels * q.size * q.bias)
+conv2d.way("in one channel", lambda q: q.sums + q.size * q.bias if q.channels > 1 else None)
 both(
     "bias added per channel",
     "the bias is added once to an output, not once for each input channel",
-    lambda q: q.sums + q.channels * q.bias,
     where=lambda q: biased(q) and q.channels > 1,
 )
-both(
-    "zero or negative weight skipped",
-    "every weight takes part, with its sign",
-    way("negative ones left out", lambda q: q.y(w=np.maximum(q.w, 0))),
-    way("the sign left out", lambda q: q.y(w=np.abs(q.w))),
-    way("zeros taken as ones", lambda q: q.y(w=np.where(q.w == 0, 1, q.w))),
-)
-conv2d(
-    "average instead of sum",
-    "a convolution adds the products up and does not divide",
-    way("over all products", lambda q: q.averaged(q.channels * q.size)),
-    way("over the kernel's cells", lambda q: q.averaged(q.size)),
-)
+both.way("", lambda q: q.sums + q.channels * q.bias)
+both("zero or negative weight skipped", "every weight takes part, with its sign")
+both.way("negative ones left out", lambda q: q.y(w=np.maximum(q.w, 0)))
+both.way("the sign left out", lambda q: q.y(w=np.abs(q.w)))
+both.way("zeros taken as ones", lambda q: q.y(w=np.where(q.w == 0, 1, q.w)))
+conv2d("average instead of sum", "a convolution adds the products up and does not divide")
+conv2d.way("over all products", lambda q: q.averaged(q.channels * q.size))
+conv2d.way("over the kernel's cells", lambda q: q.averaged(q.size))
 
 # ---- less usual: the kernel
 
 conv2d, both = (mistakes(place, Convolution, RARE) for place in PLACES)
 weighted = mistakes(f"{CONVOLUTIONS}, linear y", Weighted, RARE)
 
-both(
-    "kernel mirrored",
-    "the kernel is used as it stands, neither its rows nor its columns reversed",
-    way("left and right exchanged", lambda q: q.y(w=q.w[..., ::-1])),
-    way("top and bottom exchanged", lambda q: q.y(w=q.w[..., ::-1, :])),
-)
-both(
-    "kernel turned by 90°",
-    "the kernel is used as it stands",
-    way("to the left", lambda q: q.y(w=np.rot90(q.w, 1, (2, 3)))),
-    way("to the right", lambda q: q.y(w=np.rot90(q.w, -1, (2, 3)))),
-    where=square,
-)
-both(
-    "read column by column",
-    "window and kernel are both read row by row",
-    lambda q: q.y(w=q.w.swapaxes(2, 3).reshape(q.w.shape)),
-    where=lambda q: not square(q),  # else the kernel is transposed
-)
-both(
-    "edge of the kernel left out",
-    "every row and column of the kernel takes part, the last one, too",
-    way("last row", lambda q: q.without_cells(q.u == q.u.max())),
-    way("last column", lambda q: q.without_cells(q.v == q.v.max())),
-    way("last row and column", lambda q: q.without_cells((q.u == q.u.max()) | (q.v == q.v.max()))),
-    way("first row", lambda q: q.without_cells(q.u == 0)),
-    way("first column", lambda q: q.without_cells(q.v == 0)),
-)
-both(
-    "kernel divided by its sum",
-    "the weights are used as they are; they need not add up to 1",
-    way("of its weights", lambda q: q.y(w=q.w / q.w.sum((2, 3), keepdims=True))),
-    way("of the weights without their signs", lambda q: q.y(w=q.w / np.abs(q.w).sum((2, 3), keepdims=True))),
-)
-conv2d(
-    "maximum instead of sum",
-    "a convolution adds the products up; the largest is what max-pooling takes",
-    lambda q: q.summed(q.products.max((3, 6))),
-    way("in each channel", lambda q: q.summed(q.products.max(6).sum(3)) if q.channels > 1 else None),
-)
+both("kernel mirrored", "the kernel is used as it stands, neither its rows nor its columns reversed")
+both.way("left and right exchanged", lambda q: q.y(w=q.w[..., ::-1]))
+both.way("top and bottom exchanged", lambda q: q.y(w=q.w[..., ::-1, :]))
+both("kernel turned by 90°", "the kernel is used as it stands", where=square)
+both.way("to the left", lambda q: q.y(w=np.rot90(q.w, 1, (2, 3))))
+both.way("to the right", lambda q: q.y(w=np.rot90(q.w, -1, (2, 3))))
+# else the kernel is transposed
+both("read column by column", "window and kernel are both read row by row", where=lambda q: not square(q))
+both.way("", lambda q: q.y(w=q.w.swapaxes(2, 3).reshape(q.w.shape)))
+both("edge of the kernel left out", "every row and column of the kernel takes part, the last one, too")
+both.way("last row", lambda q: q.without_cells(q.u == q.u.max()))
+both.way("last column", lambda q: q.without_cells(q.v == q.v.max()))
+both.way("last row and column", lambda q: q.without_cells((q.u == q.u.max()) | (q.v == q.v.max())))
+both.way("first row", lambda q: q.without_cells(q.u == 0))
+both.way("first column", lambda q: q.without_cells(q.v == 0))
+both("kernel divided by its sum", "the weights are used as they are; they need not add up to 1")
+both.way("of its weights", lambda q: q.y(w=q.w / q.w.sum((2, 3), keepdims=True)))
+both.way("of the weights without their signs", lambda q: q.y(w=q.w / np.abs(q.w).sum((2, 3), keepdims=True)))
+conv2d("maximum instead of sum", "a convolution adds the products up; the largest is what max-pooling takes")
+conv2d.way("", lambda q: q.summed(q.products.max((3, 6))))
+conv2d.way("in each channel", lambda q: q.summed(q.products.max(6).sum(3)) if q.channels > 1 else None)
+# each column of the window times the sum of that row of the kernel
 conv2d(
     "matrix product",
     "window and kernel are multiplied cell by cell, not as matrices",
-    way(
-        "its numbers added up",  # each column of the window times the sum of that row of the kernel
-        lambda q: q.y(w=np.broadcast_to(q.w.sum(3)[:, :, None], q.w.shape)),
-    ),
-    way("or only products on the diagonal", lambda q: q.y(w=q.w * (q.u == q.v))),
     where=lambda q: square(q) and q.size > 1,
 )
-conv2d(
-    "products overwritten",
-    "every product is added to the sum so far: +=, not =",
-    way("only the last one is left", lambda q: q.summed(q.products[:, :, :, -1, ..., -1])),
-    way(
-        "only the last one of each channel is left",
-        lambda q: q.summed(q.products[..., -1].sum(3)) if q.channels > 1 else None,
-    ),
+conv2d.way("its numbers added up", lambda q: q.y(w=np.broadcast_to(q.w.sum(3)[:, :, None], q.w.shape)))
+conv2d.way("or only products on the diagonal", lambda q: q.y(w=q.w * (q.u == q.v)))
+conv2d("products overwritten", "every product is added to the sum so far: +=, not =")
+conv2d.way("only the last one is left", lambda q: q.summed(q.products[:, :, :, -1, ..., -1]))
+conv2d.way(
+    "only the last one of each channel is left",
+    lambda q: q.summed(q.products[..., -1].sum(3)) if q.channels > 1 else None,
 )
 
 # ---- less usual: channels, filters and groups
 
-both(
-    "only one channel counted",
-    "every input channel counts",
-    lambda q: ((q.y(x=only(q.x, np.s_[:, c])), f"channel {c}") for c in one_by_one(q.x.shape[1])),
-    where=lambda q: q.x.shape[1] > 2,  # of two, the other one is skipped
-)
-both(
-    "channels in another order",
-    "channel c of the image meets channel c of the kernel",
-    lambda q: ((q.y(x=q.x[:, order]), listed(order)) for order in other_orders(q.x.shape[1])),
-)
+# of two, the other one is skipped
+both("only one channel counted", "every input channel counts", where=lambda q: q.x.shape[1] > 2)
+both.way("", lambda q: ((q.y(x=only(q.x, np.s_[:, c])), f"channel {c}") for c in one_by_one(q.x.shape[1])))
+both("channels in another order", "channel c of the image meets channel c of the kernel")
+both.way("", lambda q: ((q.y(x=q.x[:, order]), listed(order)) for order in other_orders(q.x.shape[1])))
 both("filters in another order", "output channel o is what filter o makes", lambda q: q.other_filters())
-both(
-    "bias of another filter",
-    "output channel o gets bias b[o]",
-    lambda q: ((q.sums + q.bias[order], listed(order)) for order in other_orders(len(q.b))),
-    lambda q: ((q.sums + q.bias[o], f"b[{o}] everywhere") for o in one_by_one(len(q.b))),
-    where=biased,
-)
+both("bias of another filter", "output channel o gets bias b[o]", where=biased)
+both.way("", lambda q: ((q.sums + q.bias[order], listed(order)) for order in other_orders(len(q.b))))
+both.way("", lambda q: ((q.sums + q.bias[o], f"b[{o}] everywhere") for o in one_by_one(len(q.b))))
 BIAS_TWICE = "bias added twice", "the bias is added once to an output"
 mistakes("linear y", Weighted, RARE)(*BIAS_TWICE, lambda q: q.y(b=2 * q.b), where=biased)
-both(
-    *BIAS_TWICE,
-    lambda q: q.y(b=2 * q.b),
-    where=lambda q: biased(q) and q.channels != 2,  # of two channels, it is the bias added per channel
-)
+both(*BIAS_TWICE, where=lambda q: biased(q) and q.channels != 2)  # of two channels, it is the bias added per channel
+both.way("", lambda q: q.y(b=2 * q.b))
 both(
     "groups mixed up",
     "the first filters read the first channels: each group has its own, in a row",
-    way("all read the first one", lambda q: q.y(x=q.x[:, np.tile(q.numbers[0], q.groups)])),
-    way("in reversed order", lambda q: q.y(x=q.x[:, q.numbers[::-1].ravel()]) if q.channels > 1 else None),
-    way("channels dealt out in turn", lambda q: q.y(x=q.x[:, q.in_turn(q.x.shape[1])])),
-    way("filters dealt out in turn", lambda q: q.filters_in_turn()),
     where=lambda q: one_by_one(q.groups),
 )
-conv2d(
-    "channels not added",
-    "the sums of all channels are added to one number",
-    way("their mean is taken", lambda q: q.summed(q.products.sum(6).mean(3))),
-    way("the largest one is taken", lambda q: q.summed(q.products.sum(6).max(3))),
-    way("they are multiplied", lambda q: q.summed(q.products.sum(6).prod(3))),
-    where=lambda q: q.channels > 1,
-)
+both.way("all read the first one", lambda q: q.y(x=q.x[:, np.tile(q.numbers[0], q.groups)]))
+both.way("in reversed order", lambda q: q.y(x=q.x[:, q.numbers[::-1].ravel()]) if q.channels > 1 else None)
+both.way("channels dealt out in turn", lambda q: q.y(x=q.x[:, q.in_turn(q.x.shape[1])]))
+both.way("filters dealt out in turn", lambda q: q.filters_in_turn())
+conv2d("channels not added", "the sums of all channels are added to one number", where=lambda q: q.channels > 1)
+conv2d.way("their mean is taken", lambda q: q.summed(q.products.sum(6).mean(3)))
+conv2d.way("the largest one is taken", lambda q: q.summed(q.products.sum(6).max(3)))
+conv2d.way("they are multiplied", lambda q: q.summed(q.products.sum(6).prod(3)))
 both(
     "kernel of one channel for all",
     "every channel of the image meets its own channel of the kernel",
-    lambda q: ((q.y(w=q.w.take([c] * q.channels, q.reads)), f"channel {c}") for c in one_by_one(q.channels)),
     where=lambda q: q.groups == 1,
 )
-both(
-    "filters not kept apart",
-    "every filter makes an output channel of its own",
-    way("added up", lambda q: q.y().sum(1, keepdims=True) if q.y().shape[1] > 1 else None),
+both.way("", lambda q: ((q.y(w=q.w.take([c] * q.channels, q.reads)), f"channel {c}") for c in one_by_one(q.channels)))
+both("filters not kept apart", "every filter makes an output channel of its own")
+both.way("added up", lambda q: q.y().sum(1, keepdims=True) if q.y().shape[1] > 1 else None)
+both.way(
+    "",
     lambda q: (
         (np.broadcast_to(q.y()[:, [o]], q.y().shape), f"filter {o} everywhere") for o in one_by_one(q.y().shape[1])
     ),
 )
-both(
-    "image read in another layout",
-    "an image is (channels, rows, columns)",
-    way("as (rows, columns, channels)", lambda q: q.y(x=np.moveaxis(q.x.reshape(q.channels_last.shape), 3, 1))),
-    way("(rows, columns, channels), reshaped", lambda q: q.y(x=q.channels_last.reshape(q.x.shape))),
-    where=lambda q: q.x.shape[1] > 1,
-)
+both("image read in another layout", "an image is (channels, rows, columns)", where=lambda q: q.x.shape[1] > 1)
+both.way("as (rows, columns, channels)", lambda q: q.y(x=np.moveaxis(q.x.reshape(q.channels_last.shape), 3, 1)))
+both.way("(rows, columns, channels), reshaped", lambda q: q.y(x=q.channels_last.reshape(q.x.shape)))
 weighted("bias multiplied", "the bias is added", lambda q: q.sums * q.bias, where=biased)
-weighted(
-    "weights ignored",
-    "every number is multiplied by its weight",
-    way("all taken as 1", lambda q: q.y(w=np.ones_like(q.w))),
-    way("all but zeros taken as 1", lambda q: q.y(w=(q.w != 0).astype(float))),
-    way("all but their signs", lambda q: q.y(w=np.sign(q.w))),
-)
+weighted("weights ignored", "every number is multiplied by its weight")
+weighted.way("all taken as 1", lambda q: q.y(w=np.ones_like(q.w)))
+weighted.way("all but zeros taken as 1", lambda q: q.y(w=(q.w != 0).astype(float)))
+weighted.way("all but their signs", lambda q: q.y(w=np.sign(q.w)))
 mistakes("conv2d y, linear y", Weighted, RARE)(
     "added instead of multiplied",
     "products are added, not sums",
     lambda q: q.y(w=np.ones_like(q.w), b=q.w.reshape(len(q.w), -1).sum(1)) + q.bias,
 )
-conv2d(
-    "sums multiplied",
-    "every pixel is multiplied by its own weight, before anything is added",
-    lambda q: q.y(w=np.broadcast_to(q.w.sum((2, 3), keepdims=True), q.w.shape)),
-)
-both(
-    "cut to the range of pixels",
-    "a result may be negative, or larger than 255",
-    way("0 … 255", lambda q: np.clip(q.y(), 0, 255) if q.y().max() > 255 else None),
-    way("the remainder by 256", lambda q: q.y() % 256),
-)
-weighted(
-    "sign reversed",
-    "the products keep their signs",
-    way("of the products", lambda q: q.y(w=-q.w)),
-    way("of the result", lambda q: -q.y() if biased(q) else None),
-)
+conv2d("sums multiplied", "every pixel is multiplied by its own weight, before anything is added")
+conv2d.way("", lambda q: q.y(w=np.broadcast_to(q.w.sum((2, 3), keepdims=True), q.w.shape)))
+both("cut to the range of pixels", "a result may be negative, or larger than 255")
+both.way("0 … 255", lambda q: np.clip(q.y(), 0, 255) if q.y().max() > 255 else None)
+both.way("the remainder by 256", lambda q: q.y() % 256)
+weighted("sign reversed", "the products keep their signs")
+weighted.way("of the products", lambda q: q.y(w=-q.w))
+weighted.way("of the result", lambda q: -q.y() if biased(q) else None)
 
 # ---- two mistakes at once
 

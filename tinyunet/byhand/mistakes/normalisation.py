@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinyunet.byhand.arithmetic.operations import Operation
-from tinyunet.byhand.mistakes.registry import RARE, Quantities, mistakes, other_orders, way
+from tinyunet.byhand.mistakes.registry import RARE, Quantities, mistakes, other_orders
 from tinyunet.tensor import Array
 
 
@@ -89,76 +89,47 @@ wrong = mistakes("batch_norm y", Normalisation)
 wrong(
     "unbiased variance",
     "the batch is normalised with the biased variance, divided by m and not by m − 1",
-    lambda q: q.over(q.axes, ddof=1),
     where=lambda q: q.training,
 )
-wrong(
-    "variance for standard deviation",
-    "divide by the square root √(σ² + ε)",
-    lambda q: q.affine(q.off / (q.var + q.eps)),
-)
-wrong(
-    "epsilon forgotten",
-    "ε is added to the variance, under the root",
-    lambda q: q.affine(q.off / np.sqrt(q.var)),
-    way("added after the root", lambda q: q.affine(q.off / (np.sqrt(q.var) + q.eps))),
-    where=lambda q: np.all(q.var > 0),
-)
+wrong.way("", lambda q: q.over(q.axes, ddof=1))
+wrong("variance for standard deviation", "divide by the square root √(σ² + ε)")
+wrong.way("", lambda q: q.affine(q.off / (q.var + q.eps)))
+wrong("epsilon forgotten", "ε is added to the variance, under the root", where=lambda q: np.all(q.var > 0))
+wrong.way("", lambda q: q.affine(q.off / np.sqrt(q.var)))
+wrong.way("added after the root", lambda q: q.affine(q.off / (np.sqrt(q.var) + q.eps)))
 wrong("mean not subtracted", "x − μ is divided, not x", lambda q: q.affine(q.x / q.root))
 AXES = "wrong axes", "mean and variance are taken channel by channel, over batch, height and width"
-wrong(
-    *AXES,
-    way("over everything", lambda q: q.over(q.all)),
-    way("image by image", lambda q: q.over(q.all[1:])),
-    way("image by image and channel by channel", lambda q: q.over(q.all[2:])),
-    way("place by place", lambda q: q.over((0,))),
-    way("over the channels", lambda q: q.over((1,))),
-    where=lambda q: q.training,
-)
-wrong(
-    "gamma or beta forgotten",
-    "y = γ·x̂ + β",
-    way("gamma", lambda q: q.without("weight")),
-    way("beta", lambda q: q.without("bias")),
-    way("both", lambda q: q.without("weight", "bias")),
-)
-wrong(
-    "gamma and beta swapped",
-    "γ multiplies, β is added",
-    lambda q: q.y(weight=q.bias, bias=q.weight),
-    where=lambda q: q.weight is not None and q.bias is not None,
-)
-wrong(
-    "statistics of the wrong mode",
-    "training uses the batch's mean and variance, evaluation the running ones",
-    way("the running ones in training", lambda q: q.y(training=False) if q.training else None),
-    way("the batch's in evaluation", lambda q: None if q.training else q.y(training=True)),
-)
+wrong(*AXES, where=lambda q: q.training)
+wrong.way("over everything", lambda q: q.over(q.all))
+wrong.way("image by image", lambda q: q.over(q.all[1:]))
+wrong.way("image by image and channel by channel", lambda q: q.over(q.all[2:]))
+wrong.way("place by place", lambda q: q.over((0,)))
+wrong.way("over the channels", lambda q: q.over((1,)))
+wrong("gamma or beta forgotten", "y = γ·x̂ + β")
+wrong.way("gamma", lambda q: q.without("weight"))
+wrong.way("beta", lambda q: q.without("bias"))
+wrong.way("both", lambda q: q.without("weight", "bias"))
+wrong("gamma and beta swapped", "γ multiplies, β is added", where=lambda q: q.weight is not None and q.bias is not None)
+wrong.way("", lambda q: q.y(weight=q.bias, bias=q.weight))
+wrong("statistics of the wrong mode", "training uses the batch's mean and variance, evaluation the running ones")
+wrong.way("the running ones in training", lambda q: q.y(training=False) if q.training else None)
+wrong.way("the batch's in evaluation", lambda q: None if q.training else q.y(training=True))
 
 MOMENTUM = "running ← (1 − momentum)·running + momentum·batch"
 wrong = mistakes("batch_norm running_mean, batch_norm running_var", Normalisation)
-wrong(
-    "momentum reversed",
-    MOMENTUM,
-    lambda q: q.result("running_mean", momentum=1 - q.momentum),
-    lambda q: q.result("running_var", momentum=1 - q.momentum),
-)
+wrong("momentum reversed", MOMENTUM)
+wrong.way("", lambda q: q.result("running_mean", momentum=1 - q.momentum))
+wrong.way("", lambda q: q.result("running_var", momentum=1 - q.momentum))
 
 wrong = mistakes("batch_norm running_mean", Normalisation)
-wrong(
-    "momentum forgotten",
-    MOMENTUM,
-    way("the batch alone", lambda q: q.x.mean(q.axes)),
-    way("the old value in full", lambda q: q.running_mean + q.momentum * q.x.mean(q.axes)),
-)
+wrong("momentum forgotten", MOMENTUM)
+wrong.way("the batch alone", lambda q: q.x.mean(q.axes))
+wrong.way("the old value in full", lambda q: q.running_mean + q.momentum * q.x.mean(q.axes))
 
 wrong = mistakes("batch_norm running_var", Normalisation)
-wrong(
-    "momentum forgotten",
-    MOMENTUM,
-    way("the batch alone", lambda q: q.x.var(q.axes, ddof=1)),
-    way("the old value in full", lambda q: q.running_var + q.momentum * q.x.var(q.axes, ddof=1)),
-)
+wrong("momentum forgotten", MOMENTUM)
+wrong.way("the batch alone", lambda q: q.x.var(q.axes, ddof=1))
+wrong.way("the old value in full", lambda q: q.running_var + q.momentum * q.x.var(q.axes, ddof=1))
 wrong("biased variance", "what is kept is divided by m − 1", lambda q: q.moved(q.running_var, q.x.var(q.axes)))
 
 wrong = mistakes("batch_norm dx", Normalisation)
@@ -177,49 +148,31 @@ wrong = mistakes("batch_norm y", Normalisation, RARE)
 wrong(
     "beta scaled",
     "γ multiplies x̂ alone: y = γ·x̂ + β, not γ·(x̂ + β)",
-    lambda q: q.y(bias=q.weight * q.bias),
     where=lambda q: q.weight is not None and q.bias is not None,
 )
-wrong(
-    "gamma or beta of another channel",
-    "channel c has γ[c] and β[c]",
-    lambda q: q.reordered("weight"),
-    lambda q: q.reordered("bias"),
-    lambda q: q.reordered("weight", "bias"),
+wrong.way("", lambda q: q.y(bias=q.weight * q.bias))
+wrong("gamma or beta of another channel", "channel c has γ[c] and β[c]")
+wrong.way("", lambda q: q.reordered("weight"))
+wrong.way("", lambda q: q.reordered("bias"))
+wrong.way("", lambda q: q.reordered("weight", "bias"))
+wrong("variance not divided", "σ² is the mean of the squares (x − μ)², not their sum", where=lambda q: q.training)
+wrong.way("", lambda q: q.affine(q.off / np.sqrt(q.m * q.var + q.eps)))
+wrong("another measure of spread", "σ is the root of the mean of the squares (x − μ)²", where=lambda q: q.training)
+wrong.way("the mean of |x − μ|", lambda q: q.affine(q.off / q.mean(np.abs(q.off))))
+wrong.way("the mean of x², without μ", lambda q: q.affine(q.off / np.sqrt(q.mean(q.x**2) + q.eps)))
+wrong.way("the mean of x², and μ left in", lambda q: q.affine(q.x / np.sqrt(q.mean(q.x**2) + q.eps)))
+wrong.way("the square of σ²", lambda q: q.affine(q.off / (q.var + q.eps) ** 2))
+wrong.way("the range", lambda q: q.affine(q.off / np.ptp(q.x, q.axes, keepdims=True)))
+wrong.way(
+    "the range, and the minimum for μ",
+    lambda q: q.affine((q.x - q.x.min(q.axes, keepdims=True)) / np.ptp(q.x, q.axes, keepdims=True)),
 )
-wrong(
-    "variance not divided",
-    "σ² is the mean of the squares (x − μ)², not their sum",
-    lambda q: q.affine(q.off / np.sqrt(q.m * q.var + q.eps)),
-    where=lambda q: q.training,
-)
-wrong(
-    "another measure of spread",
-    "σ is the root of the mean of the squares (x − μ)²",
-    way("the mean of |x − μ|", lambda q: q.affine(q.off / q.mean(np.abs(q.off)))),
-    way("the mean of x², without μ", lambda q: q.affine(q.off / np.sqrt(q.mean(q.x**2) + q.eps))),
-    way("the mean of x², and μ left in", lambda q: q.affine(q.x / np.sqrt(q.mean(q.x**2) + q.eps))),
-    way("the square of σ²", lambda q: q.affine(q.off / (q.var + q.eps) ** 2)),
-    way("the range", lambda q: q.affine(q.off / np.ptp(q.x, q.axes, keepdims=True))),
-    way(
-        "the range, and the minimum for μ",
-        lambda q: q.affine((q.x - q.x.min(q.axes, keepdims=True)) / np.ptp(q.x, q.axes, keepdims=True)),
-    ),
-    where=lambda q: q.training,
-)
-wrong(
-    *AXES,
-    way("over everything, and unbiased", lambda q: q.over(q.all, ddof=1)),
-    way("image by image, and unbiased", lambda q: q.over(q.all[1:], ddof=1)),
-    where=lambda q: q.training and q.x[0].size > 1,
-)
-wrong(
-    "median for mean",
-    "μ is the mean of the channel",
-    way("in x − μ", lambda q: q.affine(q.off_median / q.root)),
-    way("in σ, too", lambda q: q.affine(q.off_median / np.sqrt(q.mean(q.off_median**2) + q.eps))),
-    where=lambda q: q.training,
-)
+wrong(*AXES, where=lambda q: q.training and q.x[0].size > 1)
+wrong.way("over everything, and unbiased", lambda q: q.over(q.all, ddof=1))
+wrong.way("image by image, and unbiased", lambda q: q.over(q.all[1:], ddof=1))
+wrong("median for mean", "μ is the mean of the channel", where=lambda q: q.training)
+wrong.way("in x − μ", lambda q: q.affine(q.off_median / q.root))
+wrong.way("in σ, too", lambda q: q.affine(q.off_median / np.sqrt(q.mean(q.off_median**2) + q.eps)))
 wrong("sign reversed", "x − μ is divided, not μ − x", lambda q: q.affine((q.mu - q.x) / q.root))
 wrong("brackets forgotten", "x − μ is divided, not μ alone", lambda q: q.affine(q.x - q.mu / q.root))
 wrong("not divided", "x − μ is divided by √(σ² + ε)", lambda q: q.affine(q.off))
@@ -230,58 +183,38 @@ wrong(*NOT_UPDATED, lambda q: q.running_mean)
 
 wrong = mistakes("batch_norm running_var", Normalisation, RARE)
 wrong(*NOT_UPDATED, lambda q: q.running_var)
-wrong(
-    "standard deviation for variance",
-    "the variance is kept, without a root",
-    way("divided by m − 1", lambda q: q.moved(q.running_var, q.x.std(q.axes, ddof=1))),
-    way("divided by m", lambda q: q.moved(q.running_var, q.x.std(q.axes))),
-)
-wrong("momentum reversed", MOMENTUM, way("and the variance biased", lambda q: q.moved(q.x.var(q.axes), q.running_var)))
+wrong("standard deviation for variance", "the variance is kept, without a root")
+wrong.way("divided by m − 1", lambda q: q.moved(q.running_var, q.x.std(q.axes, ddof=1)))
+wrong.way("divided by m", lambda q: q.moved(q.running_var, q.x.std(q.axes)))
+wrong("momentum reversed", MOMENTUM)
+wrong.way("and the variance biased", lambda q: q.moved(q.x.var(q.axes), q.running_var))
 
 wrong = mistakes("batch_norm dx", Normalisation, RARE)
 wrong(
     "statistics of the wrong mode",
     "in evaluation mean and variance are constants: dx = dy·γ/σ",
-    way("as in training", lambda q: q.dx(training=True)),
-    way("dy·γ/σ, with the batch's σ", lambda q: q.dx(running_var=q.x.var(q.axes))),
     where=lambda q: not q.training and q.m > 1,
 )
-wrong(
-    "not divided by σ",
-    "the whole bracket is multiplied by γ/√(σ² + ε)",
-    way("multiplied by γ alone", lambda q: q.dx() * q.root),
-    way("divided by σ² + ε", lambda q: q.dx() / q.root),
-)
-wrong(
-    "sums for means",
-    "mean(dy) and mean(dy·x̂) are divided by m",
-    lambda q: q.scale * (q.dy - q.m * q.mean(q.dy) - q.m * q.variance_term),
-    where=lambda q: q.training,
-)
-wrong(
-    "variance term",
-    "what is subtracted is x̂·mean(dy·x̂), once",
-    way("added, not subtracted", lambda q: q.scale * (q.dy - q.mean(q.dy) + q.variance_term)),
-    way("half of it", lambda q: q.scale * (q.dy - q.mean(q.dy) - q.variance_term / 2)),
-    way("twice", lambda q: q.scale * (q.dy - q.mean(q.dy) - 2 * q.variance_term)),
-    where=lambda q: q.training,
-)
-wrong(
-    "unbiased variance",
-    "σ² is divided by m, as in the forward pass",
-    way("in σ", lambda q: q.unbiased_dx(q.m)),
-    way("in σ and in the variance term", lambda q: q.unbiased_dx(q.m - 1)),
-    where=lambda q: q.training,
-)
+wrong.way("as in training", lambda q: q.dx(training=True))
+wrong.way("dy·γ/σ, with the batch's σ", lambda q: q.dx(running_var=q.x.var(q.axes)))
+wrong("not divided by σ", "the whole bracket is multiplied by γ/√(σ² + ε)")
+wrong.way("multiplied by γ alone", lambda q: q.dx() * q.root)
+wrong.way("divided by σ² + ε", lambda q: q.dx() / q.root)
+wrong("sums for means", "mean(dy) and mean(dy·x̂) are divided by m", where=lambda q: q.training)
+wrong.way("", lambda q: q.scale * (q.dy - q.m * q.mean(q.dy) - q.m * q.variance_term))
+wrong("variance term", "what is subtracted is x̂·mean(dy·x̂), once", where=lambda q: q.training)
+wrong.way("added, not subtracted", lambda q: q.scale * (q.dy - q.mean(q.dy) + q.variance_term))
+wrong.way("half of it", lambda q: q.scale * (q.dy - q.mean(q.dy) - q.variance_term / 2))
+wrong.way("twice", lambda q: q.scale * (q.dy - q.mean(q.dy) - 2 * q.variance_term))
+wrong("unbiased variance", "σ² is divided by m, as in the forward pass", where=lambda q: q.training)
+wrong.way("in σ", lambda q: q.unbiased_dx(q.m))
+wrong.way("in σ and in the variance term", lambda q: q.unbiased_dx(q.m - 1))
 
 PLACES = "γ is used in all places; their gradients add up"
 wrong = mistakes("batch_norm dweight", Normalisation, RARE)
-wrong(
-    "σ forgotten",
-    "γ was multiplied by x̂ = (x − μ)/√(σ² + ε)",
-    way("x − μ in place of x̂", lambda q: (q.dy * q.off).sum(q.axes)),
-    way("divided by the variance", lambda q: (q.dy * q.normal / q.root).sum(q.axes)),
-)
+wrong("σ forgotten", "γ was multiplied by x̂ = (x − μ)/√(σ² + ε)")
+wrong.way("x − μ in place of x̂", lambda q: (q.dy * q.off).sum(q.axes))
+wrong.way("divided by the variance", lambda q: (q.dy * q.normal / q.root).sum(q.axes))
 wrong("not summed", PLACES, lambda q: q.dy * q.normal)
 wrong("y in place of x̂", "γ was multiplied by x̂, before β was added", lambda q: (q.dy * q.y()).sum(q.axes))
 wrong("mean for sum", PLACES, lambda q: (q.dy * q.normal).mean(q.axes))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinyunet.byhand.mistakes.gradients import COL2IM, DY_FORGOTTEN
-from tinyunet.byhand.mistakes.registry import RARE, TRANSPOSED, mistakes, only, way
+from tinyunet.byhand.mistakes.registry import RARE, TRANSPOSED, mistakes, only
 from tinyunet.byhand.mistakes.window import Window
 from tinyunet.tensor import Array
 
@@ -75,45 +75,27 @@ class Pooling(Window):
 
 max_y, avg_y, both_y, max_dx, avg_dx, both_dx = (mistakes(place, Pooling) for place in PLACES)
 
-max_y(
-    "zero padding in max-pool",
-    "the padding is −∞ and never wins, even among negative numbers",
-    lambda q: q.padded(constant_values=0),
-)
-avg_y(
-    "divisor at the border",
-    "count_include_pad says whether zeros of the padding are counted",
-    lambda q: q.y(count_include_pad=not q.count_include_pad),
-)
+max_y("zero padding in max-pool", "the padding is −∞ and never wins, even among negative numbers")
+max_y.way("", lambda q: q.padded(constant_values=0))
+avg_y("divisor at the border", "count_include_pad says whether zeros of the padding are counted")
+avg_y.way("", lambda q: q.y(count_include_pad=not q.count_include_pad))
 both_y("ceil for floor", "the size is rounded down, except with ceil_mode", lambda q: q.y(ceil_mode=not q.ceil_mode))
 max_y("average instead of maximum", "max-pooling takes the largest number of the window", lambda q: q.cells().mean(-1))
 avg_y("maximum instead of average", "average pooling takes the mean of the window", lambda q: q.seen.max(-1))
 avg_y("not divided", "divide the sum by the number of cells in the window", lambda q: q.cells().sum(-1))
 max_dx(*COL2IM, lambda q: q.spread(q.shares(q.winner), assign=True))
 avg_dx(*COL2IM, lambda q: q.spread(q.shares(1 / q.size), assign=True), where=lambda q: q.count_include_pad)
-max_dx(
-    "ties shared",
-    "among equals the first alone receives the gradient",
-    way("each of them receives it", lambda q: q.back(q.largest)),
-    way("divided among them", lambda q: q.back(q.largest / q.largest.sum(-1, keepdims=True))),
-)
-max_dx(
-    "last of equal numbers",
-    "among equals the first alone receives the gradient",
-    lambda q: q.back(q.cell(q.size - 1 - q.largest[..., ::-1].argmax(-1))),
-)
-max_dx(
-    "gradient to the whole window",
-    "only the largest number moves the output",
-    way("in full", lambda q: q.back(1)),
-    way("in equal parts", lambda q: q.back(1 / q.size)),
-)
+max_dx("ties shared", "among equals the first alone receives the gradient")
+max_dx.way("each of them receives it", lambda q: q.back(q.largest))
+max_dx.way("divided among them", lambda q: q.back(q.largest / q.largest.sum(-1, keepdims=True)))
+max_dx("last of equal numbers", "among equals the first alone receives the gradient")
+max_dx.way("", lambda q: q.back(q.cell(q.size - 1 - q.largest[..., ::-1].argmax(-1))))
+max_dx("gradient to the whole window", "only the largest number moves the output")
+max_dx.way("in full", lambda q: q.back(1))
+max_dx.way("in equal parts", lambda q: q.back(1 / q.size))
 avg_dx("not divided", "every pixel of the window receives dy divided by the divisor", lambda q: q.back(1))
-avg_dx(
-    "divisor at the border",
-    "the divisor is that of the forward pass",
-    lambda q: q.dx(count_include_pad=not q.count_include_pad),
-)
+avg_dx("divisor at the border", "the divisor is that of the forward pass")
+avg_dx.way("", lambda q: q.dx(count_include_pad=not q.count_include_pad))
 
 # ---- less usual
 
@@ -122,91 +104,54 @@ max_y, avg_y, both_y, max_dx, avg_dx, both_dx = (mistakes(place, Pooling, RARE) 
 LARGEST = "max-pooling takes the largest number of the window, with its sign"
 max_y("minimum instead of maximum", LARGEST, lambda q: q.cells(math.inf).min(-1))
 max_y("sum instead of maximum", LARGEST, lambda q: q.cells().sum(-1))
-max_y(
-    "sign ignored",
-    LARGEST,
-    way("the number furthest from 0", lambda q: q.cells()[q.cell(np.abs(q.cells()).argmax(-1))].reshape(q.y().shape)),
-    way("the number furthest from 0, without its sign", lambda q: np.abs(q.cells()).max(-1)),
-)
-max_y(
-    "position instead of value",
-    "the output is the largest number, not where it stands",
-    way("in the window", lambda q: q.seen.argmax(-1)),
-    way("in the image", lambda q: q.positions),
-)
+max_y("sign ignored", LARGEST)
+max_y.way("the number furthest from 0", lambda q: q.cells()[q.cell(np.abs(q.cells()).argmax(-1))].reshape(q.y().shape))
+max_y.way("the number furthest from 0, without its sign", lambda q: np.abs(q.cells()).max(-1))
+max_y("position instead of value", "the output is the largest number, not where it stands")
+max_y.way("in the window", lambda q: q.seen.argmax(-1))
+max_y.way("in the image", lambda q: q.positions)
 both_y("median", "the window is not sorted: pooling takes its maximum, or its mean", lambda q: np.median(q.cells(), -1))
-both_y(
-    "channels pooled together",
-    "every channel is pooled by itself",
-    way("into one", lambda q: q.pooled(q.y(), 1, keepdims=True)),
-    way("into one, for each of them", lambda q: np.broadcast_to(q.pooled(q.y(), 1, keepdims=True), q.y().shape)),
-    where=lambda q: q.x.shape[1] > 1,
-)
+both_y("channels pooled together", "every channel is pooled by itself", where=lambda q: q.x.shape[1] > 1)
+both_y.way("into one", lambda q: q.pooled(q.y(), 1, keepdims=True))
+both_y.way("into one, for each of them", lambda q: np.broadcast_to(q.pooled(q.y(), 1, keepdims=True), q.y().shape))
 both_y("whole image pooled", "every window makes a number of its own", lambda q: q.pooled(q.x, (2, 3), keepdims=True))
-avg_y(
-    "mean cut to a whole number",
-    "a mean is seldom a whole number",
-    way("rounded down", lambda q: np.floor(q.y())),
-    way("digits cut off", lambda q: np.trunc(q.y())),
-    way("rounded", lambda q: np.floor(q.y() + 0.5)),
+avg_y("mean cut to a whole number", "a mean is seldom a whole number")
+avg_y.way("rounded down", lambda q: np.floor(q.y()))
+avg_y.way("digits cut off", lambda q: np.trunc(q.y()))
+avg_y.way("rounded", lambda q: np.floor(q.y() + 0.5))
+avg_y("wrong divisor", "divide by the number of cells in the window, kh·kw")
+avg_y.way("its height", lambda q: q.divided(q.cells().sum(-1), q.kernel[0]))
+avg_y.way("its width", lambda q: q.divided(q.cells().sum(-1), q.kernel[1]))
+avg_y.way("one less", lambda q: q.divided(q.cells().sum(-1), q.size - 1))
+avg_y.way(
+    "zeros are not counted",
+    lambda q: None if q.x.all() else q.cells().sum(-1) / np.maximum(1, np.count_nonzero(q.cells(), -1)),
 )
-avg_y(
-    "wrong divisor",
-    "divide by the number of cells in the window, kh·kw",
-    way("its height", lambda q: q.divided(q.cells().sum(-1), q.kernel[0])),
-    way("its width", lambda q: q.divided(q.cells().sum(-1), q.kernel[1])),
-    way("one less", lambda q: q.divided(q.cells().sum(-1), q.size - 1)),
-    way(
-        "zeros are not counted",
-        lambda q: None if q.x.all() else q.cells().sum(-1) / np.maximum(1, np.count_nonzero(q.cells(), -1)),
-    ),
-)
-max_dx(
-    "gradient to the wrong cell",
-    "only the largest number moves the output, wherever it stands",
-    way("the first of the window", lambda q: q.back(q.cell(0))),
-    way("the smallest", lambda q: q.back(q.cell(q.cells(math.inf).argmin(-1)))),
-)
-max_dx(
-    *COL2IM,
-    way("window after window", lambda q: q.overwritten(q.shares(q.winner))),
-    way("winner after winner", lambda q: q.last_winner()),
-)
-avg_dx(
-    *COL2IM,
-    way("window after window", lambda q: q.overwritten(q.shares(1 / q.size))),
-    where=lambda q: q.count_include_pad and not q.reach[:, 1].any(),  # one divisor for all
-)
-max_dx(
-    "value instead of gradient",
-    "the largest number says where dy goes; what goes there is dy",
-    way("the output itself", lambda q: q.spread(q.winner * q.y()[..., None])),
-    way("dy times the output", lambda q: q.back(q.winner * q.y()[..., None])),
-)
+max_dx("gradient to the wrong cell", "only the largest number moves the output, wherever it stands")
+max_dx.way("the first of the window", lambda q: q.back(q.cell(0)))
+max_dx.way("the smallest", lambda q: q.back(q.cell(q.cells(math.inf).argmin(-1))))
+max_dx(*COL2IM)
+max_dx.way("window after window", lambda q: q.overwritten(q.shares(q.winner)))
+max_dx.way("winner after winner", lambda q: q.last_winner())
+avg_dx(*COL2IM, where=lambda q: q.count_include_pad and not q.reach[:, 1].any())  # one divisor for all
+avg_dx.way("window after window", lambda q: q.overwritten(q.shares(1 / q.size)))
+max_dx("value instead of gradient", "the largest number says where dy goes; what goes there is dy")
+max_dx.way("the output itself", lambda q: q.spread(q.winner * q.y()[..., None]))
+max_dx.way("dy times the output", lambda q: q.back(q.winner * q.y()[..., None]))
 both_dx(*DY_FORGOTTEN, lambda q: q.dx(np.ones_like(q.dy)))
-both_dx(*TRANSPOSED, way("rows and columns exchanged", lambda q: q.dx().swapaxes(2, 3)))
-both_y(
-    "pixels taken in a row",
-    "a window is kh rows of kw pixels, side by side",
-    lambda q: q.pooled(q.x.reshape(*q.y().shape, q.size), -1),
-)
-avg_y(
-    "root of the squares",
-    "the numbers themselves are added, not their squares",
-    way("of their sum", lambda q: np.sqrt((q.cells() ** 2).sum(-1))),
-    way("of their mean", lambda q: np.sqrt((q.cells() ** 2).mean(-1))),
-)
-avg_dx(
-    "wrong divisor",
-    "every pixel receives dy divided by the number of cells, kh·kw",
-    way("the window's height", lambda q: q.divided(q.back(1), q.kernel[0])),
-    way("the window's width", lambda q: q.divided(q.back(1), q.kernel[1])),
-)
-avg_dx("value instead of gradient", "x is not in the gradient of a mean", way("dy times x", lambda q: q.dx() * q.x))
+both_dx(*TRANSPOSED)
+both_dx.way("rows and columns exchanged", lambda q: q.dx().swapaxes(2, 3))
+both_y("pixels taken in a row", "a window is kh rows of kw pixels, side by side")
+both_y.way("", lambda q: q.pooled(q.x.reshape(*q.y().shape, q.size), -1))
+avg_y("root of the squares", "the numbers themselves are added, not their squares")
+avg_y.way("of their sum", lambda q: np.sqrt((q.cells() ** 2).sum(-1)))
+avg_y.way("of their mean", lambda q: np.sqrt((q.cells() ** 2).mean(-1)))
+avg_dx("wrong divisor", "every pixel receives dy divided by the number of cells, kh·kw")
+avg_dx.way("the window's height", lambda q: q.divided(q.back(1), q.kernel[0]))
+avg_dx.way("the window's width", lambda q: q.divided(q.back(1), q.kernel[1]))
+avg_dx("value instead of gradient", "x is not in the gradient of a mean")
+avg_dx.way("dy times x", lambda q: q.dx() * q.x)
 both_dx("gradient not given back", "dx has the shape of x: dy goes back to the pixels", lambda q: q.dy)
-both_dx(
-    "only one window counted",
-    "every window gives its part of dy back",
-    way("the first", lambda q: q.dx(only(q.dy, np.s_[:, :, 0, 0]))),
-    way("the last", lambda q: q.dx(only(q.dy, np.s_[:, :, -1, -1]))),
-)
+both_dx("only one window counted", "every window gives its part of dy back")
+both_dx.way("the first", lambda q: q.dx(only(q.dy, np.s_[:, :, 0, 0])))
+both_dx.way("the last", lambda q: q.dx(only(q.dy, np.s_[:, :, -1, -1])))

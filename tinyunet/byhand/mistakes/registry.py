@@ -2,12 +2,9 @@
 
     wrong = mistakes("relu dx", Quantities)
     wrong("mask forgotten", "where x ≤ 0 the output does not move, and the gradient is 0", lambda q: q.dy)
-    wrong(
-        "upstream gradient forgotten",
-        "dx = dy·[x > 0]",
-        way("the mask alone", lambda q: q.dx(dy=np.ones_like(q.dy))),
-        way("ReLU of x", lambda q: q.y()),
-    )
+    wrong("upstream gradient forgotten", "dx = dy·[x > 0]")
+    wrong.way("the mask alone", lambda q: q.dx(dy=np.ones_like(q.dy)))
+    wrong.way("ReLU of x", lambda q: q.y())
 
 A way to make the mistake is a formula of named quantities. It gives the wrong answer, or None where the mistake cannot
 be made; a ValueError, because settings do not fit, means the same. Where channels or images are left out one by one,
@@ -74,7 +71,7 @@ class Stated(NamedTuple):
     """The formulas of a mistake, the quantities that they are made of, and where it can be made."""
 
     quantities: Callable[[Operation, Any], Any]
-    ways: tuple[Way, ...]
+    ways: list[Way]
     where: Way
 
     def answers(self, q: Any) -> list[tuple[Any, Any]]:
@@ -100,24 +97,27 @@ RARE: Ways = {}  # asked for where none of the usual ones explains an answer
 TOGETHER: Ways = {}  # two at once: asked for where none of the others explains all of an answer
 
 
-def mistakes(places: str, quantities: Callable[[Operation, Any], Any], among: Ways = WAYS) -> Callable[..., None]:
-    """What states mistakes of some operations and quantities, such as "conv2d y, linear y".
+class Wrong:
+    """What states mistakes of some operations and quantities, one after the other."""
 
-    It is called with a name, what is right instead, the ways to make the mistake, and where it can be made, if that is
-    not everywhere.
-    """
+    def __init__(self, places: str, quantities: Callable[[Operation, Any], Any], among: Ways) -> None:
+        self.places = [tuple(place.split()) for place in places.split(", ")]
+        self.quantities, self.among = quantities, among
 
-    def wrong(name: str, hint: str, *ways: Way, where: Way = lambda q: True) -> None:
-        for place in places.split(", "):
-            operation, what = place.split()
-            among.setdefault((operation, what), []).append((Mistake(name, hint), Stated(quantities, ways, where)))
+    def __call__(self, name: str, hint: str, answer: Way | None = None, where: Way = lambda q: True) -> None:
+        """State a mistake: its name, what is right instead, how it is made, and where, if that is not everywhere."""
+        self.last = Stated(self.quantities, [] if answer is None else [answer], where)
+        for operation, what in self.places:
+            self.among.setdefault((operation, what), []).append((Mistake(name, hint), self.last))
 
-    return wrong
+    def way(self, detail: str, answer: Way) -> None:
+        """A way to make the mistake that was stated last, with what tells it apart, unless the answers say that."""
+        self.last.ways.append(lambda q: ((array, detail or own) for array, own in _each(answer(q))))
 
 
-def way(detail: str, answer: Way) -> Way:
-    """One of several ways to make a mistake, with a word that tells it apart."""
-    return lambda q: ((array, detail) for array, _ in _each(answer(q)))
+def mistakes(places: str, quantities: Callable[[Operation, Any], Any], among: Ways = WAYS) -> Wrong:
+    """What states mistakes of some operations and quantities, such as "conv2d y, linear y"."""
+    return Wrong(places, quantities, among)
 
 
 def wrong_answers(op: Operation, what: str, dy: Array | None, among: Ways = WAYS) -> Iterator[tuple[Mistake, Array]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyunet.byhand.mistakes.registry import RARE, TRANSPOSED, mistakes, way
+from tinyunet.byhand.mistakes.registry import RARE, TRANSPOSED, mistakes
 from tinyunet.byhand.mistakes.window import CONVOLUTIONS, Window, bordered, framed, resized, strided, tried, written
 from tinyunet.tensor import Array
 
@@ -80,157 +80,126 @@ all_windows, forward, dilated, conv2d, conv_transpose2d = (mistakes(place, Slidi
 
 STRIDE_FORGOTTEN = "stride forgotten", "the window moves by the stride, not by one pixel"
 conv_transpose2d(*STRIDE_FORGOTTEN, lambda q: q.y(stride=1, output_padding=0), where=strided)
-forward(
-    *STRIDE_FORGOTTEN,
-    lambda q: q.y(stride=1),
-    way("and stopped at the right size", lambda q: resized(q.y(stride=1), *q.output)),
-    where=strided,
-)
+forward(*STRIDE_FORGOTTEN, where=strided)
+forward.way("", lambda q: q.y(stride=1))
+forward.way("and stopped at the right size", lambda q: resized(q.y(stride=1), *q.output))
 forward(
     "stride applied twice",
     "output (i, j) starts at pixel (s·i, s·j), and all windows that fit are counted: the stride enters once",
-    way("windows s² apart", lambda q: q.y(stride=q.stride**2)),
-    way("in the bound of a loop", lambda q: resized(q.y(), *-(-q.output // q.stride)) if q.name == "conv2d" else None),
     where=strided,
+)
+forward.way("windows s² apart", lambda q: q.y(stride=q.stride**2))
+forward.way(
+    "in the bound of a loop", lambda q: resized(q.y(), *-(-q.output // q.stride)) if q.name == "conv2d" else None
 )
 forward(
     "padding forgotten",
     "the image gets a border before the window slides",
-    lambda q: q.y(padding=0),
     where=lambda q: bordered(q) and all(q.span <= q.input),
 )
-conv_transpose2d(
-    "padding forgotten",
-    "padding crops that many rows and columns from every side",
-    lambda q: q.y(padding=0),
-    where=bordered,
-)
+forward.way("", lambda q: q.y(padding=0))
+conv_transpose2d("padding forgotten", "padding crops that many rows and columns from every side", where=bordered)
+conv_transpose2d.way("", lambda q: q.y(padding=0))
 conv2d("edge padding", "the border is zeros, not the pixels at the edge repeated", lambda q: q.padded(mode="edge"))
 conv2d(
-    "reflect padding",
-    "the border is zeros, not the image mirrored",
-    lambda q: q.padded(mode="reflect"),
-    where=lambda q: all(q.borders.max(1) < q.input),
+    "reflect padding", "the border is zeros, not the image mirrored", where=lambda q: all(q.borders.max(1) < q.input)
 )
-conv2d(
-    "asymmetric 'same'",
-    "the zeros go on both sides alike; only an odd one left over goes to the end",
-    way("all at the end", lambda q: q.padded([(0, sum(both)) for both in q.borders])),
-    way("all at the beginning", lambda q: q.padded([(sum(both), 0) for both in q.borders])),
-    way("the odd one at the beginning", lambda q: q.padded(q.borders[:, ::-1]) if np.ptp(q.borders, 1).any() else None),
+conv2d.way("", lambda q: q.padded(mode="reflect"))
+conv2d("asymmetric 'same'", "the zeros go on both sides alike; only an odd one left over goes to the end")
+conv2d.way("all at the end", lambda q: q.padded([(0, sum(both)) for both in q.borders]))
+conv2d.way("all at the beginning", lambda q: q.padded([(sum(both), 0) for both in q.borders]))
+conv2d.way(
+    "the odd one at the beginning", lambda q: q.padded(q.borders[:, ::-1]) if np.ptp(q.borders, 1).any() else None
 )
 forward(
-    "output size off by one",
-    "the number of windows is (input + 2·padding − dilation·(kernel − 1) − 1) // stride + 1",
-    way("one too few rows", lambda q: q.fewer(1, 0)),
-    way("one too few columns", lambda q: q.fewer(0, 1)),
-    way("one too few rows and columns", lambda q: q.fewer(1, 1)),
-    way("one too many rows and columns", lambda q: q.more(1, 1)),
-    way("one too many rows", lambda q: q.more(1, 0)),
-    way("one too many columns", lambda q: q.more(0, 1)),
+    "output size off by one", "the number of windows is (input + 2·padding − dilation·(kernel − 1) − 1) // stride + 1"
 )
+forward.way("one too few rows", lambda q: q.fewer(1, 0))
+forward.way("one too few columns", lambda q: q.fewer(0, 1))
+forward.way("one too few rows and columns", lambda q: q.fewer(1, 1))
+forward.way("one too many rows and columns", lambda q: q.more(1, 1))
+forward.way("one too many rows", lambda q: q.more(1, 0))
+forward.way("one too many columns", lambda q: q.more(0, 1))
 dilated(
     "dilation off by one",
     "cells of the kernel are `dilation` pixels apart: 1 is an ordinary kernel, 2 leaves one pixel out",
-    lambda q: q.instead("dilation", *(d for d in (q.dilation - 1, q.dilation + 1) if min(d) > 0)),
 )
+dilated.way("", lambda q: q.instead("dilation", *(d for d in (q.dilation - 1, q.dilation + 1) if min(d) > 0)))
 
 # ---- less usual
 
 all_windows, forward, dilated, conv2d, conv_transpose2d = (mistakes(place, Sliding, RARE) for place in PLACES)
-all_windows(
-    "rows and columns exchanged",
-    "a pair of settings is meant as (rows, columns)",
-    lambda q: ((y, s) for s, pair in q.pairs.items() if np.ptp(pair) for y in tried(q, **{s: pair[::-1]})),
+all_windows("rows and columns exchanged", "a pair of settings is meant as (rows, columns)")
+all_windows.way(
+    "", lambda q: ((y, s) for s, pair in q.pairs.items() if np.ptp(pair) for y in tried(q, **{s: pair[::-1]}))
 )
 all_windows("one direction forgotten", "it holds for rows and for columns", lambda q: q.one_direction())
 
 
 conv_transpose2d("stride off by one", "with stride s there are s − 1 zeros between pixels", lambda q: q.stride_off())
-forward(
-    "stride off by one",
-    "the stride is the distance between windows, not the number of pixels skipped",
-    lambda q: q.stride_off(),
-)
+forward("stride off by one", "the stride is the distance between windows, not the number of pixels skipped")
+forward.way("", lambda q: q.stride_off())
 dilated(
     "stride and dilation exchanged",
     "the stride moves the whole window, the dilation spreads its cells",
-    lambda q: q.y(stride=q.dilation, dilation=q.stride),
     where=lambda q: any(q.stride != q.dilation),
 )
-forward(
-    "padding of another width",
-    "padding p puts p rows and columns on every side, and 0 none",
-    lambda q: q.other_widths(),
-)
+dilated.way("", lambda q: q.y(stride=q.dilation, dilation=q.stride))
+forward("padding of another width", "padding p puts p rows and columns on every side, and 0 none")
+forward.way("", lambda q: q.other_widths())
+# with a border of one and the stride 1, one row and one column are missing
 forward(
     "padding on one side only",
     "the border goes around the image, on all four sides",
-    way(
-        "at the top and left",  # with a border of one and the stride 1, one row and one column are missing
-        lambda q: q.padded(q.borders * (1, 0)) if max(*q.stride, *q.borders.flat) > 1 else None,
-    ),
-    way("at the bottom and right", lambda q: q.padded(q.borders * (0, 1))),
     where=lambda q: q.count_include_pad,
 )
-conv2d(
-    "wrap-around padding",
-    "the border is zeros, not the pixels from the other side of the image",
-    way("on all sides", lambda q: q.padded(mode="wrap")),
-    way(
-        "at the top and left, as negative indices do",
-        lambda q: q.padded(q.borders * (0, 1), x=framed(q.x, q.borders * (1, 0), mode="wrap")),
-    ),
+forward.way(
+    "at the top and left", lambda q: q.padded(q.borders * (1, 0)) if max(*q.stride, *q.borders.flat) > 1 else None
 )
-all_windows(*TRANSPOSED, way("rows and columns exchanged", lambda q: q.y().swapaxes(2, 3)))
-conv2d(
-    "padding with other numbers",
-    "the border is zeros",
-    way("ones", lambda q: q.padded(constant_values=1)),
-    way("255", lambda q: q.padded(constant_values=255)),
-    way("the mean", lambda q: q.padded(constant_values=q.x.mean())),
-    way("the largest number", lambda q: q.padded(constant_values=q.x.max())),
-    way(
-        "the image mirrored, its edge included",  # one row of that is the edge repeated
-        lambda q: q.padded(mode="symmetric") if q.borders.max() > 1 else None,
-    ),
+forward.way("at the bottom and right", lambda q: q.padded(q.borders * (0, 1)))
+conv2d("wrap-around padding", "the border is zeros, not the pixels from the other side of the image")
+conv2d.way("on all sides", lambda q: q.padded(mode="wrap"))
+conv2d.way(
+    "at the top and left, as negative indices do",
+    lambda q: q.padded(q.borders * (0, 1), x=framed(q.x, q.borders * (1, 0), mode="wrap")),
+)
+all_windows(*TRANSPOSED)
+all_windows.way("rows and columns exchanged", lambda q: q.y().swapaxes(2, 3))
+conv2d("padding with other numbers", "the border is zeros")  # one row of that is the edge repeated
+conv2d.way("ones", lambda q: q.padded(constant_values=1))
+conv2d.way("255", lambda q: q.padded(constant_values=255))
+conv2d.way("the mean", lambda q: q.padded(constant_values=q.x.mean()))
+conv2d.way("the largest number", lambda q: q.padded(constant_values=q.x.max()))
+conv2d.way(
+    "the image mirrored, its edge included", lambda q: q.padded(mode="symmetric") if q.borders.max() > 1 else None
 )
 forward(
     "windows shifted",
     "output (i, j) starts at pixel (s·i, s·j) of the padded image",
-    way("down and right", lambda q: q.shifted(-1)),
-    way("up and left", lambda q: q.shifted(1)),
     where=lambda q: q.count_include_pad,
 )
-forward(
-    "places left out",
-    "every place where the window fits makes an output, also at the edge",
-    way("the last row and column are left at 0", lambda q: q.edged(((0, 1), (0, 1)))),
-    way("the edge is left at 0", lambda q: q.edged(q.borders) if bordered(q) else None),
-    way(
-        "the edge is that of the image",
-        lambda q: q.edged(q.borders, q.x) if bordered(q) and q.x.shape == q.y().shape else None,
-    ),
-    way(
-        "without padding, the last ones are left at 0",
-        lambda q: resized(q.y(padding=0), *q.output) if bordered(q) else None,
-    ),
+forward.way("down and right", lambda q: q.shifted(-1))
+forward.way("up and left", lambda q: q.shifted(1))
+forward("places left out", "every place where the window fits makes an output, also at the edge")
+forward.way("the last row and column are left at 0", lambda q: q.edged(((0, 1), (0, 1))))
+forward.way("the edge is left at 0", lambda q: q.edged(q.borders) if bordered(q) else None)
+forward.way(
+    "the edge is that of the image",
+    lambda q: q.edged(q.borders, q.x) if bordered(q) and q.x.shape == q.y().shape else None,
 )
-dilated(
-    "dilation forgotten",
-    "cells of the kernel are `dilation` pixels apart",
-    lambda q: q.y(dilation=1),
-    where=lambda q: max(q.dilation) > 2,  # else it is off by one
+forward.way(
+    "without padding, the last ones are left at 0",
+    lambda q: resized(q.y(padding=0), *q.output) if bordered(q) else None,
 )
+# else it is off by one
+dilated("dilation forgotten", "cells of the kernel are `dilation` pixels apart", where=lambda q: max(q.dilation) > 2)
+dilated.way("", lambda q: q.y(dilation=1))
+# else it is off by one
 conv2d(
     "stride as in pooling",
     "the stride of a convolution is 1 unless it is given",
-    lambda q: q.y(stride=q.kernel),
-    where=lambda q: max(q.kernel - q.stride) > 1,  # else it is off by one
+    where=lambda q: max(q.kernel - q.stride) > 1,
 )
-conv_transpose2d(
-    "stride forgotten",
-    "the kernel of pixel (i, j) is laid down at (s·i, s·j)",
-    way("the rest left at 0", lambda q: resized(q.y(stride=1, output_padding=0), *q.input)),
-    where=strided,
-)
+conv2d.way("", lambda q: q.y(stride=q.kernel))
+conv_transpose2d("stride forgotten", "the kernel of pixel (i, j) is laid down at (s·i, s·j)", where=strided)
+conv_transpose2d.way("the rest left at 0", lambda q: resized(q.y(stride=1, output_padding=0), *q.input))

@@ -9,7 +9,7 @@ import numpy as np
 
 from tinyunet.byhand.arithmetic.operations import Conv2d, Operation
 from tinyunet.byhand.mistakes.convolution import Convolution, biased
-from tinyunet.byhand.mistakes.registry import RARE, mistakes, only, way
+from tinyunet.byhand.mistakes.registry import RARE, mistakes, only
 from tinyunet.byhand.mistakes.window import bordered, framed, resized, strided, turned
 from tinyunet.tensor import Array
 
@@ -57,103 +57,79 @@ def enlarged(q: Transposed) -> bool:
 
 
 wrong = mistakes("conv_transpose2d y", Transposed)
-wrong(
-    "overlaps overwritten",
-    "where kernels that were laid down overlap, they are added",
-    way("the last one stays", lambda q: q.overwritten(q.laid(q.x)) + q.bias),
-    way("the first one stays", lambda q: q.overwritten(q.laid(q.x), backwards=True) + q.bias),
-)
-wrong(
-    "padding added instead of cropped",
-    "padding makes the result smaller here: it is cropped",
-    way("zeros around the result", lambda q: framed(q.y(padding=0), q.borders)),
-    way("zeros around the input", lambda q: q.padded()),
-    where=bordered,
-)
-wrong(
-    "output_padding as zeros",
-    "output_padding enlarges the result; what is there is computed",
-    lambda q: resized(q.y(output_padding=0), *q.input),
-    where=enlarged,
-)
-wrong(
-    "output_padding forgotten",
-    "output_padding adds rows at the bottom, columns on the right",
-    lambda q: q.y(output_padding=0),
-    where=enlarged,
-)
+wrong("overlaps overwritten", "where kernels that were laid down overlap, they are added")
+wrong.way("the last one stays", lambda q: q.overwritten(q.laid(q.x)) + q.bias)
+wrong.way("the first one stays", lambda q: q.overwritten(q.laid(q.x), backwards=True) + q.bias)
+wrong("padding added instead of cropped", "padding makes the result smaller here: it is cropped", where=bordered)
+wrong.way("zeros around the result", lambda q: framed(q.y(padding=0), q.borders))
+wrong.way("zeros around the input", lambda q: q.padded())
+wrong("output_padding as zeros", "output_padding enlarges the result; what is there is computed", where=enlarged)
+wrong.way("", lambda q: resized(q.y(output_padding=0), *q.input))
+wrong("output_padding forgotten", "output_padding adds rows at the bottom, columns on the right", where=enlarged)
+wrong.way("", lambda q: q.y(output_padding=0))
 wrong(
     "weight layout swapped",
     "its weight is (in, out, kh, kw), not (out, in, kh, kw)",
-    lambda q: q.y(w=q.w.swapaxes(0, 1)),
     where=lambda q: q.groups == 1 and q.w.shape[0] == q.w.shape[1] > 1,
 )
+wrong.way("", lambda q: q.y(w=q.w.swapaxes(0, 1)))
 wrong(
     "treated as the inverse",
     "a transposed convolution gives back the size that a convolution took away, not the values",
-    lambda q: q.inverse(),
     where=lambda q: q.y()[0].size <= INVERTED,
 )
+wrong.way("", lambda q: q.inverse())
 
 # ---- less usual
 
 seldom = mistakes("conv_transpose2d y", Transposed, RARE)
+# else the kernel is flipped
 seldom(
     "plain convolution",
     "here every pixel of x lays the whole kernel down",
-    lambda q: q.convolved(),
-    where=lambda q: q.groups == 1 and (strided(q) or any(2 * q.padding != q.span - 1)),  # else the kernel is flipped
+    where=lambda q: q.groups == 1 and (strided(q) or any(2 * q.padding != q.span - 1)),
 )
+seldom.way("", lambda q: q.convolved())
 seldom(
     "cropped on one side only",
     "padding takes p rows and columns away from every side",
-    way("at the top and left", lambda q: q.cropped(1, 0)),
-    way("at the bottom and right", lambda q: q.cropped(0, 1)),
-    way("twice at the top and left", lambda q: q.cropped(2, 0)),
-    way("twice at the bottom and right", lambda q: q.cropped(0, 2)),
     where=lambda q: bordered(q) and not enlarged(q),
 )
-seldom(
-    "padding of another width",
-    "padding p takes p rows and columns away from every side",
-    way("one more", lambda q: q.recropped(q.padding + 1)),
-    way("twice as much", lambda q: q.recropped(2 * q.padding)),
-    way(
-        "k − 1 − p, the width of the zeros around x before a plain convolution",
-        lambda q: q.recropped(q.span - 1 - q.padding),
-    ),
+seldom.way("at the top and left", lambda q: q.cropped(1, 0))
+seldom.way("at the bottom and right", lambda q: q.cropped(0, 1))
+seldom.way("twice at the top and left", lambda q: q.cropped(2, 0))
+seldom.way("twice at the bottom and right", lambda q: q.cropped(0, 2))
+seldom("padding of another width", "padding p takes p rows and columns away from every side")
+seldom.way("one more", lambda q: q.recropped(q.padding + 1))
+seldom.way("twice as much", lambda q: q.recropped(2 * q.padding))
+seldom.way(
+    "k − 1 − p, the width of the zeros around x before a plain convolution",
+    lambda q: q.recropped(q.span - 1 - q.padding),
 )
 seldom(
     "size as input times stride",
     "the size is (input − 1)·stride − 2·padding + kernel",
-    lambda q: resized(q.y(), *q.stride * q.output),
     where=lambda q: any(q.stride * q.output != q.input) and not enlarged(q),
 )
+seldom.way("", lambda q: resized(q.y(), *q.stride * q.output))
 seldom(
     "zeros after the last pixel",
     "zeros are inserted between pixels, s − 1 of them",
-    lambda q: q.y(output_padding=q.stride - 1),
     where=lambda q: strided(q) and any(q.stride - 1 != q.output_padding),
 )
+seldom.way("", lambda q: q.y(output_padding=q.stride - 1))
 seldom(
-    "output_padding at the beginning",
-    "output_padding adds rows at the bottom, columns on the right",
+    "output_padding at the beginning", "output_padding adds rows at the bottom, columns on the right", where=enlarged
+)
+seldom.way(
+    "",
     lambda q: framed(q.y(b=None, padding=0, output_padding=0), np.outer(q.output_padding, (1, 0)) - q.borders) + q.bias,
-    where=enlarged,
 )
-seldom(
-    "overlaps averaged",
-    "where kernels that were laid down overlap, they are added",
-    lambda q: q.sums / np.maximum(q.overlaps, 1) + q.bias,
-)
-seldom(
-    "bias added per pixel", "the bias is added once to an output", lambda q: q.sums + q.bias * q.overlaps, where=biased
-)
-seldom(
-    "pixels repeated",
-    "between pixels are zeros, which the kernels fill",
-    way("before the kernel", lambda q: q.y(x=q.repeated, stride=1, output_padding=0)),
-    way("before a plain convolution", lambda q: q.y(x=q.repeated, w=turned(q.w), stride=1, output_padding=0)),
-    way("and no kernel", lambda q: q.repeated if q.repeated.shape[:2] == q.y().shape[:2] else None),
-    where=strided,
-)
+seldom("overlaps averaged", "where kernels that were laid down overlap, they are added")
+seldom.way("", lambda q: q.sums / np.maximum(q.overlaps, 1) + q.bias)
+seldom("bias added per pixel", "the bias is added once to an output", where=biased)
+seldom.way("", lambda q: q.sums + q.bias * q.overlaps)
+seldom("pixels repeated", "between pixels are zeros, which the kernels fill", where=strided)
+seldom.way("before the kernel", lambda q: q.y(x=q.repeated, stride=1, output_padding=0))
+seldom.way("before a plain convolution", lambda q: q.y(x=q.repeated, w=turned(q.w), stride=1, output_padding=0))
+seldom.way("and no kernel", lambda q: q.repeated if q.repeated.shape[:2] == q.y().shape[:2] else None)

@@ -966,3 +966,48 @@ def test_an_operation_of_ones_own_is_not_replaced_because_of_its_name():
 def test_the_package_offers_what_a_user_types():
     for name in ("tensor", "Tensor", "no_grad", "using", "differentiable", "gradcheck", "functional", "nn", "optim"):
         assert hasattr(tinyunet, name)
+
+
+MUTANTS = {
+    "tensor:Tensor._accumulate": [
+        ("a second backward replaces the gradient", "self.grad._data + handed[-1]", "handed[-1]"),
+        (
+            "every gradient is taken over",
+            "elif _unshared(handed[-1]):",
+            "else:\n            self.grad = Tensor._made(handed[-1])\n        if False:",
+        ),
+        ("no gradient is taken over", "elif _unshared(handed[-1]):", "elif False:"),
+    ],
+    "tensor:Tensor.writable": [
+        ("a parameter is written to although it is shared", "if not _unshared(self._data):", "if False:"),
+    ],
+    "tensor:_unshared": [
+        ("views are not looked through", "sys.getrefcount(array.base) <= _ONCE[1]", "True"),
+    ],
+    "tensor:_walk": [
+        ("gradients add into a buffer that is shared", "elif _unshared(handed[1]) and", "elif"),
+        ("oldest node first", "heapq.heappush(queue, (-source.serial", "heapq.heappush(queue, (source.serial"),
+        ("a second walk goes unnoticed", "node.backward = None", "pass"),
+    ],
+    "tensor:no_grad": [
+        (
+            "no_grad stays off after an exception",
+            "finally:\n        _recording.reset(token)",
+            "except ZeroDivisionError:\n        pass\n    _recording.reset(token)",
+        ),
+    ],
+    "tensor:Node.gradients": [
+        ("a changed weight goes unnoticed", "source.version != version", "False"),
+        (
+            "gradients keep the dtype of the loss",
+            "np.asarray(dx() if callable(dx) else dx, dtype)",
+            "np.asarray(dx() if callable(dx) else dx)",
+        ),
+    ],
+    "tensor:differentiable": [
+        ("a raw array can change under the tape", 'return x.copy("K")', "return x"),
+    ],
+    "ops.conv:_both": [
+        ("both gradients whenever one is wanted", "0 in wanted and 1 in wanted", "0 in wanted or 1 in wanted"),
+    ],
+}

@@ -718,3 +718,90 @@ def test_what_single_precision_leaves_of_a_zero_is_right():
 def test_digits_of_the_other_sign_are_not_cut_off():
     third = byhand.avg_pool2d([[1, 1, 0]], (1, 3))
     assert third.at(0, 0).check("-0.66").mistakes == third.check([["-0.66"]]).mistakes == ()
+
+
+MUTANTS = {
+    "byhand.mistakes.diagnosis:_same": [
+        ("the tolerance is forgotten", "np.abs(a - b) <= tolerance + EXACT", "np.abs(a - b) <= EXACT"),
+    ],
+    "byhand.mistakes.diagnosis:check_map": [
+        ("the last wrong element is named", "np.argwhere(wrong)[0]", "np.argwhere(wrong)[-1]"),
+        ("a slip explains everything that is wrong", "if wrong.sum() == 1:", "if wrong.sum() >= 1:"),
+        ("two elements make a rare mistake", "if rare and wrong.sum() > 2:", "if rare:"),
+        ("what leaves a tiny epsilon out may be computed", "(tolerances > 0) | ", ""),
+    ],
+    "byhand.mistakes.diagnosis:_other_shape": [
+        ("one mistake of several", "return _verdict(start, None, found.whole)", "return _verdict(start, None, [])"),
+        ("all that gives a shape", "0 < len(alike) <= SLIPS", "0 < len(alike)"),
+    ],
+    "byhand.mistakes.diagnosis:_known": [
+        ("rare mistakes are asked for at once", "return [WAYS, RARE, TOGETHER] if", "return [RARE, WAYS, TOGETHER] if"),
+        ("rare mistakes of large problems", "op.result().size) <= LARGE", "op.result().size) <= LARGE**2"),
+    ],
+    "byhand.mistakes.diagnosis:_distinct": [
+        ("a detail of several", "dict.fromkeys(m.detail for m in same)", "[same[-1].detail]"),
+    ],
+    "byhand.mistakes.diagnosis:_cut_off": [
+        ("digits are cut off from the other sign", "answer * value >= 0 and", ""),
+    ],
+    "byhand.mistakes.diagnosis:_slips": [
+        ("a slip is pinned on one term of many", "or len(found) > SLIPS", "or False"),
+        ("a slip is looked for in long sums", "for part in last.parts) <= LONG", "for part in last.parts) >= 0"),
+    ],
+    "byhand.mistakes.diagnosis:check_element": [
+        ("cut digits have rare explanations", "if CUT_OFF in slip.mistakes or not", "if not"),
+    ],
+    "byhand.mistakes.diagnosis:_giving": [
+        ("other channels are these", "array.shape[:2] != shape[:2]", "False"),
+    ],
+    "byhand.mistakes.diagnosis:_search": [
+        ("zeros explain anything", "same[wrong].all() and values[wrong].any()", "same[wrong].all()"),
+    ],
+    "byhand.mistakes.misread:misread": [
+        ("the number read is off by its change", "read = float(array[index] + off)", "read = float(off)"),
+        ("cells of large arrays", "sum(a.size for a in arrays.values()) > MOST", "False"),
+        ("whole numbers read as fractions", "not (whole and abs(read - round(read)) > EXACT)", "True"),
+        ("any number", "if same(truth + off * gain).all() and not", "if not"),
+    ],
+    "byhand.mistakes.sliding:_stride_twice": [
+        ("a stride applied three times", "(rows.stride**2, cols.stride**2)", "(rows.stride**3, cols.stride**3)"),
+    ],
+    "byhand.mistakes.sliding:_stride_off": [
+        ("a stride off by two", "yield from _stride_by(op, 1)", "yield from _stride_by(op, 2)"),
+    ],
+    "byhand.mistakes.convolution:_matrix_product": [
+        ("a matrix product of the transposed", "w.sum(3)[:, :, None]", "w.sum(2)[:, :, None]"),
+    ],
+    "byhand.mistakes.convolution:_filter_order": [
+        ("biases go with their filters", "yield y[:, order] + b,", "yield (y + b)[:, order],"),
+    ],
+    "byhand.mistakes.convolution:_two": [
+        ("one mistake is enough", "wrong_answers(op.changed(**changes),", "wrong_answers(op,"),
+    ],
+    "byhand.mistakes.transposed:_laid": [
+        ("overlaps are added after all", "y[:, :, down, right] = kernels", "y[:, :, down, right] += kernels"),
+    ],
+    "byhand.mistakes.transposed:_padding_adds": [
+        ("padding is cropped after all", "np.pad(whole.result(), ((0, 0), (0, 0), *paddings))", "whole.result()"),
+    ],
+    "byhand.mistakes.pooling:_ties": [
+        ("ties are not shared", '/ best.sum(-1, keepdims=True)), "divided', '), "divided'),
+    ],
+    "byhand.mistakes.normalisation:_unbiased": [
+        (
+            "the unbiased variance is biased",
+            "yield _normalised(op, _batch_axes(op), ddof=1)",
+            "yield _normalised(op, _batch_axes(op), ddof=2)",
+        ),
+    ],
+    "byhand.mistakes.normalisation:_no_variance_term": [
+        ("dx without its mean term", "(dy - dy.mean(_batch_axes(op), keepdims=True))", "dy"),
+    ],
+    "byhand.arithmetic.numbers:read": [
+        ("a computed -1 is as good as a written one", "sys.float_info.epsilon * abs(value)", "0.0"),
+    ],
+    "byhand.arithmetic.numbers:read_array": [
+        ("a rounded 1.0 must be exact", "max(finest, scale)", "scale"),
+        ("what single precision leaves of 0 is wrong", "max(finest, scale)", "finest"),
+    ],
+}

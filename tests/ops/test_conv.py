@@ -156,3 +156,100 @@ def test_images_too_large_for_one_tile_of_columns():
     for stride in (1, 2):
         agree("conv2d", x, w, b, dtypes=[np.float64], stride=stride, padding=1)
         agree("conv_transpose2d", x, np.swapaxes(w, 0, 1), b, dtypes=[np.float64], stride=stride)
+
+
+MUTANTS = {
+    "ops.conv:turned": [
+        ("dx: padding of the forward used again", "padding=a.span - 1 - a.padding)", "padding=a.padding)"),
+    ],
+    "ops.conv:_bias_gradient": [
+        ("db: summed over one axis too few", "channel_sums(dy.reshape(", "channel_sums(dy[:, :, 0].reshape("),
+        ("db: first image of the batch only", "channel_sums(dy.reshape(", "channel_sums(dy[:, :1].reshape("),
+    ],
+    "ops.conv:paddings": [
+        ("'same' with the odd pixel first", "(t // 2, t - t // 2)", "(t - t // 2, t // 2)"),
+    ],
+    "ops.conv:transposed_axes": [
+        ("transposed: padding adds instead of crops", "- 2 * p +", "+ 2 * p +"),
+        ("transposed: output_padding forgotten", "+ extra + 1", "+ 1"),
+    ],
+    "ops.conv:scatter": [
+        ("strided: bias added to the wrong channels", "x + bias.reshape", "x + bias[::-1].reshape"),
+        ("strided: the bias does not promote", "x + bias.reshape", "x + bias.astype(x.dtype).reshape"),
+        ("stride 1: bias forgotten", "products(y, w, bias=bias,", "products(y, w,"),
+    ],
+    "ops.products:_turn": [
+        ("dx, row by row: kernel not turned", "w.swapaxes(0, 1)[:, :, ::-1, ::-1]", "w.swapaxes(0, 1)"),
+        ("dx, row by row: kernel turned over, not around", "[:, :, ::-1, ::-1]", "[:, :, ::-1]"),
+        ("dx, row by row: channels of the kernel not exchanged", "w.swapaxes(0, 1)[", "w["),
+    ],
+    "ops.products:products": [
+        ("dw, row by row: not turned back", "_turn(dw) if turned and", "dw if turned and"),
+        ("dw: last tile only", "dw += part", "dw[...] = part"),
+        ("dw of an empty batch is what was in memory", "dw[...] = 0", "dw[...] = 7"),
+        (
+            "the bias does not promote",
+            "np.result_type(x, w) if bias is None else np.result_type(x, w, bias)",
+            "np.result_type(x, w)",
+        ),
+        ("dw in the precision of the image", "np.result_type(x, y)", "x.dtype"),
+        ("bias of the wrong channels", "part += bias.reshape", "part += bias[::-1].reshape"),
+    ],
+    "ops.products:_row_by_row": [
+        ("rows of the kernel exchanged", "w.transpose(2, 0, 1, 3)", "w[:, :, ::-1].transpose(2, 0, 1, 3)"),
+        ("row by row: every row as the first", "shift = rows.dilation * u - rows.padding", "shift = -rows.padding"),
+        ("row by row: dilation forgotten", "shift = rows.dilation * u -", "shift = u -"),
+        (
+            "row by row: what a tile adds to the next is lost",
+            "bias if u == 0 else sums",
+            "sums if pixels.start <= first + shift else bias",
+        ),
+        ("row by row: bias with every row of the kernel", "bias if u == 0 else sums", "sums + bias if u else bias"),
+        ("row by row: outputs at the top not begun", "made[:, :, : rows.padding] = made", "made[:, :, :0] = made"),
+        ("row by row: outputs on padding alone not begun", "made[:, :, H + rows.padding :] = bias", "bias"),
+        ("row by row: bias of the wrong channels", "else bias).reshape", "else bias[::-1]).reshape"),
+        ("row by row: dw of the first image only", ".sum(axis=0)", "[0]"),
+        ("row by row: dw of the last tile only", "dw[u] += np.matmul(cells", "dw[u] = np.matmul(cells"),
+        ("row by row: the bias does not promote", "np.result_type(x, w, bias)", "np.result_type(x, w)"),
+    ],
+    "ops.products:_matrices": [
+        (
+            "groups of dx exchanged",
+            "transpose(2, 0, 1, 3).reshape(groups, c, -1)",
+            "transpose(2, 0, 1, 3)[::-1].reshape(groups, c, -1)",
+        ),
+    ],
+    "ops.products:_weights": [
+        ("groups of dw exchanged", "-1).transpose(1, 2, 3, 0, 4)", "-1)[::-1].transpose(1, 2, 3, 0, 4)"),
+    ],
+    "ops.columns:tiles": [
+        ("every tile is the first", "slice((n * Ho + i) * Wo, (", "slice(0, ("),
+        ("tiles of rows all start at the first", "slice(n, last), slice(i, end)", "slice(n, last), slice(0, end - i)"),
+    ],
+    "ops.columns:column_tiles": [
+        ("turned columns: the kernel not turned", "[:, ::-1, ::-1].transpose", ".transpose"),
+        ("turned columns: turned over, not around", "[:, ::-1, ::-1].transpose", "[:, ::-1].transpose"),
+    ],
+    "ops.columns:_moves": [
+        (
+            "the first image for all",
+            "begin, end = (n * H + i) * W + moved, ((n_end - 1) * H + i_end) * W + moved",
+            "begin, end = i * W + moved, ((n_end - n - 1) * H + i_end) * W + moved",
+        ),
+        ("dilation of columns is that of rows", "+ cols.dilation * v -", "+ rows.dilation * v -"),
+    ],
+    "ops.window:fit": [
+        ("output size rounded up", "room // s + 1", "-(-room // s) + 1"),
+        ("width tested with the height of the kernel", "in zip(size, kernel,", "in zip(size, kernel[::-1],"),
+    ],
+    "ops.window:Axis.meets": [
+        ("a cell meets what is before the image", "max(first, -(-before // self.stride))", "first"),
+        ("a cell meets what is after the image", "// self.stride + 1))", "// self.stride + 2))"),
+        ("dilation of a cell forgotten", "before = self.padding - self.dilation * u", "before = self.padding - u"),
+        (
+            "a stride is a run",
+            "slice(h, h + self.stride * (most - least), self.stride)",
+            "slice(h, h + (most - least))",
+        ),
+    ],
+}

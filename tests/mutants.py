@@ -45,7 +45,9 @@ class Mutant(NamedTuple):
 
     @property
     def file(self):
-        return f"tinyunet/{self.where.split(':')[0].replace('.', '/')}.py"
+        """From the root: `tinyunet/optim.py`, or for a folder of files `tinyunet/ops/fast/__init__.py`."""
+        file = Path("tinyunet", *self.where.split(":")[0].split("."))
+        return file / "__init__.py" if (ROOT / file).is_dir() else file.with_suffix(".py")
 
     def put_into(self, source):
         """`source`, which is that of the file, with the wrong piece in place of the right one."""

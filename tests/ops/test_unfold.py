@@ -64,26 +64,18 @@ def test_unfolded_windows_times_the_weight_are_the_convolution(case):
 
 
 MUTANTS = {
-    "ops.columns:col2im": [
-        ("col2im assigns", "+= columns[", "= columns["),
-        ("columns written where windows overlap", "if apart:", "if True:"),
-        ("what no window sees is not zero", "filled = apart and", "filled = apart or"),
-        ("what no window of a transposed convolution sees", "filled = apart and all(", "filled = apart and any("),
+    "ops.im2col:im2col": [
+        ("left padding is the top one", "(cols.padding, cols.overhang)", "(rows.padding, cols.overhang)"),
+        ("columns of the window see its rows", "cols.inputs(v)", "cols.inputs(0)"),
     ],
-    "ops.columns:_moves": [
-        ("a row further is a pixel further", "- rows.padding) * W + cols", "- rows.padding) + cols"),
-        ("left padding is the top one", "cols.dilation * v - cols.padding", "cols.dilation * v - rows.padding"),
+    "ops.im2col:col2im": [
+        ("col2im assigns", "+= columns[", "= columns["),
+    ],
+    "ops.unfold:fold": [
         (
-            "what left at the right comes in at the left",
-            "(..., v, slice(None), slice(None), slice(inside.start))",
-            "slice(0, 0)",
+            "the columns of a gradient are those of its mirror image",
+            "im2col(dy.reshape(y.shape)",
+            "im2col(dy.reshape(y.shape)[..., ::-1]",
         ),
-        (
-            "what left at the left comes in at the right",
-            "(..., v, slice(None), slice(None), slice(inside.stop, None))",
-            "slice(0, 0)",
-        ),
-        ("the image before is above", "slice(inside.start), slice(None))", "slice(0), slice(None))"),
-        ("the next image is below", "slice(inside.stop, None), slice(None))", "slice(0, 0), slice(None))"),
     ],
 }

@@ -3,7 +3,7 @@
 They stand at the end of the file of tests that must find them, under the name of what they break:
 
     MUTANTS = {
-        "ops.columns:col2im": [
+        "ops.im2col:col2im": [
             ("col2im assigns", "+= columns[", "= columns["),
         ],
     }
@@ -64,7 +64,7 @@ class Mutant(NamedTuple):
 
 
 def defined(node, name):
-    """All nodes that a dotted name means in a node; what stands in a function or class is known by its name alone."""
+    """All nodes that a dotted name means in a node; what stands in a function or class has its name before its own."""
     name, _, inner = name.partition(".")
     for child in ast.iter_child_nodes(node):
         if isinstance(child, (ast.FunctionDef, ast.ClassDef)):
@@ -110,7 +110,7 @@ def run(folder, tests, mutant=None):
             capture_output=True,
             text=True,
             check=False,
-            timeout=300,
+            timeout=600,
         )
     finally:
         if mutant is not None:

@@ -80,13 +80,12 @@ def defined(node, name):
 
 def mutants():
     """All of them, without importing the tests that they stand in."""
-    for file in sorted((ROOT / "tests").rglob("*.py")):
-        source = file.read_text(encoding="utf-8")
-        tables = defined(ast.parse(source), "MUTANTS") if "\nMUTANTS = {" in source else ()
-        tests = file.relative_to(ROOT).with_name(file.name.replace("mutants_", "test_")).as_posix()
-        for where, those in (pair for table in tables for pair in ast.literal_eval(table.value).items()):
-            for what, right, wrong in those:
-                yield Mutant(what, where, right, wrong, tests)
+    for file in sorted((ROOT / "tests").rglob("test_*.py")):
+        source, tests = file.read_text(encoding="utf-8"), file.relative_to(ROOT).as_posix()
+        if "\nMUTANTS = {" in source:
+            (table,) = defined(ast.parse(source), "MUTANTS")
+            for where, those in ast.literal_eval(table.value).items():
+                yield from (Mutant(what, where, right, wrong, tests) for what, right, wrong in those)
 
 
 def copy(folder):

@@ -1,5 +1,6 @@
-"""Settings of the whole suite. `pytest -m "not torch and not browser"` runs what needs neither PyTorch nor Chromium."""
+"""Settings of the whole suite, and what becomes of tests that need more than this machine has."""
 
+import importlib.util
 import os
 import shutil
 
@@ -14,9 +15,28 @@ settings.register_profile(  # the first failure will do, it need not be a small 
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "reproducible"))
 
+CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
+LACKING = {}  # marker → what the tests marked with it need and this machine lacks, and how to get it
+if importlib.util.find_spec("torch") is None:
+    LACKING["torch"] = 'PyTorch is not installed: pip install --editable ".[test]"'
+if CHROMIUM is None:
+    LACKING["browser"] = "Chromium is not installed: apt install chromium"
+
+
+def lacking(item):
+    return next((LACKING[mark.name] for mark in item.iter_markers() if mark.name in LACKING), None)
+
+
+def pytest_collection_finish(session):
+    """Where `CI` is set, nothing may be skipped because it is lacking."""
+    for how in filter(None, map(lacking, session.items if os.environ.get("CI") else ())):
+        raise pytest.UsageError(how)
+
 
 def pytest_runtest_setup(item):
-    """A test marked `torch` needs PyTorch: without it, it is an error, not skipped."""
+    """Elsewhere it is skipped; from here, because the summary tells all that is skipped from one place in one line."""
+    if how := lacking(item):
+        pytest.skip(how)
     if item.get_closest_marker("torch"):
         import torch
 
@@ -25,13 +45,10 @@ def pytest_runtest_setup(item):
 
 @pytest.fixture(scope="module")
 def browser():
-    """Chromium, for tests marked `browser`: without it, they are errors, not skipped."""
+    """Chromium, for tests marked `browser`."""
     from playwright.sync_api import sync_playwright
 
-    path = shutil.which("chromium")
-    if path is None:
-        raise RuntimeError('Chromium must be installed, as the command chromium; or leave these out: -m "not browser"')
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield browser
         browser.close()

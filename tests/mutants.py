@@ -1,490 +1,117 @@
-"""Wrong implementations, each a plausible slip, which the suite must find.
+"""Wrong implementations, each a plausible slip, which the tests of its room must find.
 
-A mutant replaces one piece of source, which must occur exactly once, by another. It is killed if the tests named with
-it, run on the package so changed, fail. `tests/test_mutants.py` does that for all of them.
+They stand at the end of the file of tests that must find them, under the name of what they break:
+
+    MUTANTS = {
+        "ops.im2col:col2im": [
+            ("col2im assigns", "+= columns[", "= columns["),
+        ],
+    }
+
+The name is that of a file of the package, and of a function, a class or an assignment in it, or in one of these
+(`optim:Adam.update`). A mutant is what is wrong, a piece of source that occurs exactly once there, and what takes its
+place. Nothing but what is named can be changed by it, or keep it from being put in.
 """
 
+import ast
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 from typing import NamedTuple
+
+ROOT = Path(__file__).parent.parent
+PYTEST = ["pytest", "-x", "-q", "-p", "no:cacheprovider", "--override-ini=addopts=", "-m", "not slow and not browser"]
+ENVIRONMENT = {
+    "HYPOTHESIS_PROFILE": "mutants",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "PYTHONDONTWRITEBYTECODE": "1",  # or what is compiled of a mutant could be taken for the right source
+}
 
 
 class Mutant(NamedTuple):
-    """What is wrong, in which file, the right source, the wrong one, and the tests that must find it."""
+    """What is wrong, where (`file:name`), the right source, the wrong one, and the file of tests that must find it."""
 
     what: str
-    file: str
+    where: str
     right: str
     wrong: str
     tests: str
 
+    def __str__(self):
+        return f"{self.tests}: {self.where}: {self.what}"
 
-def _in(file: str, tests: str, *mutants: tuple[str, str, str]) -> list[Mutant]:
-    return [Mutant(what, file, right, wrong, tests) for what, right, wrong in mutants]
+    @property
+    def file(self):
+        """From the root: `tinyunet/optim.py`, or for a folder of files `tinyunet/ops/fast/__init__.py`."""
+        file = Path("tinyunet", *self.where.split(":")[0].split("."))
+        return file / "__init__.py" if (ROOT / file).is_dir() else file.with_suffix(".py")
+
+    def put_into(self, source):
+        """`source`, which is that of the file, with the wrong piece in place of the right one."""
+        lines, times = source.split("\n"), 0
+        for node in reversed([*defined(ast.parse(source), self.where.split(":")[1])]):
+            first = min(part.lineno for part in (node, *getattr(node, "decorator_list", [])))
+            place = slice(first - 1, node.end_lineno)
+            piece = "\n".join(lines[place])
+            times += piece.count(self.right)
+            lines[place] = piece.replace(self.right, self.wrong).split("\n")
+        if times != 1:
+            raise ValueError(f"{self.right!r} stands {times} times in {self.where}, not once")
+        return "\n".join(lines)
 
 
-MUTANTS = [
-    *_in(
-        "ops/conv.py",
-        "tests/ops/test_conv.py",
-        ("dx: padding of the forward used again", "padding=a.span - 1 - a.padding)", "padding=a.padding)"),
-        ("db: summed over one axis too few", "channel_sums(dy.reshape(", "channel_sums(dy[:, :, 0].reshape("),
-        ("db: first image of the batch only", "channel_sums(dy.reshape(", "channel_sums(dy[:, :1].reshape("),
-        ("'same' with the odd pixel first", "(t // 2, t - t // 2)", "(t - t // 2, t // 2)"),
-        ("transposed: padding adds instead of crops", "- 2 * p +", "+ 2 * p +"),
-        ("transposed: output_padding forgotten", "+ extra + 1", "+ 1"),
-        ("strided: bias added to the wrong channels", "x + bias.reshape", "x + bias[::-1].reshape"),
-        ("strided: the bias does not promote", "x + bias.reshape", "x + bias.astype(x.dtype).reshape"),
-        ("stride 1: bias forgotten", "products(y, w, bias=bias,", "products(y, w,"),
-    ),
-    *_in(
-        "ops/conv.py",
-        "tests/test_tensor.py -k wanted",
-        ("both gradients whenever one is wanted", "0 in wanted and 1 in wanted", "0 in wanted or 1 in wanted"),
-    ),
-    *_in(
-        "ops/products.py",
-        "tests/ops/test_conv.py",
-        ("dx, row by row: kernel not turned", "w.swapaxes(0, 1)[:, :, ::-1, ::-1]", "w.swapaxes(0, 1)"),
-        ("dx, row by row: kernel turned over, not around", "[:, :, ::-1, ::-1]", "[:, :, ::-1]"),
-        ("dx, row by row: channels of the kernel not exchanged", "w.swapaxes(0, 1)[", "w["),
-        ("dw, row by row: not turned back", "_turn(dw) if turned and", "dw if turned and"),
-        ("rows of the kernel exchanged", "w.transpose(2, 0, 1, 3)", "w[:, :, ::-1].transpose(2, 0, 1, 3)"),
-        ("row by row: every row as the first", "shift = rows.dilation * u - rows.padding", "shift = -rows.padding"),
-        ("row by row: dilation forgotten", "shift = rows.dilation * u -", "shift = u -"),
-        (
-            "row by row: what a tile adds to the next is lost",
-            "bias if u == 0 else sums",
-            "sums if pixels.start <= first + shift else bias",
-        ),
-        ("row by row: bias with every row of the kernel", "bias if u == 0 else sums", "sums + bias if u else bias"),
-        ("row by row: outputs at the top not begun", "made[:, :, : rows.padding] = made", "made[:, :, :0] = made"),
-        ("row by row: outputs on padding alone not begun", "made[:, :, H + rows.padding :] = bias", "bias"),
-        ("row by row: bias of the wrong channels", "else bias).reshape", "else bias[::-1]).reshape"),
-        ("row by row: dw of the first image only", ".sum(axis=0)", "[0]"),
-        ("row by row: dw of the last tile only", "dw[u] += np.matmul(cells", "dw[u] = np.matmul(cells"),
-        ("dw: last tile only", "                dw += part", "                dw[...] = part"),
-        ("dw of an empty batch is what was in memory", "            dw[...] = 0\n", "            dw[...] = 7\n"),
-        (
-            "the bias does not promote",
-            "np.result_type(x, w) if bias is None else np.result_type(x, w, bias)",
-            "np.result_type(x, w)",
-        ),
-        (
-            "row by row: the bias does not promote",
-            "np.result_type(x, w, bias))\n    made",
-            "np.result_type(x, w))\n    made",
-        ),
-        ("dw in the precision of the image", "np.result_type(x, y))\n        dw = dw", "x.dtype)\n        dw = dw"),
-        ("bias of the wrong channels", "part += bias.reshape", "part += bias[::-1].reshape"),
-        (
-            "groups of dx exchanged",
-            "transpose(2, 0, 1, 3).reshape(groups, c, -1)",
-            "transpose(2, 0, 1, 3)[::-1].reshape(groups, c, -1)",
-        ),
-        ("groups of dw exchanged", "-1).transpose(1, 2, 3, 0, 4)", "-1)[::-1].transpose(1, 2, 3, 0, 4)"),
-    ),
-    *_in(
-        "ops/columns.py",
-        "tests/ops/test_conv.py tests/ops/test_columns.py",
-        ("col2im assigns", "+= columns[:, u, v, :, i, j]  # += :", "= columns[:, u, v, :, i, j]  # += :"),
-        ("every tile is the first", "slice((n * Ho + i) * Wo, (", "slice(0, ("),
-        ("tiles of rows all start at the first", "slice(n, last), slice(i, end)", "slice(n, last), slice(0, end - i)"),
-        (
-            "columns written where windows overlap",
-            "if apart:\n                x",
-            "if True:\n                x",
-        ),
-        ("what no window sees is not zero", "filled = apart and", "filled = apart or"),
-        ("what no window of a transposed convolution sees", "filled = apart and all(", "filled = apart and any("),
-        ("turned columns: the kernel not turned", "[:, ::-1, ::-1].transpose", ".transpose"),
-        ("turned columns: turned over, not around", "[:, ::-1, ::-1].transpose", "[:, ::-1].transpose"),
-        (
-            "the first image for all",
-            "begin, end = (n * H + i) * W + moved, ((n_end - 1) * H + i_end) * W + moved",
-            "begin, end = i * W + moved, ((n_end - n - 1) * H + i_end) * W + moved",
-        ),
-        ("a row further is a pixel further", "- rows.padding) * W + cols", "- rows.padding) + cols"),
-        ("left padding is the top one", "cols.dilation * v - cols.padding", "cols.dilation * v - rows.padding"),
-        ("dilation of columns is that of rows", "+ cols.dilation * v -", "+ rows.dilation * v -"),
-        (
-            "what left at the right comes in at the left",
-            "(..., v, slice(None), slice(None), slice(inside.start))",
-            "slice(0, 0)",
-        ),
-        (
-            "what left at the left comes in at the right",
-            "(..., v, slice(None), slice(None), slice(inside.stop, None))",
-            "slice(0, 0)",
-        ),
-        ("the image before is above", "slice(inside.start), slice(None))", "slice(0), slice(None))"),
-        ("the next image is below", "slice(inside.stop, None), slice(None))", "slice(0, 0), slice(None))"),
-    ),
-    *_in(
-        "ops/window.py",
-        "tests/ops/test_conv.py",
-        ("output size rounded up", "room // s + 1", "-(-room // s) + 1"),
-        ("width tested with the height of the kernel", "in zip(size, kernel,", "in zip(size, kernel[::-1],"),
-        ("a cell meets what is before the image", "max(first, -(-before // self.stride))", "first"),
-        ("a cell meets what is after the image", "// self.stride + 1))", "// self.stride + 2))"),
-        ("dilation of a cell forgotten", "before = self.padding - self.dilation * u", "before = self.padding - u"),
-        (
-            "a stride is a run",
-            "slice(h, h + self.stride * (most - least), self.stride)",
-            "slice(h, h + (most - least))",
-        ),
-    ),
-    *_in(
-        "ops/window.py",
-        "tests/ops/test_pool.py",
-        (
-            "the border forgets the window's last cells",
-            "return max(0, self.stride *",
-            "return 0 * max(0, self.stride *",
-        ),
-    ),
-    *_in(
-        "ops/pool.py",
-        "tests/ops/test_pool.py",
-        ("max: equals share the gradient", "wins &= undecided", "wins &= True"),
-        ("max: padded with zeros", "lowest = -np.inf if", "lowest = 0 if"),
-        ("overlapping windows overwrite", "dx[seen] += a * b", "dx[seen] = a * b"),
-        ("max: indices count the height as the width", "h * cols.input + w", "h * rows.input + w"),
-        ("avg: the border divides by the whole window", "np.minimum(first + axis.kernel, high)", "first + axis.kernel"),
-        ("avg: count_include_pad reversed", "if count_include_pad else", "if not count_include_pad else"),
-        ("avg: the share of a pixel is the whole", "(seen, dy, 1 / divisor)", "(seen, dy, 1)"),
-        ("ceil_mode keeps windows outside the image", "output -= 1", "output -= 0"),
-        ("bilinear: corners not aligned", "(n - 1) / max(m - 1, 1)", "n / m"),
-        ("nearest: rounded", "source = np.floor(", "source = np.round("),
-        ("interpolate: gradient of columns not transposed", "dy: R.T @ dy @ C", "dy: R.T @ (dy / R.sum(0).mean()) @ C"),
-    ),
-    *_in(
-        "ops/norm.py",
-        "tests/ops/test_norm.py",
-        ("running variance biased", "variance * (m / (m - 1)) - running_var", "variance - running_var"),
-        (
-            "normalised with the unbiased variance",
-            "np.vecdot(centred, centred) / n",
-            "np.vecdot(centred, centred) / (n - 1)",
-        ),
-        ("momentum reversed", "momentum * (mean - running_mean)", "(1 - momentum) * (mean - running_mean)"),
-        ("dx without the term of the variance", "dx = centred * (dweight", "dx = 0 * centred * (dweight"),
-        ("dx without the term of the mean", "dx -= (dbias / m)[:, None]", "dx -= 0"),
-        ("dx without gamma", "dx *= scale[:, None]", "dx *= inverse[:, None]"),
-        (
-            "dx of evaluation as in training",
-            "if not training:\n                return",
-            "if False:\n                return",
-        ),
-        ("dgamma without 1/s", "rows - mean[:, None]) * inverse", "rows - mean[:, None])"),
-        ("evaluation: the mean not scaled", "(shift - mean * scale)", "(shift - mean)"),
-        ("groups: dx without the term of the variance", "- n * (dn * n).mean(axis=2, keepdims=True)", ""),
-    ),
-    *_in(
-        "ops/loss.py",
-        "tests/ops/test_loss.py",
-        ("cross-entropy: mean over all pixels", "[counts].sum()", "[counts].size"),
-        ("cross-entropy: -100 always ignored", "counts = target != ignore_index", "counts = target != -100"),
-        ("cross-entropy: smoothing over the others only", "+ label_smoothing / C", "+ label_smoothing / max(C - 1, 1)"),
-        ("bce: pos_weight forgotten in dx", "((1 - t) - positive * logistic(-x))", "(logistic(x) - t)"),
-        ("dice: denominator held constant", "(2 * t - D_)", "(2 * t)"),
-        ("mse: factor 2 forgotten", "dx = 2 * spread(dy) * w * difference", "dx = spread(dy) * w * difference"),
-        ("sum is mean", 'if reduction == "sum":', 'if reduction == "add":'),
-    ),
-    *_in(
-        "ops/reduce.py",
-        "tests/ops/test_reduce.py",
-        ("softmax without the sum over outputs", "(dy - (dy * y).sum(axis=dim, keepdims=True))", "dy"),
-        ("log softmax overflows", "shifted = x - x.max(axis=dim, keepdims=True, initial=-np.inf)", "shifted = x"),
-        ("var: correction forgotten", "n - correction, 0", "n - 0 * correction, 0"),
-        ("mean divides the gradient by the wrong n", "dy / n, dims", "dy / input.size, dims"),
-    ),
-    *_in(
-        "ops/shape.py",
-        "tests/ops/test_shape.py",
-        ("a repeated index keeps one gradient", "np.add.at(dx, parts, dy)", "dx[parts] = dy"),
-        ("permute goes back by the same order", "np.argsort(order)", "order"),
-        ("the mirror keeps one gradient", "np.add.at(dx, where, dy)", "dx[where] = dy"),
-    ),
-    *_in(
-        "ops/elementwise.py",
-        "tests/ops/test_elementwise.py",
-        ("relu: mask from the sign of the gradient", "dy * (y != 0)", "dy * (dy > 0)"),
-        ("relu: slope 0 where x is nan", "dy * (y != 0)", "dy * (y > 0)"),
-        ("relu: slope 1 at 0", "dy * (y != 0)", "dy * (input >= 0)"),
-        ("sub: sign of the second gradient", "unbroadcast(-dy, b_shape)", "unbroadcast(dy, b_shape)"),
-        ("silu: product rule forgotten", "dy * s * (1 + input * (1 - s))", "dy * s"),
-        ("dropout: not scaled", "keep / (1 - p) if p < 1 else keep", "keep * 1.0"),
-        ("sigmoid overflows", "e = np.exp(-np.abs(x))", "return np.asarray(np.exp(x) / (1 + np.exp(x)))\n    e = 0"),
-    ),
-    *_in(
-        "ops/linear.py",
-        "tests/ops/test_linear.py",
-        ("embedding: a row looked up twice keeps one gradient", "np.add.at(dw, input, dy)", "dw[input] = dy"),
-        ("attention not scaled", "1 / math.sqrt(q.shape[-1])", "1.0"),
-        ("linear: bias gradient a mean", "rows.sum(0)", "rows.mean(0)"),
-    ),
-    *_in(
-        "tensor.py",
-        "tests/test_tensor.py",
-        ("a second backward replaces the gradient", "self.grad._data + handed[-1]", "handed[-1]"),
-        ("a parameter is written to although it is shared", "if not _unshared(self._data):", "if False:"),
-        (
-            "every gradient is taken over",
-            "elif _unshared(handed[-1]):",
-            "else:\n            self.grad = Tensor._made(handed[-1])\n        if False:",
-        ),
-        ("no gradient is taken over", "elif _unshared(handed[-1]):", "elif False:"),
-        ("views are not looked through", "sys.getrefcount(array.base) <= _ONCE[1]", "True"),
-        (
-            "gradients add into a buffer that is shared",
-            "elif _unshared(handed[1]) and",
-            "elif",
-        ),
-        ("oldest node first", "heapq.heappush(queue, (-source.serial", "heapq.heappush(queue, (source.serial"),
-        (
-            "no_grad stays off after an exception",
-            "finally:\n        _recording.reset(token)",
-            "except ZeroDivisionError:\n        pass\n    _recording.reset(token)",
-        ),
-        ("a changed weight goes unnoticed", "source.version != version", "False"),
-        ("a second walk goes unnoticed", "node.backward = None", "pass"),
-        ("a raw array can change under the tape", 'return x.copy("K")', "return x"),
-        (
-            "gradients keep the dtype of the loss",
-            "np.asarray(dx() if callable(dx) else dx, dtype)",
-            "np.asarray(dx() if callable(dx) else dx)",
-        ),
-    ),
-    *_in(
-        "optim.py",
-        "tests/test_optim.py",
-        ("Adam without bias correction", "1 - b1**t", "1"),
-        ("Adam: epsilon under the root's correction", "move += c * self.eps", "move += self.eps"),
-        ("Adam: variance without bias correction", "move *= self.lr * c /", "move *= self.lr /"),
-        ("Nesterov is plain momentum", "g + self.momentum * v if self.nesterov else v", "v"),
-        ("AdamW decays through the gradient", "decoupled = True", "decoupled = False"),
-        ("dampening at the first step", "g if t > 1 else g", "g"),
-        ("cosine to the wrong floor", "floor + (1 - floor) *", "(1 - floor) *"),
-    ),
-    *_in(
-        "nn.py",
-        "tests/test_nn.py",
-        (
-            "transposed convolution: fan-in of the input channels",
-            "fan_in = out_channels // groups * kh * kw",
-            "fan_in = in_channels * kh * kw",
-        ),
-        (
-            "load_state_dict lets unexpected names pass",
-            "if strict and (missing or unexpected)",
-            "if strict and missing",
-        ),
-        ("eval does not reach the layers", "module.training = mode", "self.training = mode"),
-    ),
-    *_in(
-        "unet.py",
-        "tests/test_unet.py",
-        ("skip before the upsampled map", "F.cat([x, skip], dim=1)", "F.cat([skip, x], dim=1)"),
-        ("skips in the order of the way down", "skips.pop()", "skips.pop(0)"),
-        (
-            "trace updates the running statistics",
-            "        self.eval()\n        try:",
-            "        self.train()\n        try:",
-        ),
-    ),
-    *_in(
-        "training.py",
-        "tests/test_training.py",
-        ("resume forgets the generators", "rng.bit_generator.state = state", "pass"),
-        ("resume forgets the schedule", 'self.schedule.load_state_dict(about["schedule"])', "pass"),
-        ("best is the worst", "> self.best:", "< self.best:"),
-        (
-            "validation leaves the model in evaluation",
-            "finally:\n            self.model.train()",
-            "finally:\n            pass",
-        ),
-        ("Ctrl-C is lost", "event.set()", "pass"),
-    ),
-    *_in(
-        "doctor.py",
-        "tests/test_doctor.py",
-        ("a matrix product counts additions only", "2 * M * K * N / _median", "M * K * N / _median"),
-        ("a copy counts what it writes only", "2 * size / _median", "size / _median"),
-        (
-            "the distance the other way round",
-            "(once - began) / (time.perf_counter() - once)",
-            "(time.perf_counter() - once) / (once - began)",
-        ),
-        ("far apart is called near", "distance > FAR", "distance < FAR"),
-        ("one thread is called near others", "1 in (facts.cores, threads)", "1 == facts.cores"),
-        ("a limit that is not obeyed is blamed", "limits if threads is None or threads < cores else ()", "limits"),
-        (
-            "versions are compared as text",
-            r'[int(n) for n in re.findall(r"\d+", version)] < [0, 3, 20]',
-            'version < "0.3.20"',
-        ),
-        (
-            "importing threadpoolctl here",
-            "    # In a process of its own, because",
-            "    import threadpoolctl\n    # In a process of its own, because",
-        ),
-        ("AVX-512 of the Xeon Phi is taken for the whole", '{"AVX512_SKX", "X86_V4"}', '{"AVX512F", "X86_V4"}'),
-    ),
-    *_in(
-        "byhand/arithmetic/operations.py",
-        "tests/byhand/test_explanation.py",
-        ("window: stride forgotten", "axis.stride * output + axis.dilation", "output + axis.dilation"),
-        ("window: dilation forgotten", "axis.dilation * cell - axis.padding", "cell - axis.padding"),
-        ("window: padding adds", "axis.dilation * cell - axis.padding", "axis.dilation * cell + axis.padding"),
-        ("covering: between the strides", "if beside == 0 and", "if"),
-        ("covering: padding forgotten", "divmod(position + axis.padding - axis", "divmod(position - axis"),
-        ("what is cropped at the end is met", "if 0 <= position < axis.input]", "if 0 <= position]"),
-        ("every part is the first", "range(k * each, (k + 1) * each)", "range(each)"),
-        ("dx: filters of all groups", "range(group * filters, (group + 1) * filters)", "range(filters)"),
-        (
-            "divisor: what hangs over counts",
-            "min(first + axis.kernel, axis.input + axis.padding)",
-            "first + axis.kernel",
-        ),
-        ("running variance biased", "count - unbiased", "count"),
-        (
-            "momentum reversed",
-            "(1 - momentum) * old.value + momentum * batch",
-            "momentum * old.value + (1 - momentum) * batch",
-        ),
-        ("batchnorm dx: mean term forgotten", "(d.value - a - normal * b)", "(d.value - normal * b)"),
-        ("cross-entropy dx: not divided", "(p - hit) * d / self._share()", "(p - hit) * d"),
-        ("batchnorm dx: the scale is not pointed at", "(d, x, *weight)", "(d, x)"),
-        ("gradients in another order", "list(self.arrays).index(what[1:])", "self.leaves.index(what[1:])"),
-    ),
-    *_in(
-        "byhand/arithmetic/worked.py",
-        "tests/byhand/test_explanation.py",
-        ("the last of equals wins", "numbers.index(max(numbers))", "-1 - numbers[::-1].index(max(numbers))"),
-        ("a mean is not divided", "for part in self.parts)) / self.divisor", "for part in self.parts))"),
-        ("places go column by column", "for indices in reversed(self.grid)", "for indices in self.grid"),
-        ("the padding at the end is the image", "0 <= index < n", "0 <= index"),
-        ("every term is made to add them", "terms.values if isinstance(terms, Terms) else", ""),
-        ("terms that are left out are made", "if len(items) <= SHOWN", "if len(list(items)) <= SHOWN"),
-    ),
-    *_in(
-        "byhand/mistakes/diagnosis.py",
-        "tests/byhand/test_diagnosis.py -k 'not every_mistake and not right_answer and not is_named_unless'",
-        ("the tolerance is forgotten", "np.abs(a - b) <= tolerance + EXACT", "np.abs(a - b) <= EXACT"),
-        ("the last wrong element is named", "np.argwhere(wrong)[0]", "np.argwhere(wrong)[-1]"),
-        ("one mistake of several", "return _verdict(start, None, found.whole)", "return _verdict(start, None, [])"),
-        ("rare mistakes are asked for at once", "return [WAYS, RARE, TOGETHER] if", "return [RARE, WAYS, TOGETHER] if"),
-        ("rare mistakes of large problems", "op.result().size) <= LARGE", "op.result().size) <= LARGE**2"),
-        ("a detail of several", "dict.fromkeys(m.detail for m in same)", "[same[-1].detail]"),
-        ("digits are cut off from the other sign", "answer * value >= 0 and", ""),
-        ("a slip explains everything that is wrong", "if wrong.sum() == 1:", "if wrong.sum() >= 1:"),
-        ("a slip is pinned on one term of many", "or len(found) > SLIPS", "or False"),
-        ("all that gives a shape", "0 < len(alike) <= SLIPS", "0 < len(alike)"),
-        ("cut digits have rare explanations", "if CUT_OFF in slip.mistakes or not", "if not"),
-        ("two elements make a rare mistake", "if rare and wrong.sum() > 2:", "if rare:"),
-        ("other channels are these", "array.shape[:2] != shape[:2]", "False"),
-        ("zeros explain anything", "same[wrong].all() and values[wrong].any()", "same[wrong].all()"),
-        ("a slip is looked for in long sums", "for part in last.parts) <= LONG", "for part in last.parts) >= 0"),
-        ("what leaves a tiny epsilon out may be computed", "(tolerances > 0) | ", ""),
-    ),
-    *_in(
-        "byhand/arithmetic/calls.py",
-        "tests/byhand/test_explanation.py -k 'wrong_input or pytorch_s or truth_values'",
-        ("truth values are refused", 'dtype.kind in "iufb"', 'dtype.kind in "iuf"'),
-        ("one-hot rows are taken for classes", "classes.shape == x.shape and x.size > 1", "False"),
-    ),
-    *_in(
-        "byhand/mistakes/misread.py",
-        "tests/byhand/test_diagnosis.py -k misread",
-        ("the number read is off by its change", "read = float(array[index] + off)", "read = float(off)"),
-        ("cells of large arrays", "sum(a.size for a in arrays.values()) > MOST", "False"),
-        ("whole numbers read as fractions", "not (whole and abs(read - round(read)) > EXACT)", "True"),
-        ("any number", "if same(truth + off * gain).all() and not", "if not"),
-    ),
-    *_in(
-        "byhand/mistakes/sliding.py",
-        "tests/byhand/test_diagnosis.py -k name_says",
-        ("a stride applied three times", "(rows.stride**2, cols.stride**2)", "(rows.stride**3, cols.stride**3)"),
-        ("a stride off by two", "yield from _stride_by(op, 1)", "yield from _stride_by(op, 2)"),
-    ),
-    *_in(
-        "byhand/mistakes/convolution.py",
-        "tests/byhand/test_diagnosis.py -k 'name_says or together'",
-        ("a matrix product of the transposed", "w.sum(3)[:, :, None]", "w.sum(2)[:, :, None]"),
-        ("biases go with their filters", "yield y[:, order] + b,", "yield (y + b)[:, order],"),
-        ("one mistake is enough", "wrong_answers(op.changed(**changes),", "wrong_answers(op,"),
-    ),
-    *_in(
-        "byhand/mistakes/transposed.py",
-        "tests/byhand/test_diagnosis.py -k name_says",
-        ("overlaps are added after all", "y[:, :, down, right] = kernels", "y[:, :, down, right] += kernels"),
-        ("padding is cropped after all", "np.pad(whole.result(), ((0, 0), (0, 0), *paddings))", "whole.result()"),
-    ),
-    *_in(
-        "byhand/mistakes/pooling.py",
-        "tests/byhand/test_diagnosis.py -k name_says",
-        ("ties are not shared", '/ best.sum(-1, keepdims=True)), "divided', '), "divided'),
-    ),
-    *_in(
-        "byhand/mistakes/normalisation.py",
-        "tests/byhand/test_diagnosis.py -k name_says",
-        (
-            "the unbiased variance is biased",
-            "yield _normalised(op, _batch_axes(op), ddof=1)",
-            "yield _normalised(op, _batch_axes(op), ddof=2)",
-        ),
-        ("dx without its mean term", "(dy - dy.mean(_batch_axes(op), keepdims=True))", "dy"),
-    ),
-    *_in(
-        "byhand/mistakes/diagnosis.py",
-        "tests/byhand/test_files.py -k says_what_is_right",
-        ("a verdict says it", " = {write(given.value)}", " = {write(given.value)}, not {write(worked.value)}"),
-    ),
-    *_in(
-        "byhand/arithmetic/grids.py",
-        "tests/byhand/test_grids.py",
-        ("thousands are decimals", " or all(map(THOUSANDS.fullmatch, words))", ""),
-        ("a decimal and a list", "not all(map(DECIMAL.fullmatch, words)) or ", ""),
-        ("rows of one bracket run together", "text.replace(';', '], [')", "text.replace(';', ' ')"),
-    ),
-    *_in(
-        "byhand/lab/server.py",
-        "tests/byhand/test_lab.py -k who_is_answered",
-        ("other names lead here", 'if headers.get("Host") not in hosts:', "if False:"),
-        ("other pages may ask", 'if headers.get("Origin", f"http://{hosts[0]}") not in', "if False and 0 not in"),
-        ("requests of any size", "if int(length) > MOST_BYTES:", "if False:"),
-    ),
-    *_in(
-        "byhand/views/page.py",
-        "tests/byhand/test_page.py -k 'window_is_where or cannot_end'",
-        ("cells beside the padding", "self.before[2 - min(len(at), 2) :]", "(0, 0)[2 - min(len(at), 2) :]"),
-        ("markup in a page", 'text.replace("&", "&amp;").replace("<", "&lt;")', "text"),
-    ),
-    *_in(
-        "byhand/examples/source.py",
-        "tests/byhand/test_files.py -k line_and_key",
-        ("lines are counted from 0", 'self.text.count("\\n", 0, place) + 1', 'self.text.count("\\n", 0, place)'),
-        ("all errors are in the first [[ask]]", "[ask : ask + 1]", "[:1]"),
-    ),
-    *_in(
-        "byhand/worksheets/sheets.py",
-        "tests/byhand/test_worksheet.py -k 'every_mistake_is_named or mistakes_differ or later_draw or test_command'",
-        ("mistakes that coincide", "if wrong and any(name != mistake.name", "if wrong and any(False"),
-        ("a stride that makes no difference", "and bool(tested) and all(tested)", "and bool(tested)"),
-        ("a later mistake draws", "if mistake.name not in LISTED:", "if mistake.name not in LISTED | {'late'}:"),
-        ("missing answers are not counted", "verdicts = dict.fromkeys(whole.questions, MISSING)", "verdicts = {}"),
-        ("a code without the number of problems", "'' if count == USUAL else f':{count}'", "''"),
-    ),
-    *_in(
-        "byhand/worksheets/paper.py",
-        "tests/byhand/test_worksheet.py -k 'columns or pages or save_paper'",
-        ("answers of several images run together", "np.moveaxis(maps.reshape(-1, *maps.shape[-2:]), 0, 1)", "maps"),
-        ("pages that are not filled", "BOTTOM - TOP - _height(page)", "0"),
-    ),
-    *_in(
-        "byhand/arithmetic/numbers.py",
-        "tests/byhand/test_diagnosis.py -k 'not every_mistake and not right_answer and not is_named_unless'",
-        ("a computed -1 is as good as a written one", "sys.float_info.epsilon * abs(value)", "0.0"),
-        ("a rounded 1.0 must be exact", "max(finest, scale)", "scale"),
-        ("what single precision leaves of 0 is wrong", "max(finest, scale)", "finest"),
-    ),
-]
+def defined(node, name):
+    """All nodes that a dotted name means in a node; what stands in a function or class has its name before its own."""
+    name, _, inner = name.partition(".")
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, (ast.FunctionDef, ast.ClassDef)):
+            names = [child.name]
+        elif isinstance(child, (ast.Assign, ast.AnnAssign)):
+            names = map(ast.unparse, child.targets if isinstance(child, ast.Assign) else [child.target])
+        else:
+            yield from defined(child, f"{name}.{inner}" if inner else name)
+            continue
+        if name in names:
+            yield from defined(child, inner) if inner else [child]
+
+
+def mutants():
+    """All of them, without importing the tests that they stand in."""
+    for file in sorted((ROOT / "tests").rglob("test_*.py")):
+        source, tests = file.read_text(encoding="utf-8"), file.relative_to(ROOT).as_posix()
+        if "\nMUTANTS = {" in source:
+            (table,) = defined(ast.parse(source), "MUTANTS")
+            for where, those in ast.literal_eval(table.value).items():
+                yield from (Mutant(what, where, right, wrong, tests) for what, right, wrong in those)
+
+
+def copy(folder):
+    """The folder, with package and tests copied into it."""
+    for part in ("tinyunet", "tests"):
+        shutil.copytree(ROOT / part, folder / part)
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    return folder
+
+
+def run(folder, tests, mutant=None):
+    """Exit code and output of a file of tests in such a copy, where a mutant takes its place for as long."""
+    if mutant is not None:
+        source = (ROOT / mutant.file).read_text(encoding="utf-8")
+        (folder / mutant.file).write_text(mutant.put_into(source), encoding="utf-8")
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", *PYTEST, tests],
+            cwd=folder,
+            env=os.environ | ENVIRONMENT | {"PYTHONPATH": str(folder)},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=600,
+        )
+    finally:
+        if mutant is not None:
+            shutil.copy2(ROOT / mutant.file, folder / mutant.file)
+    return done.returncode, done.stdout + done.stderr

@@ -270,3 +270,22 @@ def test_clipping_does_not_hide_a_nan():
     (good * 2 + bad * float("nan")).sum().backward()
     assert np.isnan(optim.clip_grad_norm_([good, bad], 1.0))
     assert np.isnan(good.grad.item())  # every gradient is scaled by the norm, as in PyTorch
+
+
+MUTANTS = {
+    "optim:Adam.update": [
+        ("Adam without bias correction", "1 - b1**t", "1"),
+        ("Adam: epsilon under the root's correction", "move += c * self.eps", "move += self.eps"),
+        ("Adam: variance without bias correction", "move *= self.lr * c /", "move *= self.lr /"),
+    ],
+    "optim:SGD.update": [
+        ("Nesterov is plain momentum", "g + self.momentum * v if self.nesterov else v", "v"),
+        ("dampening at the first step", "g if t > 1 else g", "g"),
+    ],
+    "optim:AdamW": [
+        ("AdamW decays through the gradient", "decoupled = True", "decoupled = False"),
+    ],
+    "optim:CosineAnnealingLR.factor": [
+        ("cosine to the wrong floor", "floor + (1 - floor) *", "(1 - floor) *"),
+    ],
+}

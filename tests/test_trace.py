@@ -142,3 +142,10 @@ def test_a_pass_that_fails_leaves_no_trace_either(part):
     assert model.training
     del modules[part].forward
     assert model(np.zeros((2, 1, 8, 8), np.float32)).requires_grad
+
+
+MUTANTS = {
+    "trace:trace": [
+        ("trace updates the running statistics", "model.eval()", "model.train()"),
+    ],
+}

@@ -375,3 +375,20 @@ def test_interrupts_are_not_touched_outside_the_main_thread():
     thread.start()
     thread.join()
     assert seen == [(False, before)]
+
+
+MUTANTS = {
+    "checkpoint:remembered": [
+        ("resume forgets the generators", "isinstance(thing, np.random.Generator) or (", "("),
+    ],
+    "training:Trainer._things": [
+        ("resume forgets the schedule", '"schedule", ', ""),
+    ],
+    "training:Trainer._validate": [
+        ("best is the worst", "> self.best:", "< self.best:"),
+        ("validation leaves the model in evaluation", "self.model.train()", "pass"),
+    ],
+    "training:_interrupt_after_step": [
+        ("Ctrl-C is lost", "event.set()", "pass"),
+    ],
+}

@@ -50,20 +50,15 @@ def differences(stored, fresh):
     return found
 
 
-@pytest.fixture(scope="module")
-def fresh():
-    """The notebooks, run now."""
-    return {source: make.run(source) for source in SOURCES}
-
-
 def test_there_are_tutorials():
     assert len(SOURCES) >= 1
     assert {make.stored(source) for source in SOURCES} == {*(ROOT / "tutorials" / "notebooks").glob("*.ipynb")}
 
 
+@pytest.mark.slow
 @every_tutorial
-def test_the_notebook_is_what_the_source_gives_when_it_is_run(source, fresh):
-    assert differences(read(source), fresh[source]) == [], "python tutorials/make.py writes it anew"
+def test_the_notebook_is_what_the_source_gives_when_it_is_run(source):
+    assert differences(read(source), make.run(source)) == [], "python tutorials/make.py writes it anew"
 
 
 @every_tutorial
@@ -72,6 +67,7 @@ def test_the_cells_of_the_notebook_are_those_of_the_source(source):
     assert [(c.cell_type, c.source) for c in read(source).cells] == [(c.cell_type, c.source) for c in cells]
 
 
+@pytest.mark.slow
 @every_tutorial
 def test_as_a_plain_program_it_prints_the_same_and_leaves_nothing_behind(source, tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"}
@@ -175,17 +171,17 @@ def run_in_another_order(notebook):
         run_in_another_order,
     ],
 )
-def test_a_notebook_that_differs_is_found(change, fresh):
-    notebook = fresh[SOURCES[0]]
+def test_a_notebook_that_differs_is_found(change):
+    notebook = read(SOURCES[0])
     assert differences(notebook, notebook) == []
     assert differences(changed(notebook, change), notebook)
 
 
-def test_another_picture_with_the_same_meaning_is_no_difference(fresh):
+def test_another_picture_with_the_same_meaning_is_no_difference():
     def draw_differently(notebook):
         first_with(notebook, "execute_result").outputs[-1].data["image/png"] = "another"
 
-    notebook = fresh[SOURCES[0]]
+    notebook = read(SOURCES[0])
     assert differences(changed(notebook, draw_differently), notebook) == []
 
 

@@ -250,3 +250,13 @@ def test_models_in_threads_give_the_bits_that_they_give_alone():
     for thread in threads:
         thread.join()
     assert [together[seed] for seed in range(4)] == alone
+
+
+MUTANTS = {
+    "unet:DecoderBlock.forward": [
+        ("skip before the upsampled map", "F.cat([x, skip], dim=1)", "F.cat([skip, x], dim=1)"),
+    ],
+    "unet:UNet.forward": [
+        ("skips in the order of the way down", "skips.pop()", "skips.pop(0)"),
+    ],
+}

@@ -119,51 +119,6 @@ def same(a, b):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_mistake_is_named_wherever_it_changes_the_answer(kind):
-    """In whole answers: always among the explanations, and the first of them in 99 of 100."""
-    made, first, seen = 0, 0, set()
-    for seed in range(60):
-        for explanation in explanations(kind, seed):
-            op, what = explanation.operation, explanation.what
-            truth = op.result(what, explanation._dy)
-            for mistake, wrong in wrong_answers(op, what, explanation._dy):
-                if same(wrong, truth):
-                    continue
-                seen.add((what, mistake.name))
-                verdict = explanation.check(wrong)
-                names = [m.name for m in verdict.mistakes]
-                assert mistake.name in names, f"{what}: {mistake} in {verdict}"
-                assert not verdict
-                made += 1
-                first += names[0] == mistake.name
-                if wrong.shape == truth.shape and wrong.ndim:  # and so it is in the first element alone
-                    index = tuple(np.argwhere(~np.isclose(wrong, truth, rtol=1e-9, atol=1e-9))[0])
-                    element = explanation.at(*index[op.left_out.get(what, 0) :])
-                    assert mistake.name in [m.name for m in element.check(float(wrong[index])).mistakes]
-    assert first >= 0.97 * made, f"{first} of {made} named first"
-    assert seen == {(what, m.name) for (name, what), ways in WAYS.items() if name == kind for m, _ in ways}
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_rare_mistake_is_named_unless_a_usual_one_gives_the_same(kind):
-    seen = set()
-    for seed in range(40):
-        for explanation in explanations(kind, seed):
-            op, what, dy = explanation.operation, explanation.what, explanation._dy
-            usual = [wrong for _, wrong in wrong_answers(op, what, dy)]
-            for mistake, wrong in wrong_answers(op, what, dy, RARE):
-                if same(wrong, op.result(what, dy)):
-                    continue
-                seen.add((what, mistake.name))
-                verdict = explanation.check(wrong)
-                assert not verdict
-                names = [m.name for m in verdict.mistakes]
-                assert mistake.name in names or any(same(wrong.ravel(), other.ravel()) for other in usual), verdict
-    known = {(what, m.name) for (name, what), ways in RARE.items() if name == kind for m, _ in ways}
-    assert seen == known, known - seen
-
-
-@pytest.mark.parametrize("kind", KINDS)
 @given(seeds)
 @settings(max_examples=15)
 def test_a_right_answer_is_right(kind, seed):
@@ -602,7 +557,7 @@ def test_a_whole_number_is_not_misread_as_a_fraction():
 
 def test_in_large_arrays_no_misread_number_is_looked_for():
     y = byhand.conv2d(normal(0, 15, 15), normal(1, 2, 2))
-    with patch("tinyunet.byhand.misread._with", side_effect=AssertionError("a cell was tried")):
+    with patch("tinyunet.byhand.mistakes.misread._with", side_effect=AssertionError("a cell was tried")):
         assert not y.check(y.result + normal(2, 14, 14)).mistakes
 
 
@@ -718,3 +673,149 @@ def test_what_single_precision_leaves_of_a_zero_is_right():
 def test_digits_of_the_other_sign_are_not_cut_off():
     third = byhand.avg_pool2d([[1, 1, 0]], (1, 3))
     assert third.at(0, 0).check("-0.66").mistakes == third.check([["-0.66"]]).mistakes == ()
+
+
+# Every mistake, in drawn problems
+
+FEW = range(3)
+
+
+def drawn(count):
+    """A few problems, and, which takes its time, so many that each of the mistakes can be made in some of them."""
+    many = pytest.param(range(count), marks=pytest.mark.slow)
+    return pytest.mark.parametrize("problems", [FEW, many], ids=["few", "many"])
+
+
+@drawn(60)
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_mistake_is_named_wherever_it_changes_the_answer(kind, problems):
+    """In whole answers: always among the explanations, and the first of them in 99 of 100."""
+    made, first, seen = 0, 0, set()
+    for seed in problems:
+        for explanation in explanations(kind, seed):
+            op, what = explanation.operation, explanation.what
+            truth = op.result(what, explanation._dy)
+            for mistake, wrong in wrong_answers(op, what, explanation._dy):
+                if same(wrong, truth):
+                    continue
+                seen.add((what, mistake.name))
+                verdict = explanation.check(wrong)
+                names = [m.name for m in verdict.mistakes]
+                assert mistake.name in names, f"{what}: {mistake} in {verdict}"
+                assert not verdict
+                made += 1
+                first += names[0] == mistake.name
+                if wrong.shape == truth.shape and wrong.ndim:  # and so it is in the first element alone
+                    index = tuple(np.argwhere(~np.isclose(wrong, truth, rtol=1e-9, atol=1e-9))[0])
+                    element = explanation.at(*index[op.left_out.get(what, 0) :])
+                    assert mistake.name in [m.name for m in element.check(float(wrong[index])).mistakes]
+    assert problems is FEW or first >= 0.97 * made, f"{first} of {made} named first"
+    known = {(what, m.name) for (name, what), ways in WAYS.items() if name == kind for m, _ in ways}
+    assert problems is FEW or seen == known
+
+
+@drawn(40)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_rare_mistake_is_named_unless_a_usual_one_gives_the_same(kind, problems):
+    seen = set()
+    for seed in problems:
+        for explanation in explanations(kind, seed):
+            op, what, dy = explanation.operation, explanation.what, explanation._dy
+            usual = [wrong for _, wrong in wrong_answers(op, what, dy)]
+            for mistake, wrong in wrong_answers(op, what, dy, RARE):
+                if same(wrong, op.result(what, dy)):
+                    continue
+                seen.add((what, mistake.name))
+                verdict = explanation.check(wrong)
+                assert not verdict
+                names = [m.name for m in verdict.mistakes]
+                assert mistake.name in names or any(same(wrong.ravel(), other.ravel()) for other in usual), verdict
+    known = {(what, m.name) for (name, what), ways in RARE.items() if name == kind for m, _ in ways}
+    assert problems is FEW or seen == known, known - seen
+
+
+MUTANTS = {
+    "byhand.mistakes.diagnosis:_same": [
+        ("the tolerance is forgotten", "np.abs(a - b) <= tolerance + EXACT", "np.abs(a - b) <= EXACT"),
+    ],
+    "byhand.mistakes.diagnosis:check_map": [
+        ("the last wrong element is named", "np.argwhere(wrong)[0]", "np.argwhere(wrong)[-1]"),
+        ("a slip explains everything that is wrong", "if wrong.sum() == 1:", "if wrong.sum() >= 1:"),
+        ("two elements make a rare mistake", "if rare and wrong.sum() > 2:", "if rare:"),
+        ("what leaves a tiny epsilon out may be computed", "(tolerances > 0) | ", ""),
+    ],
+    "byhand.mistakes.diagnosis:_other_shape": [
+        ("one mistake of several", "return _verdict(start, None, found.whole)", "return _verdict(start, None, [])"),
+        ("all that gives a shape", "0 < len(alike) <= SLIPS", "0 < len(alike)"),
+    ],
+    "byhand.mistakes.diagnosis:_known": [
+        ("rare mistakes are asked for at once", "return [WAYS, RARE, TOGETHER] if", "return [RARE, WAYS, TOGETHER] if"),
+        ("rare mistakes of large problems", "op.result().size) <= LARGE", "op.result().size) <= LARGE**2"),
+    ],
+    "byhand.mistakes.diagnosis:_distinct": [
+        ("a detail of several", "dict.fromkeys(m.detail for m in same)", "[same[-1].detail]"),
+    ],
+    "byhand.mistakes.diagnosis:_cut_off": [
+        ("digits are cut off from the other sign", "answer * value >= 0 and", ""),
+    ],
+    "byhand.mistakes.diagnosis:_slips": [
+        ("a slip is pinned on one term of many", "or len(found) > SLIPS", "or False"),
+        ("a slip is looked for in long sums", "for part in last.parts) <= LONG", "for part in last.parts) >= 0"),
+    ],
+    "byhand.mistakes.diagnosis:check_element": [
+        ("cut digits have rare explanations", "if CUT_OFF in slip.mistakes or not", "if not"),
+    ],
+    "byhand.mistakes.diagnosis:_giving": [
+        ("other channels are these", "array.shape[:2] != shape[:2]", "False"),
+    ],
+    "byhand.mistakes.diagnosis:_search": [
+        ("zeros explain anything", "same[wrong].all() and values[wrong].any()", "same[wrong].all()"),
+    ],
+    "byhand.mistakes.misread:misread": [
+        ("the number read is off by its change", "read = float(array[index] + off)", "read = float(off)"),
+        ("cells of large arrays", "sum(a.size for a in arrays.values()) > MOST", "False"),
+        ("whole numbers read as fractions", "not (whole and abs(read - round(read)) > EXACT)", "True"),
+        ("any number", "if same(truth + off * gain).all() and not", "if not"),
+    ],
+    "byhand.mistakes.sliding:_stride_twice": [
+        ("a stride applied three times", "(rows.stride**2, cols.stride**2)", "(rows.stride**3, cols.stride**3)"),
+    ],
+    "byhand.mistakes.sliding:_stride_off": [
+        ("a stride off by two", "yield from _stride_by(op, 1)", "yield from _stride_by(op, 2)"),
+    ],
+    "byhand.mistakes.convolution:_matrix_product": [
+        ("a matrix product of the transposed", "w.sum(3)[:, :, None]", "w.sum(2)[:, :, None]"),
+    ],
+    "byhand.mistakes.convolution:_filter_order": [
+        ("biases go with their filters", "yield y[:, order] + b,", "yield (y + b)[:, order],"),
+    ],
+    "byhand.mistakes.convolution:_two": [
+        ("one mistake is enough", "wrong_answers(op.changed(**changes),", "wrong_answers(op,"),
+    ],
+    "byhand.mistakes.transposed:_laid": [
+        ("overlaps are added after all", "y[:, :, down, right] = kernels", "y[:, :, down, right] += kernels"),
+    ],
+    "byhand.mistakes.transposed:_padding_adds": [
+        ("padding is cropped after all", "np.pad(whole.result(), ((0, 0), (0, 0), *paddings))", "whole.result()"),
+    ],
+    "byhand.mistakes.pooling:_ties": [
+        ("ties are not shared", '/ best.sum(-1, keepdims=True)), "divided', '), "divided'),
+    ],
+    "byhand.mistakes.normalisation:_unbiased": [
+        (
+            "the unbiased variance is biased",
+            "yield _normalised(op, _batch_axes(op), ddof=1)",
+            "yield _normalised(op, _batch_axes(op), ddof=2)",
+        ),
+    ],
+    "byhand.mistakes.normalisation:_no_variance_term": [
+        ("dx without its mean term", "(dy - dy.mean(_batch_axes(op), keepdims=True))", "dy"),
+    ],
+    "byhand.arithmetic.numbers:read": [
+        ("a computed -1 is as good as a written one", "sys.float_info.epsilon * abs(value)", "0.0"),
+    ],
+    "byhand.arithmetic.numbers:read_array": [
+        ("a rounded 1.0 must be exact", "max(finest, scale)", "scale"),
+        ("what single precision leaves of 0 is wrong", "max(finest, scale)", "finest"),
+    ],
+}

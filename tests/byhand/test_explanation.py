@@ -442,3 +442,74 @@ def test_a_window_that_hangs_over_the_end_divides_by_the_cells_that_it_has():
     y = byhand.avg_pool2d([[1, 2, 3], [4, 5, 6], [7, 8, 9]], 2, ceil_mode=True)
     assert y.result.tolist() == [[3, 4.5], [7.5, 9]]
     assert [y.at(*index).value for index in np.ndindex(2, 2)] == [3, 4.5, 7.5, 9]
+
+
+MUTANTS = {
+    "byhand.arithmetic.operations:_met": [
+        ("window: stride forgotten", "axis.stride * output + axis.dilation", "output + axis.dilation"),
+        ("window: dilation forgotten", "axis.dilation * cell - axis.padding", "cell - axis.padding"),
+        ("window: padding adds", "axis.dilation * cell - axis.padding", "axis.dilation * cell + axis.padding"),
+    ],
+    "byhand.arithmetic.operations:covering": [
+        ("covering: between the strides", "if beside == 0 and", "if"),
+        ("covering: padding forgotten", "divmod(position + axis.padding - axis", "divmod(position - axis"),
+    ],
+    "byhand.arithmetic.operations:uncropped": [
+        ("what is cropped at the end is met", "if 0 <= position < axis.input]", "if 0 <= position]"),
+    ],
+    "byhand.arithmetic.operations:_parts": [
+        ("every part is the first", "range(k * each, (k + 1) * each)", "range(each)"),
+    ],
+    "byhand.arithmetic.operations:Conv2d.dx": [
+        ("dx: filters of all groups", "range(group * filters, (group + 1) * filters)", "range(filters)"),
+    ],
+    "byhand.arithmetic.operations:AvgPool2d.divisor": [
+        (
+            "divisor: what hangs over counts",
+            "min(first + axis.kernel, axis.input + axis.padding)",
+            "first + axis.kernel",
+        ),
+    ],
+    "byhand.arithmetic.operations:BatchNorm._statistics": [
+        ("running variance biased", "count - unbiased", "count"),
+    ],
+    "byhand.arithmetic.operations:BatchNorm._running": [
+        (
+            "momentum reversed",
+            "(1 - momentum) * old.value + momentum * batch",
+            "momentum * old.value + (1 - momentum) * batch",
+        ),
+    ],
+    "byhand.arithmetic.operations:BatchNorm.dx": [
+        ("batchnorm dx: mean term forgotten", "(d.value - a - normal * b)", "(d.value - normal * b)"),
+        ("batchnorm dx: the scale is not pointed at", "(d, x, *weight)", "(d, x)"),
+    ],
+    "byhand.arithmetic.operations:CrossEntropy.dx": [
+        ("cross-entropy dx: not divided", "(p - hit) * d / self._share()", "(p - hit) * d"),
+    ],
+    "byhand.arithmetic.operations:Operation.result": [
+        ("gradients in another order", "list(self.arrays).index(what[1:])", "self.leaves.index(what[1:])"),
+    ],
+    "byhand.arithmetic.worked:Largest.winner": [
+        ("the last of equals wins", "numbers.index(max(numbers))", "-1 - numbers[::-1].index(max(numbers))"),
+    ],
+    "byhand.arithmetic.worked:Sum.value": [
+        ("a mean is not divided", "for part in self.parts)) / self.divisor", "for part in self.parts))"),
+    ],
+    "byhand.arithmetic.worked:Numbers.factor": [
+        ("places go column by column", "for indices in reversed(self.grid)", "for indices in self.grid"),
+        ("the padding at the end is the image", "0 <= index < n", "0 <= index"),
+    ],
+    "byhand.arithmetic.worked:values": [
+        ("every term is made to add them", "terms.values if isinstance(terms, Terms) else", ""),
+    ],
+    "byhand.arithmetic.worked:_shown": [
+        ("terms that are left out are made", "if len(items) <= SHOWN", "if len(list(items)) <= SHOWN"),
+    ],
+    "byhand.arithmetic.calls:_array": [
+        ("truth values are refused", 'dtype.kind in "iufb"', 'dtype.kind in "iuf"'),
+    ],
+    "byhand.arithmetic.calls:cross_entropy": [
+        ("one-hot rows are taken for classes", "classes.shape == x.shape and x.size > 1", "False"),
+    ],
+}

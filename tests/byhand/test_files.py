@@ -675,3 +675,16 @@ def test_the_examples_in_docstring_and_help_work(capsys):
         assert 'or updated = "running_mean"' in text
         assert [ask.heading for ask in loaded.asks] == ["y[0, 1]", "dw[0, 0]"]
         assert loaded.asks[0].check().right
+
+
+MUTANTS = {
+    "byhand.mistakes.diagnosis:check_element": [
+        ("a verdict says it", " = {write(given.value)}", " = {write(given.value)}, not {write(worked.value)}"),
+    ],
+    "byhand.examples.source:Source._line_at": [
+        ("lines are counted from 0", 'self.text.count("\\n", 0, place) + 1', 'self.text.count("\\n", 0, place)'),
+    ],
+    "byhand.examples.source:Source._line_of": [
+        ("all errors are in the first [[ask]]", "[ask : ask + 1]", "[:1]"),
+    ],
+}

@@ -112,3 +112,14 @@ def test_what_is_unclear_is_refused(text, message):
 def test_what_is_written_is_read(shape):
     grid = np.arange(np.prod(shape, dtype=int)).astype(str).reshape(shape).tolist()
     assert read_grid(write_grid(grid)) == grid
+
+
+MUTANTS = {
+    "byhand.arithmetic.grids:_lines": [
+        ("thousands are decimals", " or all(map(THOUSANDS.fullmatch, words))", ""),
+        ("a decimal and a list", "not all(map(DECIMAL.fullmatch, words)) or ", ""),
+    ],
+    "byhand.arithmetic.grids:_bracketed": [
+        ("rows of one bracket run together", "text.replace(';', '], [')", "text.replace(';', ' ')"),
+    ],
+}

@@ -638,3 +638,12 @@ def test_a_lab_that_was_stopped_says_so(browser):
     tab.fill("#field-x", "1")
     shows(tab, "#error", "the lab does not answer")
     tab.close()
+
+
+MUTANTS = {
+    "byhand.lab.server:refused": [
+        ("other names lead here", 'if headers.get("Host") not in hosts:', "if False:"),
+        ("other pages may ask", 'if headers.get("Origin", f"http://{hosts[0]}") not in', "if False and 0 not in"),
+        ("requests of any size", "if int(length) > MOST_BYTES:", "if False:"),
+    ],
+}

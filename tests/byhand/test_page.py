@@ -333,3 +333,13 @@ def test_frames_in_a_notebook_work_beside_one_another(opened, tmp_path):
     second.locator(".result td").nth(1).click()
     assert second.locator(".line").inner_text() == "y[1] = max(0, 2) = 2"
     assert first.locator(".line").inner_text().startswith("y[0, 0, 0] = ")
+
+
+MUTANTS = {
+    "byhand.views.page:_Drawn.cell": [
+        ("cells beside the padding", "self.before[2 - min(len(at), 2) :]", "(0, 0)[2 - min(len(at), 2) :]"),
+    ],
+    "byhand.views.page:_escaped": [
+        ("markup in a page", 'text.replace("&", "&amp;").replace("<", "&lt;")', "text"),
+    ],
+}

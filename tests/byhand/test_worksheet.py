@@ -585,3 +585,24 @@ def test_command_errors(arguments, message, capsys):
     assert err.startswith("tinyunet: error: ")
     assert message in err
     assert err.count("\n") == 1
+
+
+MUTANTS = {
+    "byhand.worksheets.sheets:Question.tells": [
+        ("mistakes that coincide", "if wrong and any(name != mistake.name", "if wrong and any(False"),
+        ("a stride that makes no difference", "and bool(tested) and all(tested)", "and bool(tested)"),
+        ("a later mistake draws", "if mistake.name not in LISTED:", "if mistake.name not in LISTED | {'late'}:"),
+    ],
+    "byhand.worksheets.sheets:grade": [
+        ("missing answers are not counted", "verdicts = dict.fromkeys(whole.questions, MISSING)", "verdicts = {}"),
+    ],
+    "byhand.worksheets.sheets:Sheet.code": [
+        ("a code without the number of problems", "'' if count == USUAL else f':{count}'", "''"),
+    ],
+    "byhand.worksheets.paper:_rows": [
+        ("answers of several images run together", "np.moveaxis(maps.reshape(-1, *maps.shape[-2:]), 0, 1)", "maps"),
+    ],
+    "byhand.worksheets.paper:_full": [
+        ("pages that are not filled", "BOTTOM - TOP - _height(page)", "0"),
+    ],
+}

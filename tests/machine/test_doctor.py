@@ -208,3 +208,38 @@ def test_it_sees_what_the_process_was_given_and_leaves_the_environment_alone():
     if name == "OpenBLAS":
         assert any("OPENBLAS_CORETYPE=Haswell chooses" in sentence for sentence in found)
         assert any("OPENBLAS_NUM_THREADS=1 lets" in sentence for sentence in found) == (int(cores) > 1)
+
+
+MUTANTS = {
+    "machine.doctor:_product": [
+        ("a matrix product counts additions only", "2 * M * K * N / _median", "M * K * N / _median"),
+    ],
+    "machine.doctor:_copy": [
+        ("a copy counts what it writes only", "2 * size / _median", "size / _median"),
+    ],
+    "machine.doctor:distance": [
+        (
+            "the distance the other way round",
+            "(once - began) / (time.perf_counter() - once)",
+            "(time.perf_counter() - once) / (once - began)",
+        ),
+    ],
+    "machine.doctor:report": [
+        ("far apart is called near", "distance > FAR", "distance < FAR"),
+        ("one thread is called near others", "1 in (facts.cores, threads)", "1 == facts.cores"),
+    ],
+    "machine.doctor:advice": [
+        ("a limit that is not obeyed is blamed", "limits if threads is None or threads < cores else ()", "limits"),
+        (
+            "versions are compared as text",
+            '[int(n) for n in re.findall(r"\\d+", version)] < [0, 3, 20]',
+            'version < "0.3.20"',
+        ),
+    ],
+    "machine.doctor:_blas": [
+        ("importing threadpoolctl here", "answer = subprocess", "import threadpoolctl\n    answer = subprocess"),
+    ],
+    "machine.doctor:_simd": [
+        ("AVX-512 of the Xeon Phi is taken for the whole", '{"AVX512_SKX", "X86_V4"}', '{"AVX512F", "X86_V4"}'),
+    ],
+}

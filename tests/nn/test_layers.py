@@ -259,3 +259,14 @@ def test_repr_shows_the_settings():
 def test_wrong_arguments_are_named(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+MUTANTS = {
+    "nn.layers:ConvTranspose2d.__init__": [
+        (
+            "transposed convolution: fan-in of the input channels",
+            "fan_in = out_channels // groups * kh * kw",
+            "fan_in = in_channels * kh * kw",
+        ),
+    ],
+}

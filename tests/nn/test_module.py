@@ -178,3 +178,17 @@ def test_repr_shows_the_tree():
         "  )\n"
         ")"
     )
+
+
+MUTANTS = {
+    "nn.module:Module.load_state_dict": [
+        (
+            "load_state_dict lets unexpected names pass",
+            "if strict and (missing or unexpected)",
+            "if strict and missing",
+        ),
+    ],
+    "nn.module:Module.train": [
+        ("eval does not reach the layers", "module.training = mode", "self.training = mode"),
+    ],
+}

@@ -11,6 +11,8 @@ import tinyunet
 import tinyunet.functional as F
 from tests.parity import agree, close
 from tests.strategies import both, convolutions, layouts, normal, seeds
+from tests.tensor import leaf
+from tinyunet.ops import fast
 from tinyunet.ops.fast import products
 from tinyunet.ops.fast import tiles as columns
 
@@ -156,3 +158,146 @@ def test_images_too_large_for_one_tile_of_columns():
     for stride in (1, 2):
         agree("conv2d", x, w, b, dtypes=[np.float64], stride=stride, padding=1)
         agree("conv_transpose2d", x, np.swapaxes(w, 0, 1), b, dtypes=[np.float64], stride=stride)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize(
+    ("x", "w", "computed"),
+    [
+        (tinyunet.tensor, leaf, ["dw"]),  # the gradient of an image, that nobody wants, is as dear as the other
+        (leaf, tinyunet.tensor, ["dx"]),
+        (leaf, leaf, ["dx dw"]),  # from the same columns, where dx is a correlation
+    ],
+)
+def test_a_convolution_computes_the_gradients_that_are_wanted(x, w, computed, stride, monkeypatch):
+    made = []
+
+    def multiply(x, w=None, y=None, **settings):
+        made.append(" ".join(["dx"] * (w is not None) + ["dw"] * (y is not None)))
+        return products.multiply(x, w, y, **settings)
+
+    y = F.conv2d(x(np.ones((1, 1, 5, 5))), w(np.ones((1, 1, 3, 3))), stride=stride, padding=1)
+    monkeypatch.setattr(fast, "multiply", multiply)
+    monkeypatch.setattr(fast, "scattered", lambda *args: made.append("dx") or products.scattered(*args))
+    y.sum().backward()
+    assert made == (computed if stride == 1 else [each for both in computed for each in both.split()])
+
+
+MUTANTS = {
+    "ops.fast:turned": [
+        ("dx: padding of the forward used again", "padding=a.span - 1 - a.padding)", "padding=a.padding)"),
+    ],
+    "ops.conv:_bias_gradient": [
+        ("db: summed over one axis too few", "channel_rows(dy)", "channel_rows(dy[:, :, 0])"),
+        ("db: first image of the batch only", "channel_rows(dy)", "channel_rows(dy[:1])"),
+    ],
+    "ops.conv:paddings": [
+        ("'same' with the odd pixel first", "(t // 2, t - t // 2)", "(t - t // 2, t // 2)"),
+    ],
+    "ops.conv:transposed_axes": [
+        ("transposed: padding adds instead of crops", "- 2 * p +", "+ 2 * p +"),
+        ("transposed: output_padding forgotten", "+ extra + 1", "+ 1"),
+    ],
+    "ops.fast:scatter": [
+        ("strided: bias added to the wrong channels", "x + b.reshape", "x + b[::-1].reshape"),
+        ("strided: the bias does not promote", "x + b.reshape", "x + b.astype(x.dtype).reshape"),
+        ("stride 1: bias forgotten", "multiply(y, w, bias=b,", "multiply(y, w,"),
+    ],
+    "ops.conv:conv2d": [
+        ("both gradients whenever one is wanted", "0 in wanted and 1 in wanted", "0 in wanted or 1 in wanted"),
+    ],
+    "ops.fast.products:_turn": [
+        ("dx, row by row: kernel not turned", "w.swapaxes(0, 1)[:, :, ::-1, ::-1]", "w.swapaxes(0, 1)"),
+        ("dx, row by row: kernel turned over, not around", "[:, :, ::-1, ::-1]", "[:, :, ::-1]"),
+        ("dx, row by row: channels of the kernel not exchanged", "w.swapaxes(0, 1)[", "w["),
+    ],
+    "ops.fast.products:multiply": [
+        ("dw, row by row: not turned back", "_turn(dw) if turned and", "dw if turned and"),
+        ("dw: last tile only", "dw += part", "dw[...] = part"),
+        ("dw of an empty batch is what was in memory", "dw[...] = 0", "dw[...] = 7"),
+        (
+            "the bias does not promote",
+            "np.result_type(x, w) if bias is None else np.result_type(x, w, bias)",
+            "np.result_type(x, w)",
+        ),
+        ("dw in the precision of the image", "np.result_type(x, y)", "x.dtype"),
+        ("bias of the wrong channels", "part += bias.reshape", "part += bias[::-1].reshape"),
+    ],
+    "ops.fast.products:_row_by_row": [
+        ("rows of the kernel exchanged", "w.transpose(2, 0, 1, 3)", "w[:, :, ::-1].transpose(2, 0, 1, 3)"),
+        ("row by row: every row as the first", "shift = rows.dilation * u - rows.padding", "shift = -rows.padding"),
+        ("row by row: dilation forgotten", "shift = rows.dilation * u -", "shift = u -"),
+        (
+            "row by row: what a tile adds to the next is lost",
+            "bias if u == 0 else sums",
+            "sums if pixels.start <= first + shift else bias",
+        ),
+        ("row by row: bias with every row of the kernel", "bias if u == 0 else sums", "sums + bias if u else bias"),
+        ("row by row: outputs at the top not begun", "made[:, :, : rows.padding] = made", "made[:, :, :0] = made"),
+        ("row by row: outputs on padding alone not begun", "made[:, :, H + rows.padding :] = bias", "bias"),
+        ("row by row: bias of the wrong channels", "else bias).reshape", "else bias[::-1]).reshape"),
+        ("row by row: dw of the first image only", ".sum(axis=0)", "[0]"),
+        ("row by row: dw of the last tile only", "dw[u] += np.matmul(cells", "dw[u] = np.matmul(cells"),
+        ("row by row: the bias does not promote", "np.result_type(x, w, bias)", "np.result_type(x, w)"),
+    ],
+    "ops.fast.products:_matrices": [
+        (
+            "groups of dx exchanged",
+            "transpose(2, 0, 1, 3).reshape(groups, c, -1)",
+            "transpose(2, 0, 1, 3)[::-1].reshape(groups, c, -1)",
+        ),
+    ],
+    "ops.fast.products:_weights": [
+        ("groups of dw exchanged", "-1).transpose(1, 2, 3, 0, 4)", "-1)[::-1].transpose(1, 2, 3, 0, 4)"),
+    ],
+    "ops.fast.tiles:tiles": [
+        ("every tile is the first", "slice((n * Ho + i) * Wo, (", "slice(0, ("),
+        ("tiles of rows all start at the first", "slice(n, last), slice(i, end)", "slice(n, last), slice(0, end - i)"),
+    ],
+    "ops.fast.tiles:column_tiles": [
+        ("turned columns: the kernel not turned", "[:, ::-1, ::-1].transpose", ".transpose"),
+        ("turned columns: turned over, not around", "[:, ::-1, ::-1].transpose", "[:, ::-1].transpose"),
+    ],
+    "ops.fast.tiles:col2im": [
+        ("col2im assigns", "+= columns[", "= columns["),
+        ("columns written where windows overlap", "if apart:", "if True:"),
+        ("what no window sees is not zero", "filled = apart and", "filled = apart or"),
+        ("what no window of a transposed convolution sees", "filled = apart and all(", "filled = apart and any("),
+    ],
+    "ops.fast.tiles:_moves": [
+        ("a row further is a pixel further", "- rows.padding) * W + cols", "- rows.padding) + cols"),
+        ("left padding is the top one", "cols.dilation * v - cols.padding", "cols.dilation * v - rows.padding"),
+        (
+            "what left at the right comes in at the left",
+            "(..., v, slice(None), slice(None), slice(inside.start))",
+            "slice(0, 0)",
+        ),
+        (
+            "what left at the left comes in at the right",
+            "(..., v, slice(None), slice(None), slice(inside.stop, None))",
+            "slice(0, 0)",
+        ),
+        ("the image before is above", "slice(inside.start), slice(None))", "slice(0), slice(None))"),
+        ("the next image is below", "slice(inside.stop, None), slice(None))", "slice(0, 0), slice(None))"),
+        (
+            "the first image for all",
+            "begin, end = (n * H + i) * W + moved, ((n_end - 1) * H + i_end) * W + moved",
+            "begin, end = i * W + moved, ((n_end - n - 1) * H + i_end) * W + moved",
+        ),
+        ("dilation of columns is that of rows", "+ cols.dilation * v -", "+ rows.dilation * v -"),
+    ],
+    "ops.window:fit": [
+        ("output size rounded up", "room // s + 1", "-(-room // s) + 1"),
+        ("width tested with the height of the kernel", "in zip(size, kernel,", "in zip(size, kernel[::-1],"),
+    ],
+    "ops.window:Axis.meets": [
+        ("a cell meets what is before the image", "max(first, -(-before // self.stride))", "first"),
+        ("a cell meets what is after the image", "// self.stride + 1))", "// self.stride + 2))"),
+        ("dilation of a cell forgotten", "before = self.padding - self.dilation * u", "before = self.padding - u"),
+        (
+            "a stride is a run",
+            "slice(h, h + self.stride * (most - least), self.stride)",
+            "slice(h, h + (most - least))",
+        ),
+    ],
+}

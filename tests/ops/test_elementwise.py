@@ -144,3 +144,24 @@ def test_dtypes_are_promoted_as_in_pytorch(operation, dtypes, shapes):
     ours = getattr(F, operation)(tinyunet.tensor(a), tinyunet.tensor(b))
     theirs = getattr(torch, operation)(torch.tensor(a), torch.tensor(b))
     assert str(theirs.dtype) == f"torch.{ours.dtype}"
+
+
+MUTANTS = {
+    "ops.elementwise:relu": [
+        ("relu: mask from the sign of the gradient", "dy * (y != 0)", "dy * (dy > 0)"),
+        ("relu: slope 0 where x is nan", "dy * (y != 0)", "dy * (y > 0)"),
+        ("relu: slope 1 at 0", "dy * (y != 0)", "dy * (input >= 0)"),
+    ],
+    "ops.elementwise:sub": [
+        ("sub: sign of the second gradient", "unbroadcast(-dy, b_shape)", "unbroadcast(dy, b_shape)"),
+    ],
+    "ops.elementwise:silu": [
+        ("silu: product rule forgotten", "dy * s * (1 + input * (1 - s))", "dy * s"),
+    ],
+    "ops.elementwise:dropout": [
+        ("dropout: not scaled", "keep / (1 - p) if p < 1 else keep", "keep * 1.0"),
+    ],
+    "ops.elementwise:logistic": [
+        ("sigmoid overflows", "e = np.exp(-np.abs(x))", "return np.asarray(np.exp(x) / (1 + np.exp(x)))\n    e = 0"),
+    ],
+}

@@ -86,3 +86,16 @@ def test_dropout_in_attention_removes_and_scales_weights():
     q, k, v = np.zeros((4, 1)), np.zeros((2, 1)), np.eye(2)  # all weights ½, and the values show them
     weights = F.scaled_dot_product_attention(q, k, v, dropout_p=0.5, rng=0).numpy()
     assert set(weights.ravel()) == {0.0, 1.0}
+
+
+MUTANTS = {
+    "ops.linear:embedding": [
+        ("embedding: a row looked up twice keeps one gradient", "np.add.at(dw, input, dy)", "dw[input] = dy"),
+    ],
+    "ops.linear:scaled_dot_product_attention": [
+        ("attention not scaled", "1 / math.sqrt(q.shape[-1])", "1.0"),
+    ],
+    "ops.linear:linear": [
+        ("linear: bias gradient a mean", "rows.sum(0)", "rows.mean(0)"),
+    ],
+}

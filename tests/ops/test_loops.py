@@ -88,3 +88,23 @@ def test_a_unet_trains_to_the_same_weights_whatever_it_runs_on(stand_ins):
     assert weights.keys() == expected.keys()
     for name, weight in weights.items():
         np.testing.assert_allclose(weight, expected[name], rtol=1e-9, atol=1e-9, err_msg=name)
+
+
+MUTANTS = {
+    "ops.loops:cells": [
+        ("padding adds", "dilation * u - rows.padding", "dilation * u + rows.padding"),
+    ],
+    "ops.loops:meetings": [
+        ("every group sees the first channels", "group * channels + c", "c"),
+    ],
+    "ops.im2col:correlate": [
+        (
+            "groups exchanged",
+            "w.reshape(groups, O // groups, w[0].size)",
+            "w.reshape(groups, O // groups, w[0].size)[::-1]",
+        ),
+    ],
+    "ops.im2col:weight_gradient": [
+        ("dw of the first image only", "dw.sum(axis=0)", "dw[:1].sum(axis=0)"),
+    ],
+}

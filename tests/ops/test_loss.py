@@ -147,3 +147,24 @@ def test_two_classes_are_a_logit(seed, n):
     x, t = normal(seed, n), np.random.default_rng(seed).integers(0, 2, n)
     two = F.cross_entropy(np.stack([np.zeros(n), x], 1), t).item()
     assert two == pytest.approx(F.binary_cross_entropy_with_logits(x, t.astype(float)).item())
+
+
+MUTANTS = {
+    "ops.loss:cross_entropy": [
+        ("cross-entropy: mean over all pixels", "[counts].sum()", "[counts].size"),
+        ("cross-entropy: -100 always ignored", "counts = target != ignore_index", "counts = target != -100"),
+        ("cross-entropy: smoothing over the others only", "+ label_smoothing / C", "+ label_smoothing / max(C - 1, 1)"),
+    ],
+    "ops.loss:binary_cross_entropy_with_logits": [
+        ("bce: pos_weight forgotten in dx", "((1 - t) - positive * logistic(-x))", "(logistic(x) - t)"),
+    ],
+    "ops.loss:dice_loss": [
+        ("dice: denominator held constant", "(2 * t - D_)", "(2 * t)"),
+    ],
+    "ops.loss:mse_loss": [
+        ("mse: factor 2 forgotten", "dx = 2 * spread(dy) * w * difference", "dx = spread(dy) * w * difference"),
+    ],
+    "ops.loss:_reduce": [
+        ("sum is mean", 'if reduction == "sum":', 'if reduction == "add":'),
+    ],
+}

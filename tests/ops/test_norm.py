@@ -122,3 +122,25 @@ def test_an_empty_batch_has_an_empty_result_and_leaves_the_statistics(training):
     (y + z).sum().backward()
     assert y.shape == z.shape == x.grad.shape == x.shape
     np.testing.assert_array_equal([mean, var], [[1, 2], [3, 4]])
+
+
+MUTANTS = {
+    "ops.norm:batch_norm": [
+        ("running variance biased", "variance * (m / (m - 1)) - running_var", "variance - running_var"),
+        (
+            "normalised with the unbiased variance",
+            "np.vecdot(centred, centred) / n",
+            "np.vecdot(centred, centred) / (n - 1)",
+        ),
+        ("momentum reversed", "momentum * (mean - running_mean)", "(1 - momentum) * (mean - running_mean)"),
+        ("dx without the term of the variance", "dx = centred * (dweight", "dx = 0 * centred * (dweight"),
+        ("dx without the term of the mean", "dx -= (dbias / m)[:, None]", "dx -= 0"),
+        ("dx without gamma", "dx *= scale[:, None]", "dx *= inverse[:, None]"),
+        ("dx of evaluation as in training", "if not training:", "if False:"),
+        ("dgamma without 1/s", "rows - mean[:, None]) * inverse", "rows - mean[:, None])"),
+        ("evaluation: the mean not scaled", "(shift - mean * scale)", "(shift - mean)"),
+    ],
+    "ops.norm:group_norm": [
+        ("groups: dx without the term of the variance", "- n * (dn * n).mean(axis=2, keepdims=True)", ""),
+    ],
+}

@@ -133,3 +133,41 @@ def test_bilinear_interpolation_is_exact_on_a_plane_with_aligned_corners(seed, s
 
     y = F.interpolate(plane(4, 5), size, mode="bilinear", align_corners=True).numpy()
     np.testing.assert_allclose(y, plane(*both(size)), atol=1e-12)
+
+
+MUTANTS = {
+    "ops.window:Axis.overhang": [
+        (
+            "the border forgets the window's last cells",
+            "return max(0, self.stride *",
+            "return 0 * max(0, self.stride *",
+        ),
+    ],
+    "ops.pool:max_pool2d": [
+        ("max: equals share the gradient", "wins &= undecided", "wins &= True"),
+        ("max: padded with zeros", "lowest = -np.inf if", "lowest = 0 if"),
+        ("max: indices count the height as the width", "h * cols.input + w", "h * rows.input + w"),
+    ],
+    "ops.pool:_spread": [
+        ("overlapping windows overwrite", "dx[seen] += a * b", "dx[seen] = a * b"),
+    ],
+    "ops.pool:_counted": [
+        ("avg: the border divides by the whole window", "np.minimum(first + axis.kernel, high)", "first + axis.kernel"),
+        ("avg: count_include_pad reversed", "if count_include_pad else", "if not count_include_pad else"),
+    ],
+    "ops.pool:avg_pool2d": [
+        ("avg: the share of a pixel is the whole", "(seen, dy, 1 / divisor)", "(seen, dy, 1)"),
+    ],
+    "ops.pool:pool_axes": [
+        ("ceil_mode keeps windows outside the image", "output -= 1", "output -= 0"),
+    ],
+    "ops.pool:_bilinear": [
+        ("bilinear: corners not aligned", "(n - 1) / max(m - 1, 1)", "n / m"),
+    ],
+    "ops.pool:_nearest": [
+        ("nearest: rounded", "source = np.floor(", "source = np.round("),
+    ],
+    "ops.pool:interpolate": [
+        ("interpolate: gradient of columns not transposed", "dy: R.T @ dy @ C", "dy: R.T @ (dy / R.sum(0).mean()) @ C"),
+    ],
+}

@@ -97,3 +97,19 @@ def test_sums_and_maxima_of_integers_are_pytorchs(dtype):
 def test_a_mean_in_float32_stays_in_float32():
     for y in (F.mean(np.ones((2, 3), np.float32), 0), F.var(np.ones((2, 3), np.float32)), tinyunet.tensor([1.0]).sum()):
         assert y.dtype == np.float32
+
+
+MUTANTS = {
+    "ops.reduce:softmax": [
+        ("softmax without the sum over outputs", "(dy - (dy * y).sum(axis=dim, keepdims=True))", "dy"),
+    ],
+    "ops.reduce:log_softmax_array": [
+        ("log softmax overflows", "shifted = x - x.max(axis=dim, keepdims=True, initial=-np.inf)", "shifted = x"),
+    ],
+    "ops.reduce:var": [
+        ("var: correction forgotten", "n - correction, 0", "n - 0 * correction, 0"),
+    ],
+    "ops.reduce:mean": [
+        ("mean divides the gradient by the wrong n", "dy / n, dims", "dy / input.size, dims"),
+    ],
+}

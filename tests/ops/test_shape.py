@@ -168,3 +168,16 @@ def test_a_tensor_of_integers_can_be_an_index():
 def test_permute_is_undone_by_its_inverse(order):
     x = normal(0, 2, 3, 4)
     np.testing.assert_array_equal(F.permute(F.permute(x, order), np.argsort(order).tolist()), x)
+
+
+MUTANTS = {
+    "ops.shape:getitem": [
+        ("a repeated index keeps one gradient", "np.add.at(dx, parts, dy)", "dx[parts] = dy"),
+    ],
+    "ops.shape:permute": [
+        ("permute goes back by the same order", "np.argsort(order)", "order"),
+    ],
+    "ops.shape:_pad_reflect": [
+        ("the mirror keeps one gradient", "np.add.at(dx, where, dy)", "dx[where] = dy"),
+    ],
+}

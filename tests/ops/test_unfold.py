@@ -61,3 +61,21 @@ def test_unfolded_windows_times_the_weight_are_the_convolution(case):
     columns = value("unfold", x, w.shape[2:], **settings)  # (N, C·kh·kw, positions)
     bias = 0 if b is None else b[:, None]
     close((w.reshape(len(w), -1) @ columns + bias).reshape(y.shape), y)
+
+
+MUTANTS = {
+    "ops.im2col:im2col": [
+        ("left padding is the top one", "(cols.padding, cols.overhang)", "(rows.padding, cols.overhang)"),
+        ("columns of the window see its rows", "cols.inputs(v)", "cols.inputs(0)"),
+    ],
+    "ops.im2col:col2im": [
+        ("col2im assigns", "+= columns[", "= columns["),
+    ],
+    "ops.unfold:fold": [
+        (
+            "the columns of a gradient are those of its mirror image",
+            "im2col(dy.reshape(y.shape)",
+            "im2col(dy.reshape(y.shape)[..., ::-1]",
+        ),
+    ],
+}

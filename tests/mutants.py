@@ -9,8 +9,8 @@ They stand at the end of the file of tests that must find them, under the name o
     }
 
 The name is that of a file of the package, and of a function, a class or an assignment in it, or in one of these
-(`optim:Adam.update`). A mutant is what is wrong, a piece of source that occurs exactly once there, and what takes its
-place. Nothing but what is named can be changed by it, or keep it from being put in.
+(`optim:Adam.update`); a file of statements that have no names is named alone (`byhand.mistakes.sliding`). A mutant is what is wrong, a piece of source that occurs exactly once there, and what takes its place. Nothing but what
+is named can be changed by it, or keep it from being put in.
 """
 
 import ast
@@ -32,7 +32,7 @@ ENVIRONMENT = {
 
 
 class Mutant(NamedTuple):
-    """What is wrong, where (`file:name`), the right source, the wrong one, and the file of tests that must find it."""
+    """What is wrong, where (`file:name` or `file`), the right source, the wrong one, and the tests that must find it."""
 
     what: str
     where: str
@@ -52,7 +52,10 @@ class Mutant(NamedTuple):
     def put_into(self, source):
         """`source`, which is that of the file, with the wrong piece in place of the right one."""
         lines, times = source.split("\n"), 0
-        for node in reversed([*defined(ast.parse(source), self.where.split(":")[1])]):
+        _, _, name = self.where.partition(":")
+        if not name:
+            times, lines = source.count(self.right), source.replace(self.right, self.wrong).split("\n")
+        for node in reversed([*defined(ast.parse(source), name)] if name else []):
             first = min(part.lineno for part in (node, *getattr(node, "decorator_list", [])))
             place = slice(first - 1, node.end_lineno)
             piece = "\n".join(lines[place])

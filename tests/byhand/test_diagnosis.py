@@ -777,39 +777,37 @@ MUTANTS = {
         ("whole numbers read as fractions", "not (whole and abs(read - round(read)) > EXACT)", "True"),
         ("any number", "if same(truth + off * gain).all() and not", "if not"),
     ],
-    "byhand.mistakes.sliding:_stride_twice": [
-        ("a stride applied three times", "(rows.stride**2, cols.stride**2)", "(rows.stride**3, cols.stride**3)"),
+    "byhand.mistakes.registry:Wrong.way": [
+        ("a way loses its word", "detail or own", "own"),
+        ("an answer loses its detail", "detail or own", "detail"),
     ],
-    "byhand.mistakes.sliding:_stride_off": [
-        ("a stride off by two", "yield from _stride_by(op, 1)", "yield from _stride_by(op, 2)"),
+    "byhand.mistakes.sliding": [
+        ("a stride applied three times", "stride=q.stride**2", "stride=q.stride**3"),
     ],
-    "byhand.mistakes.convolution:_matrix_product": [
-        ("a matrix product of the transposed", "w.sum(3)[:, :, None]", "w.sum(2)[:, :, None]"),
+    "byhand.mistakes.sliding:Sliding.stride_off": [
+        ("a stride off by two", "(self.stride + 1, self.stride - 1)", "(self.stride + 2, self.stride - 1)"),
     ],
-    "byhand.mistakes.convolution:_filter_order": [
-        ("biases go with their filters", "yield y[:, order] + b,", "yield (y + b)[:, order],"),
+    "byhand.mistakes.convolution": [
+        ("a matrix product of the transposed", "q.w.sum(3)[:, :, None]", "q.w.sum(2)[:, :, None]"),
     ],
-    "byhand.mistakes.convolution:_two": [
-        ("one mistake is enough", "wrong_answers(op.changed(**changes),", "wrong_answers(op,"),
+    "byhand.mistakes.convolution:Convolution.other_filters": [
+        ("biases go with their filters", "self.sums[:, order] + self.bias", "(self.sums + self.bias)[:, order]"),
     ],
-    "byhand.mistakes.transposed:_laid": [
-        ("overlaps are added after all", "y[:, :, down, right] = kernels", "y[:, :, down, right] += kernels"),
+    "byhand.mistakes.window:Window._at_pixels": [
+        ("overlaps are added after all", "given if assign else", "image[seen] + given if assign else"),
     ],
-    "byhand.mistakes.transposed:_padding_adds": [
-        ("padding is cropped after all", "np.pad(whole.result(), ((0, 0), (0, 0), *paddings))", "whole.result()"),
+    "byhand.mistakes.pooling": [
+        ("ties are not shared", "q.largest / q.largest.sum(-1, keepdims=True)", "q.largest * 1"),
     ],
-    "byhand.mistakes.pooling:_ties": [
-        ("ties are not shared", '/ best.sum(-1, keepdims=True)), "divided', '), "divided'),
+    "byhand.mistakes.convolution:two": [
+        ("one mistake is enough", "wrong_answers(q.op.changed(**changes),", "wrong_answers(q.op,"),
     ],
-    "byhand.mistakes.normalisation:_unbiased": [
-        (
-            "the unbiased variance is biased",
-            "yield _normalised(op, _batch_axes(op), ddof=1)",
-            "yield _normalised(op, _batch_axes(op), ddof=2)",
-        ),
+    "byhand.mistakes.transposed": [
+        ("padding is cropped after all", "framed(q.y(padding=0), q.borders)", "q.y(padding=0)"),
     ],
-    "byhand.mistakes.normalisation:_no_variance_term": [
-        ("dx without its mean term", "(dy - dy.mean(_batch_axes(op), keepdims=True))", "dy"),
+    "byhand.mistakes.normalisation": [
+        ("the unbiased variance is biased", "q.over(q.axes, ddof=1)", "q.over(q.axes, ddof=2)"),
+        ("dx without its mean term", "lambda q: q.scale * (q.dy - q.mean(q.dy)))", "lambda q: q.scale * q.dy)"),
     ],
     "byhand.arithmetic.numbers:read": [
         ("a computed -1 is as good as a written one", "sys.float_info.epsilon * abs(value)", "0.0"),

@@ -184,7 +184,7 @@ def test_a_convolution_computes_the_gradients_that_are_wanted(x, w, computed, st
 
 
 MUTANTS = {
-    "ops.fast:turned": [
+    "ops.fast:turned_axes": [
         ("dx: padding of the forward used again", "padding=a.span - 1 - a.padding)", "padding=a.padding)"),
     ],
     "ops.conv:_bias_gradient": [
@@ -204,7 +204,7 @@ MUTANTS = {
         ("stride 1: bias forgotten", "multiply(y, w, bias=b,", "multiply(y, w,"),
     ],
     "ops.conv:conv2d": [
-        ("both gradients whenever one is wanted", "0 in wanted and 1 in wanted", "0 in wanted or 1 in wanted"),
+        ("both gradients whenever one is wanted", "INPUT in wanted and WEIGHT in", "INPUT in wanted or WEIGHT in"),
     ],
     "ops.fast.products:_turn": [
         ("dx, row by row: kernel not turned", "w.swapaxes(0, 1)[:, :, ::-1, ::-1]", "w.swapaxes(0, 1)"),
@@ -217,10 +217,10 @@ MUTANTS = {
         ("dw of an empty batch is what was in memory", "dw[...] = 0", "dw[...] = 7"),
         (
             "the bias does not promote",
-            "np.result_type(x, w) if bias is None else np.result_type(x, w, bias)",
-            "np.result_type(x, w)",
+            "np.result_type(seen, w) if bias is None else np.result_type(seen, w, bias)",
+            "np.result_type(seen, w)",
         ),
-        ("dw in the precision of the image", "np.result_type(x, y)", "x.dtype"),
+        ("dw in the precision of the image", "np.result_type(seen, other)", "seen.dtype"),
         ("bias of the wrong channels", "part += bias.reshape", "part += bias[::-1].reshape"),
     ],
     "ops.fast.products:_row_by_row": [
@@ -238,7 +238,7 @@ MUTANTS = {
         ("row by row: bias of the wrong channels", "else bias).reshape", "else bias[::-1]).reshape"),
         ("row by row: dw of the first image only", ".sum(axis=0)", "[0]"),
         ("row by row: dw of the last tile only", "dw[u] += np.matmul(cells", "dw[u] = np.matmul(cells"),
-        ("row by row: the bias does not promote", "np.result_type(x, w, bias)", "np.result_type(x, w)"),
+        ("row by row: the bias does not promote", "np.result_type(seen, w, bias)", "np.result_type(seen, w)"),
     ],
     "ops.fast.products:_matrices": [
         (

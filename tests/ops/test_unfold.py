@@ -74,8 +74,8 @@ MUTANTS = {
     "ops.unfold:fold": [
         (
             "the columns of a gradient are those of its mirror image",
-            "im2col(dy.reshape(y.shape)",
-            "im2col(dy.reshape(y.shape)[..., ::-1]",
+            "im2col(dy.reshape(image)",
+            "im2col(dy.reshape(image)[..., ::-1]",
         ),
     ],
 }

@@ -9,8 +9,9 @@ They stand at the end of the file of tests that must find them, under the name o
     }
 
 The name is that of a file of the package, and of a function, a class or an assignment in it, or in one of these
-(`optim:Adam.update`); a file of statements that have no names is named alone (`byhand.mistakes.sliding`). A mutant is what is wrong, a piece of source that occurs exactly once there, and what takes its place. Nothing but what
-is named can be changed by it, or keep it from being put in.
+(`optim:Adam.update`); a file of statements that have no names is named alone (`byhand.mistakes.sliding`). A mutant is
+what is wrong, a piece of source that occurs exactly once there, and what takes its place. Nothing but what is named can
+be changed by it, or keep it from being put in.
 """
 
 import ast
@@ -32,7 +33,7 @@ ENVIRONMENT = {
 
 
 class Mutant(NamedTuple):
-    """What is wrong, where (`file:name` or `file`), the right source, the wrong one, and the tests that must find it."""
+    """What is wrong, where (`file:name` or `file`), the right source, the wrong one, the tests that must find it."""
 
     what: str
     where: str

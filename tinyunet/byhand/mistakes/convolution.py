@@ -163,7 +163,7 @@ both.way("top and bottom exchanged", lambda q: q.y(w=q.w[..., ::-1, :]))
 both("kernel turned by 90°", "the kernel is used as it stands", where=square)
 both.way("to the left", lambda q: q.y(w=np.rot90(q.w, 1, (2, 3))))
 both.way("to the right", lambda q: q.y(w=np.rot90(q.w, -1, (2, 3))))
-# else the kernel is transposed
+# Of a square kernel, it is the kernel transposed.
 both("read column by column", "window and kernel are both read row by row", where=lambda q: not square(q))
 both.way("", lambda q: q.y(w=q.w.swapaxes(2, 3).reshape(q.w.shape)))
 both("edge of the kernel left out", "every row and column of the kernel takes part, the last one, too")
@@ -178,12 +178,12 @@ both.way("of the weights without their signs", lambda q: q.y(w=q.w / np.abs(q.w)
 conv2d("maximum instead of sum", "a convolution adds the products up; the largest is what max-pooling takes")
 conv2d.way("", lambda q: q.summed(q.products.max((3, 6))))
 conv2d.way("in each channel", lambda q: q.summed(q.products.max(6).sum(3)) if q.channels > 1 else None)
-# each column of the window times the sum of that row of the kernel
 conv2d(
     "matrix product",
     "window and kernel are multiplied cell by cell, not as matrices",
     where=lambda q: square(q) and q.size > 1,
 )
+# They are the sums of each column of the window times the sum of that row of the kernel.
 conv2d.way("its numbers added up", lambda q: q.y(w=np.broadcast_to(q.w.sum(3)[:, :, None], q.w.shape)))
 conv2d.way("or only products on the diagonal", lambda q: q.y(w=q.w * (q.u == q.v)))
 conv2d("products overwritten", "every product is added to the sum so far: +=, not =")
@@ -195,7 +195,7 @@ conv2d.way(
 
 # ---- less usual: channels, filters and groups
 
-# of two, the other one is skipped
+# Of two channels, it is the other one skipped.
 both("only one channel counted", "every input channel counts", where=lambda q: q.x.shape[1] > 2)
 both.way("", lambda q: ((q.y(x=only(q.x, np.s_[:, c])), f"channel {c}") for c in one_by_one(q.x.shape[1])))
 both("channels in another order", "channel c of the image meets channel c of the kernel")

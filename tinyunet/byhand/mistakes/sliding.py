@@ -21,7 +21,7 @@ PLACES = (
 
 
 class Sliding(Window):
-    """Windows with settings that are near the right ones."""
+    """What comes out where the window slides a little differently."""
 
     def instead(self, setting: str, *values: Array) -> Iterator[tuple[Array, str]]:
         """y with other values of a setting, each with its detail, such as "3 for 2"."""
@@ -64,7 +64,7 @@ class Sliding(Window):
                     yield y, detail
 
     def shifted(self, by: int) -> Array | None:
-        """y where windows start earlier; a convolution with all padding on one side is asymmetric."""
+        """y where windows start so many pixels earlier; a convolution padded on one side alone is asymmetric 'same'."""
         borders = self.borders + np.array((by, -by))
         return None if self.name == "conv2d" and not borders.min(1).any() else self.framed(borders)
 
@@ -147,12 +147,12 @@ dilated(
 dilated.way("", lambda q: q.y(stride=q.dilation, dilation=q.stride))
 forward("padding of another width", "padding p puts p rows and columns on every side, and 0 none")
 forward.way("", lambda q: q.other_widths())
-# with a border of one and the stride 1, one row and one column are missing
 forward(
     "padding on one side only",
     "the border goes around the image, on all four sides",
     where=lambda q: q.count_include_pad,
 )
+# Of a border of one, with the stride 1, it is an output size off by one.
 forward.way(
     "at the top and left", lambda q: q.padded(q.borders * (1, 0)) if max(*q.stride, *q.borders.flat) > 1 else None
 )
@@ -165,11 +165,12 @@ conv2d.way(
 )
 all_windows(*TRANSPOSED)
 all_windows.way("rows and columns exchanged", lambda q: q.y().swapaxes(2, 3))
-conv2d("padding with other numbers", "the border is zeros")  # one row of that is the edge repeated
+conv2d("padding with other numbers", "the border is zeros")
 conv2d.way("ones", lambda q: q.padded(constant_values=1))
 conv2d.way("255", lambda q: q.padded(constant_values=255))
 conv2d.way("the mean", lambda q: q.padded(constant_values=q.x.mean()))
 conv2d.way("the largest number", lambda q: q.padded(constant_values=q.x.max()))
+# One row of the mirrored image is its edge repeated.
 conv2d.way(
     "the image mirrored, its edge included", lambda q: q.padded(mode="symmetric") if q.borders.max() > 1 else None
 )
@@ -191,10 +192,10 @@ forward.way(
     "without padding, the last ones are left at 0",
     lambda q: resized(q.y(padding=0), *q.output) if bordered(q) else None,
 )
-# else it is off by one
+# Of a dilation of 2, it is a dilation off by one.
 dilated("dilation forgotten", "cells of the kernel are `dilation` pixels apart", where=lambda q: max(q.dilation) > 2)
 dilated.way("", lambda q: q.y(dilation=1))
-# else it is off by one
+# Of a kernel one larger than the stride, it is a stride off by one.
 conv2d(
     "stride as in pooling",
     "the stride of a convolution is 1 unless it is given",

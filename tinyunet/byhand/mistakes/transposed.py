@@ -83,7 +83,7 @@ wrong.way("", lambda q: q.inverse())
 # ---- less usual
 
 seldom = mistakes("conv_transpose2d y", Transposed, RARE)
-# else the kernel is flipped
+# Where the size stays the same, with the stride 1, it is the kernel flipped.
 seldom(
     "plain convolution",
     "here every pixel of x lays the whole kernel down",

@@ -75,10 +75,10 @@ class Window(Quantities):
             np.array([getattr(axis, name) for axis in axes])
             for name in ("input", "output", "kernel", "span", "stride", "dilation")
         )
-        self.size = math.prod(self.kernel)  # of the window, in cells
+        self.size = math.prod(self.kernel)  # cells of the window
         given = {name: op.settings.get(name) for name in PAIRS}
         self.pairs = {name: np.broadcast_to(v, 2) for name, v in given.items() if not isinstance(v, str | None)}
-        same = given["padding"] == "same"
+        same = given["padding"] == "same"  # the odd one of the zeros comes after the image
         self.borders = np.array([(a.padding, a.span - 1 - a.padding if same else a.padding) for a in axes])
         self.count_include_pad = op.settings.get("count_include_pad", True)
         self.fill = -math.inf if op.name == "max_pool2d" else 0.0  # what the padding holds

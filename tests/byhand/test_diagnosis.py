@@ -694,8 +694,8 @@ def test_every_mistake_is_named_wherever_it_changes_the_answer(kind, problems):
     for seed in problems:
         for explanation in explanations(kind, seed):
             op, what = explanation.operation, explanation.what
-            truth = op.result(what, explanation._dy)
-            for mistake, wrong in wrong_answers(op, what, explanation._dy):
+            truth = op.result(what, explanation.dy)
+            for mistake, wrong in wrong_answers(op, what, explanation.dy):
                 if same(wrong, truth):
                     continue
                 seen.add((what, mistake.name))
@@ -720,7 +720,7 @@ def test_a_rare_mistake_is_named_unless_a_usual_one_gives_the_same(kind, problem
     seen = set()
     for seed in problems:
         for explanation in explanations(kind, seed):
-            op, what, dy = explanation.operation, explanation.what, explanation._dy
+            op, what, dy = explanation.operation, explanation.what, explanation.dy
             usual = [wrong for _, wrong in wrong_answers(op, what, dy)]
             for mistake, wrong in wrong_answers(op, what, dy, RARE):
                 if same(wrong, op.result(what, dy)):

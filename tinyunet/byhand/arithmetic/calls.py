@@ -67,6 +67,7 @@ def _explained(operation: operations.Operation) -> Explanation:
     return Explanation(operation)
 
 
+@operations.Conv2d.called
 def conv2d(
     x: Any, w: Any, b: Any = None, stride: Pair = 1, padding: Pair | str = 0, dilation: Pair = 1, groups: int = 1
 ) -> Explanation:
@@ -89,6 +90,7 @@ def conv2d(
     return _convolution(operations.Conv2d, x, w, b, settings)
 
 
+@operations.ConvTranspose2d.called
 def conv_transpose2d(
     x: Any,
     w: Any,
@@ -123,6 +125,7 @@ def _pooling(kind: type[operations.Operation], x: Any, settings: dict[str, Any])
     return _explained(kind({"x": x}, settings, dict.fromkeys(("x", "y", "dx", "dy"), lacking)))
 
 
+@operations.MaxPool2d.called
 def max_pool2d(
     x: Any,
     kernel_size: Pair,
@@ -147,6 +150,7 @@ def max_pool2d(
     return _pooling(operations.MaxPool2d, x, settings)
 
 
+@operations.AvgPool2d.called
 def avg_pool2d(
     x: Any,
     kernel_size: Pair,
@@ -173,6 +177,7 @@ def avg_pool2d(
     return _pooling(operations.AvgPool2d, x, settings)
 
 
+@operations.BatchNorm.called
 def batch_norm(
     x: Any,
     running_mean: Any = None,
@@ -199,6 +204,7 @@ def batch_norm(
     return _explained(operations.BatchNorm(arrays, {"training": training, "momentum": momentum, "eps": eps}, {}))
 
 
+@operations.ReLU.called
 def relu(x: Any) -> Explanation:
     """Explain `F.relu`.
 
@@ -209,6 +215,7 @@ def relu(x: Any) -> Explanation:
     return _explained(operations.ReLU({"x": _array("x", x)}, {}, {}))
 
 
+@operations.Linear.called
 def linear(x: Any, w: Any, b: Any = None) -> Explanation:
     """Explain `F.linear`: x (…, in), w (out, in), b (out,).
 
@@ -233,6 +240,7 @@ def _logits(x: Any, most: int) -> Array:
     return x
 
 
+@operations.Softmax.called
 def softmax(x: Any) -> Explanation:
     """Explain `F.softmax` along the last dimension.
 
@@ -244,6 +252,7 @@ def softmax(x: Any) -> Explanation:
     return _explained(operations.Softmax({"x": _logits(x, 4)}, {}, {}))
 
 
+@operations.CrossEntropy.called
 def cross_entropy(x: Any, target: Any, reduction: str = "mean") -> Explanation:
     """Explain `F.cross_entropy`: logits x (N, C) or (C,), and the number of the right class in each row.
 

@@ -40,7 +40,7 @@ turned by 180°.
         """
         whole = self.explanation
         full = whole._full(self.index)
-        return check_element(whole.operation, whole.what, whole._dy, full, self, answer)
+        return check_element(whole.operation, whole.what, whole.dy, full, self, answer)
 
     def html(self) -> str:
         """The page of the whole result, which shows this element first: see `Explanation.html`."""
@@ -64,11 +64,12 @@ class Explanation:
     Attributes:
         operation: the operation with its arrays and settings.
         what: "y", or a gradient such as "dw".
+        dy: the gradient ∂L/∂y that reaches a gradient, as the operation takes it: with its batch axis.
         result: the whole quantity, as the operation computes it, in float64.
     """
 
     def __init__(self, operation: Operation, what: str = "y", dy: Array | None = None) -> None:
-        self.operation, self.what, self._dy = operation, what, dy
+        self.operation, self.what, self.dy = operation, what, dy
         self._left_out = operation.left_out.get(what, 0)
         self._whole: Array | None = None
 
@@ -76,15 +77,15 @@ class Explanation:
     def result(self) -> Array:
         """All elements."""
         if self._whole is None:
-            self._whole = self.operation.result(self.what, self._dy)
+            self._whole = self.operation.result(self.what, self.dy)
         return self._whole.reshape(self._whole.shape[self._left_out :])
 
     @property
     def arrays(self) -> dict[str, Array]:
         """The arrays that it is made from, by name, as they were given: also dy, for a gradient."""
         found = dict(self.operation.arrays)
-        if self._dy is not None:
-            found["dy"] = self._dy
+        if self.dy is not None:
+            found["dy"] = self.dy
         left_out = self.operation.left_out
         return {
             name: np.asarray(a).reshape(np.shape(a)[left_out.get(name, 0) :])
@@ -112,7 +113,7 @@ class Explanation:
         if wrong:
             raise IndexError(f"{self.what} has the shape {shape}; there is no element {index} in it")
         index = tuple(int(k) % n for k, n in zip(index, shape, strict=True))
-        worked = self.operation.work_out(self.what, self._full(index), self._dy)
+        worked = self.operation.work_out(self.what, self._full(index), self.dy)
         return Element(worked.formula, worked.steps, self, index)
 
     def _full(self, index: tuple[int, ...]) -> tuple[int, ...]:
@@ -170,7 +171,7 @@ class Explanation:
         >>> y.check(y.result).right
         True
         """
-        return check_map(self.operation, self.what, self._dy, answer, self.at)
+        return check_map(self.operation, self.what, self.dy, answer, self.at)
 
     def animate(self, path: str | os.PathLike[str], milliseconds: int = 700) -> None:
         """Write a GIF of the window sliding over the image: see `tinyunet.byhand.figure.animate`.

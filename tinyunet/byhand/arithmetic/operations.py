@@ -8,11 +8,12 @@ the sliding window (`ops/window.py`), along rows and along columns, and not by t
 from __future__ import annotations
 
 import functools
+import inspect
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
@@ -37,6 +38,7 @@ from tinyunet.ops.window import Axes, Axis
 from tinyunet.tensor import Array
 
 Index = tuple[int, ...]
+Call = TypeVar("Call", bound=Callable[..., Any])
 
 
 def _met(axis: Axis, output: int, cell: int) -> int:
@@ -76,6 +78,9 @@ def _plain(operation: Any) -> Any:
     return operation.__wrapped__
 
 
+OPERATIONS: dict[str, type[Operation]] = {}  # by name
+
+
 class Operation:
     """An operation with its arrays and settings.
 
@@ -86,12 +91,67 @@ class Operation:
         left_out: by name, how many leading axes of an array are not the user's: 1 for the batch axis of one image.
     """
 
+    # What a user calls, its arguments by name, and which of them are arrays: set by `called`.
     name: ClassVar[str]
+    call: ClassVar[Callable[..., Any]]
+    parameters: ClassVar[Mapping[str, inspect.Parameter]]
+    array_names: ClassVar[tuple[str, ...]]
+
+    title: ClassVar[str]  # in a heading
+    formulas: ClassVar[dict[str, tuple[str, str]]]  # of every quantity, in a text and in LaTeX
     leaves: ClassVar[tuple[str, ...]]  # the arrays that have gradients
-    formulas: ClassVar[dict[str, tuple[str, str]]]
+    updates: ClassVar[tuple[str, ...]] = ()  # the arrays that it overwrites
+    data: ClassVar[tuple[str, ...]] = ("x",)  # the arrays that are no parameters
+    size: ClassVar[str | None] = None  # the rule for the size of y, in words; None if it has the shape of x
+    linear: ClassVar[bool] = False  # in each of its arrays, while the others stay as they are
+    slides: ClassVar[bool] = False  # a window over images
+    outside: ClassVar[float] = 0.0  # what lies around an image
+    read_off: ClassVar[bool] = False  # y is among the numbers of x, or 0: there is nothing to calculate
+    axis_names: ClassVar[dict[str, tuple[str, str]]] = {}  # in front of rows and columns, if not image and channel
+    captions: ClassVar[dict[tuple[str, int], str]] = {}  # of an array with so many axes, if not its name alone
+    aliases: ClassVar[dict[str, str]] = {"input": "x"}  # words in its errors, and the arguments that they mean
 
     def __init__(self, arrays: dict[str, Any], settings: dict[str, Any], left_out: dict[str, int]) -> None:
         self.arrays, self.settings, self.left_out = arrays, settings, left_out
+
+    @classmethod
+    def called(cls, call: Call) -> Call:
+        """Decorate the function that a user calls: arrays are its arguments that may be anything, `Any`."""
+        cls.name, cls.call = call.__name__, staticmethod(call)
+        OPERATIONS[cls.name] = cls
+        cls.parameters = inspect.signature(call).parameters
+        cls.array_names = tuple(name for name, p in cls.parameters.items() if p.annotation == "Any")
+        return call
+
+    @classmethod
+    def least_axes(cls, array: str) -> int:
+        """How many axes an array has at least."""
+        return 1
+
+    @classmethod
+    def products(cls, arrays: Mapping[str, Array], settings: Mapping[str, Any]) -> int:
+        """At most so many products make the result: known before anything is computed."""
+        return arrays["x"].size
+
+    def chosen(self) -> dict[str, Any]:
+        """The settings that are not the default."""
+        return {name: value for name, value in self.settings.items() if value != self.parameters[name].default}
+
+    def border(self, array: str) -> tuple[tuple[int, int], tuple[int, int]]:
+        """How far a window reaches beyond an array: before and after it, for rows and columns."""
+        return (0, 0), (0, 0)
+
+    def slid_over(self, what: str) -> str:
+        """The array on which the window lies while a quantity is worked out."""
+        return "x" if what == "y" else "dy"
+
+    def comparisons(self, what: str) -> int:
+        """How many numbers are compared for each term."""
+        return 0
+
+    def behind(self, what: str, index: Index) -> list[tuple[str, Index]]:
+        """Cells that an element depends on, although no factor in its steps stands there: arrays, and indices."""
+        return []
 
     def changed(self, **changes: Any) -> Operation:
         """The same with other arrays or settings."""
@@ -163,16 +223,59 @@ class Operation:
         return [] if self.arrays["b"] is None else [Part("bias", (Term((self.factor("b", (o,)),)),))]
 
 
+WINDOWS = "(input + 2·padding − dilation·(kernel − 1) − 1) // stride + 1"
+
+
+class Sliding(Operation):
+    """An operation whose window slides over images."""
+
+    slides = True
+
+    def border(self, array: str) -> tuple[tuple[int, int], tuple[int, int]]:
+        if array != "x":
+            return super().border(array)
+        rows, cols = ((axis.padding, max(axis.padding, axis.overhang)) for axis in self.axes())
+        return rows, cols
+
+    @classmethod
+    def least_axes(cls, array: str) -> int:
+        return 2 if array in ("x", "w") else 1
+
+    @classmethod
+    def products(cls, arrays: Mapping[str, Array], settings: Mapping[str, Any]) -> int:
+        N, C, H, W = ((1,) * 4 + arrays["x"].shape)[-4:]
+        kernel = max(arrays["w"].shape[-2:], default=1) if "w" in arrays else _largest(settings["kernel_size"])
+        cells = arrays["w"].size if "w" in arrays else C * kernel**2
+        more = 2 * _largest(settings.get("padding")) + _largest(settings.get("output_padding"))
+        more += _largest(settings.get("dilation", 1)) * kernel
+        return N * (H * cls.spread(settings) + more) * (W * cls.spread(settings) + more) * cells
+
+    @classmethod
+    def spread(cls, settings: Mapping[str, Any]) -> int:
+        """How many times as many rows and columns y has, at most."""
+        return 1
+
+
+def _largest(setting: Any) -> int:
+    """The largest integer in a setting."""
+    several = setting if isinstance(setting, (tuple, list)) else [setting]
+    return max((k for k in several if isinstance(k, int)), default=0)
+
+
 def _parts(kind: str, of: Sequence[int], *factors: Numbers) -> list[Part]:
     """The products in equal parts: one for each channel, say, which is the first that their places go through."""
     each = len(factors[0].values) // len(of)
     return [Part(f"{kind} {n}", Terms(*factors, chosen=range(k * each, (k + 1) * each))) for k, n in enumerate(of)]
 
 
-class Conv2d(Operation):
+class Conv2d(Sliding):
     """`tinyunet.ops.conv.conv2d`."""
 
-    name = "conv2d"
+    title = "Convolution"
+    size = f"y has the size {WINDOWS}, and a channel for every filter"
+    linear = True
+    axis_names: ClassVar = {"w": ("filter", "channel"), "y": ("image", "filter")}
+    aliases: ClassVar = {"input": "x", "weight": "w", "bias": "b", "kernel": "w"}
     leaves = "x", "w", "b"
     formulas: ClassVar = {
         "y": (
@@ -201,6 +304,9 @@ class Conv2d(Operation):
     def axes(self) -> Axes:
         x, w, b = self.arrays.values()
         return conv.conv_axes(x, w, b, **self.settings)
+
+    def slid_over(self, what: str) -> str:
+        return "dy" if what in ("dx", "db") else "x"
 
     def groups(self) -> tuple[int, int]:
         """How many filters and how many channels are in a group."""
@@ -248,10 +354,17 @@ def _sum_over_images(op: Operation, dy: Array, o: int) -> Sum:
     return Sum(op.symbol("db", o), tuple(_parts("image", range(len(dy)), _over_images(op, dy, o))))
 
 
-class ConvTranspose2d(Operation):
+class ConvTranspose2d(Sliding):
     """`tinyunet.ops.conv.conv_transpose2d`, whose axes are those of the convolution that it is the transpose of."""
 
-    name = "conv_transpose2d"
+    title = "Transposed convolution"
+    size = (
+        "y has the size (input − 1)·stride − 2·padding + dilation·(kernel − 1) + 1 + output_padding, "
+        "and a channel for every output of w, which is (in, out, rows, columns)"
+    )
+    linear = True
+    axis_names: ClassVar = {"w": ("channel", "output channel"), "y": ("image", "output channel")}
+    aliases = Conv2d.aliases
     leaves = "x", "w", "b"
     formulas: ClassVar = {
         "y": (
@@ -278,6 +391,13 @@ class ConvTranspose2d(Operation):
     def axes(self) -> Axes:
         x, w, b = self.arrays.values()
         return conv.transposed_axes(x, w, b, **self.settings)
+
+    def border(self, array: str) -> tuple[tuple[int, int], tuple[int, int]]:
+        return (0, 0), (0, 0)  # the padding crops y
+
+    @classmethod
+    def spread(cls, settings: Mapping[str, Any]) -> int:
+        return _largest(settings.get("stride", 1))
 
     def groups(self) -> tuple[int, int]:
         """How many output and how many input channels are in a group."""
@@ -313,10 +433,14 @@ class ConvTranspose2d(Operation):
         return (_sum_over_images(self, dy, o),)
 
 
-class MaxPool2d(Operation):
+class MaxPool2d(Sliding):
     """`tinyunet.ops.pool.max_pool2d`."""
 
-    name = "max_pool2d"
+    title = "Max-pooling"
+    size = f"y has the size {WINDOWS}, and the channels of x"
+    outside = -math.inf
+    read_off = True
+    aliases: ClassVar = {"input": "x", "window": "kernel_size"}
     leaves = ("x",)
     formulas: ClassVar = {
         "y": (
@@ -340,9 +464,13 @@ class MaxPool2d(Operation):
             self.name, size, s["kernel_size"], s["stride"], s["padding"], s["dilation"], s["ceil_mode"]
         )
 
+    def comparisons(self, what: str) -> int:
+        rows, cols = self.axes()  # the maximum of every window that covers a pixel must be found
+        return rows.kernel * cols.kernel if what == "dx" else 0
+
     def y(self, n: int, c: int, i: int, j: int) -> tuple[Largest]:
         rows, cols = self.axes()
-        x = self.numbers("x", n, c, window(rows, i), window(cols, j), outside=-math.inf)
+        x = self.numbers("x", n, c, window(rows, i), window(cols, j), outside=self.outside)
         return (Largest(self.symbol("y", n, c, i, j), Terms(x)),)
 
     def dx(self, dy: Array, n: int, c: int, h: int, w: int) -> tuple[Sum]:
@@ -353,10 +481,13 @@ class MaxPool2d(Operation):
         return (Sum(self.symbol("dx", n, c, h, w), (Part("windows", terms),)),)
 
 
-class AvgPool2d(Operation):
+class AvgPool2d(Sliding):
     """`tinyunet.ops.pool.avg_pool2d`."""
 
-    name = "avg_pool2d"
+    title = "Average pooling"
+    size = "y has the size (input + 2·padding − kernel) // stride + 1, and the channels of x"
+    linear = True
+    aliases = MaxPool2d.aliases
     leaves = ("x",)
     formulas: ClassVar = {
         "y": (
@@ -406,7 +537,8 @@ class AvgPool2d(Operation):
 class ReLU(Operation):
     """`tinyunet.ops.elementwise.relu`."""
 
-    name = "relu"
+    title = "ReLU"
+    read_off = True
     leaves = ("x",)
     formulas: ClassVar = {
         "y": ("y = max(0, x)", r"y = \max(0, x)"),
@@ -435,7 +567,11 @@ class ReLU(Operation):
 class Linear(Operation):
     """`tinyunet.ops.linear.linear`."""
 
-    name = "linear"
+    title = "Linear layer"
+    size = "a row of y has a number for every row of w"
+    linear = True
+    captions: ClassVar = {("w", 2): "w (rows: outputs)", ("x", 2): "x (rows: examples)"}
+    aliases: ClassVar = {"input": "x", "weight": "w", "bias": "b"}
     leaves = "x", "w", "b"
     formulas: ClassVar = {
         "y": ("y[n,o] = b[o] + Σ x[n,k] · w[o,k], over k", r"y_{n,o} = b_o + \sum_k x_{n,k}\, w_{o,k}"),
@@ -455,6 +591,14 @@ class Linear(Operation):
 
     def run(self) -> tuple[Any, Any]:
         return _plain(linear.linear)(*self.arrays.values())
+
+    @classmethod
+    def least_axes(cls, array: str) -> int:
+        return 2 if array == "w" else 1
+
+    @classmethod
+    def products(cls, arrays: Mapping[str, Array], settings: Mapping[str, Any]) -> int:
+        return arrays["x"].size * len(np.atleast_1d(arrays["w"]))
 
     def y(self, *index: int) -> tuple[Sum]:
         *lead, o = index
@@ -490,7 +634,7 @@ def _exponentials(op: Operation, lead: Index) -> Sum:
 class Softmax(Operation):
     """`tinyunet.ops.reduce.softmax` along the last dimension."""
 
-    name = "softmax"
+    title = "Softmax"
     leaves = ("x",)
     formulas: ClassVar = {
         "y": ("y_k = e^x_k / Z, with Z = Σ e^x_j over all classes j", r"y_k = \frac{e^{x_k}}{\sum_j e^{x_j}}"),
@@ -503,6 +647,10 @@ class Softmax(Operation):
 
     def run(self) -> tuple[Any, Any]:
         return _plain(reduce.softmax)(self.arrays["x"], -1)
+
+    def behind(self, what: str, index: Index) -> list[tuple[str, Index]]:
+        row = [("x", (*index[:-1], k)) for k in range(self.arrays["x"].shape[-1])]  # Z is a sum over all classes
+        return row if what == "y" else []
 
     def y(self, *index: int) -> tuple[Sum, Formula]:
         total = _exponentials(self, index[:-1])
@@ -532,7 +680,9 @@ def _bracketed(value: float, form: Callable[[float], str] = write) -> str:
 class CrossEntropy(Operation):
     """`tinyunet.ops.loss.cross_entropy` of one row of logits, or a batch of them, with whole classes as targets."""
 
-    name = "cross_entropy"
+    title = "Cross-entropy"
+    data = "x", "target"
+    size = "y is one number, or with the reduction 'none' one for every row"
     leaves = ("x",)
     formulas: ClassVar = {
         "y": (
@@ -547,6 +697,15 @@ class CrossEntropy(Operation):
 
     def run(self) -> tuple[Any, Any]:
         return _plain(loss.cross_entropy)(self.arrays["x"], self.arrays["target"], **self.settings)
+
+    @classmethod
+    def least_axes(cls, array: str) -> int:
+        return 0 if array == "target" else 1
+
+    def behind(self, what: str, index: Index) -> list[tuple[str, Index]]:
+        rows = [index[:1]] if index[: self.arrays["target"].ndim] else self._rows()
+        classes = range(self.arrays["x"].shape[-1])  # Z is a sum over all of them
+        return [("x", (*row, k)) for row in rows for k in classes] + [("target", row) for row in rows]
 
     def quantities(self) -> list[str]:
         return ["y", "dx"]
@@ -591,7 +750,9 @@ class CrossEntropy(Operation):
 class BatchNorm(Operation):
     """`tinyunet.ops.norm.batch_norm`, in training and in evaluation."""
 
-    name = "batch_norm"
+    title = "Batch normalisation"
+    updates = "running_mean", "running_var"
+    captions: ClassVar = {("weight", 1): "γ = weight", ("bias", 1): "β = bias", ("x", 2): "x (columns: channels)"}
     leaves = "x", "weight", "bias"
     formulas: ClassVar = {
         "y": (
@@ -768,9 +929,3 @@ class BatchNorm(Operation):
         value = (1 - momentum) * old.value + momentum * batch
         steps = (mean, var) if what == "running_var" else (mean,)
         return (*steps, Formula(self.symbol(what, c), text, latex, value, (old,)))
-
-
-OPERATIONS: dict[str, type[Operation]] = {
-    cls.name: cls
-    for cls in (Conv2d, ConvTranspose2d, MaxPool2d, AvgPool2d, BatchNorm, ReLU, Linear, Softmax, CrossEntropy)
-}

@@ -116,6 +116,31 @@ def read_array(numbers: Any) -> tuple[Array, Array]:
     return values, tolerances
 
 
+def array(name: str, numbers: Any) -> Array:
+    """The same as float64, without the tolerances, with errors that name it.
+
+    Raises:
+        ValueError, TypeError: what `read_array` raises, and no numbers at all.
+    """
+    if hasattr(numbers, "__array__") and np.asarray(numbers).dtype.kind in "iufb":
+        found = np.asarray(numbers).astype(np.float64)
+        if not np.isfinite(found).all():
+            raise ValueError(f"{name}: finite numbers are needed")
+    else:
+        try:
+            found = read_array(numbers)[0]
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{name}: {error}") from None
+    if not found.size:
+        raise ValueError(f"{name}: there are no numbers in an array of shape {found.shape}")
+    return found
+
+
+def optional_array(name: str, numbers: Any) -> Array | None:
+    """The same, or None."""
+    return None if numbers is None else array(name, numbers)
+
+
 def _nested(numbers: Any) -> Any:
     """Numbers as a number, an array or a list of such, whatever held them."""
     if isinstance(numbers, (int, float, str)):
@@ -180,3 +205,18 @@ def write(value: float, digits: int = 4) -> str:
     if abs(value) >= 10**digits:
         return f"{value:.0f}".replace("-", "−") if abs(value) < 1e9 else f"{value:.{digits}g}".replace("-", "−")
     return f"{value:.{digits}g}".replace("-", "−")
+
+
+def latex_number(value: float) -> str:
+    r"""The same for LaTeX.
+
+    >>> print(latex_number(-1 / 3))
+    -\tfrac{1}{3}
+    """
+    text = write(value).replace("−", "-").replace("∞", r"\infty")
+    return re.sub(r"(\d+)/(\d+)", r"\\tfrac{\1}{\2}", text)
+
+
+def bracketed(text: str) -> str:
+    """A number after an operator: a negative one in brackets."""
+    return f"({text})" if text[0] in "-−" else text

@@ -1,0 +1,150 @@
+"""Numbers in rows and columns, as much of them as a slide has room for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import product
+from typing import NamedTuple
+
+from tinyunet.byhand.arithmetic.numbers import write
+from tinyunet.byhand.arithmetic.operation import Border, Index
+from tinyunet.byhand.arithmetic.worked import place
+from tinyunet.plot import BLUE
+from tinyunet.tensor import Array
+
+SPREAD = 16  # rows or columns of a window that is shown whole, however few others are
+
+Cell = tuple[int, int]
+
+
+class Frame(NamedTuple):
+    """A thick rectangle around cells of a grid."""
+
+    row: int
+    col: int
+    height: int
+    width: int
+    colour: str
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Numbers in rows and columns.
+
+    Attributes:
+        name: what stands above it.
+        texts: the numbers; an empty text is a number that is not known yet.
+        looks: of single cells, one of `LOOKS`.
+        frames: around some of the cells.
+        more: the sides on which there is more than is shown: "north", "south", "west", "east".
+    """
+
+    name: str
+    texts: list[list[str]]
+    looks: dict[Cell, str] = field(default_factory=dict)
+    frames: tuple[Frame, ...] = ()
+    more: tuple[str, ...] = ()
+
+    @property
+    def size(self) -> Cell:
+        """How many rows and columns it has."""
+        return len(self.texts), len(self.texts[0])
+
+
+def _shown(first: int, stop: int, wanted: Iterable[int], most: int) -> range:
+    """Of the positions from first to stop, at most so many around those that are wanted."""
+    wanted = list(wanted) or [first]
+    low, high = min(wanted), max(wanted) + 1
+    if high - low <= SPREAD:
+        most = max(most, high - low)
+    start = low if high - low > most else (low + high - most) // 2
+    start = max(first, min(start, stop - most))
+    return range(start, min(start + most, stop))
+
+
+def _frames(cells: set[Cell], colour: str) -> tuple[Frame, ...]:
+    """One frame around cells that touch, or one around each if there are gaps between them."""
+    if not cells:
+        return ()
+    rows, cols = zip(*cells, strict=True)
+    height, width = max(rows) - min(rows) + 1, max(cols) - min(cols) + 1
+    if len(cells) == height * width:
+        return (Frame(min(rows), min(cols), height, width, colour),)
+    return tuple(Frame(r, c, 1, 1, colour) for r, c in sorted(cells))
+
+
+def image(
+    name: str,
+    at: Index,
+    array: Array,
+    looks: dict[Cell, str],
+    framed: dict[str, set[Cell]],
+    most: int,
+    padding: Border = ((0, 0), (0, 0)),
+    outside: str = "0",
+    known: int | None = None,
+) -> Grid:
+    """The plane `at` of an array.
+
+    Args:
+        looks: of the cells that are not plain.
+        framed: by colour, the cells to frame, the first colour being the window that is certainly shown.
+        most: rows or columns to show.
+        padding: the cells before and after the image, in rows and columns, each with the text `outside`.
+        known: how many numbers there are so far; None is all.
+    """
+    plane = array[at].reshape((1, 1, *array.shape)[-2:])  # a vector is a row
+    spans = [(-before, n + after) for n, (before, after) in zip(plane.shape, padding, strict=True)]
+    window = next(iter(framed.values()))
+    rows, cols = (_shown(*span, (cell[k] for cell in window), most) for k, span in enumerate(spans))
+    height, width = plane.shape
+
+    def text(r: int, c: int) -> str:
+        if not (0 <= r < height and 0 <= c < width):
+            return outside
+        return write(plane[r, c]) if known is None or r * width + c < known else ""
+
+    def moved(cells: Iterable[Cell]) -> set[Cell]:
+        return {(r - rows.start, c - cols.start) for r, c in cells if r in rows and c in cols}
+
+    border = {cell for cell in product(rows, cols) if not (0 <= cell[0] < height and 0 <= cell[1] < width)}
+    looks = looks | dict.fromkeys(border, "padding")
+    (top, bottom), (left, right) = spans
+    cut = {
+        "north": rows.start > top,
+        "south": rows.stop < bottom,
+        "west": cols.start > left,
+        "east": cols.stop < right,
+    }
+    name = place(name, at)
+    if any(cut.values()):  # say which part it is
+        slices = f"{max(rows.start, 0)}:{min(rows.stop, height)}", f"{max(cols.start, 0)}:{min(cols.stop, width)}"
+        name += f"\n[{', '.join(slices[-array.ndim :])}]"
+    return Grid(
+        name,
+        [[text(r, c) for c in cols] for r in rows],
+        {(r - rows.start, c - cols.start): look for (r, c), look in looks.items() if r in rows and c in cols},
+        tuple(frame for colour, cells in framed.items() for frame in _frames(moved(cells), colour)),
+        tuple(side for side, there in cut.items() if there),
+    )
+
+
+def block(name: str, values: dict[Cell, float], most: int, products: bool = False) -> Grid:
+    """The numbers at the cells of a window, moved together."""
+    rows, cols = (sorted({cell[k] for cell in values}) for k in range(2))
+    more = tuple(side for side, places in (("south", rows), ("east", cols)) if len(places) > SPREAD)
+    rows, cols = (places if len(places) <= SPREAD else places[:most] for places in (rows, cols))
+    texts = [[write(values[r, c]) for c in cols] for r in rows]
+    if not products:
+        return Grid(name, texts, frames=(Frame(0, 0, len(rows), len(cols), BLUE),), more=more)
+    looks = {
+        (r, c): "zero" if text == "0" else "product" for r, line in enumerate(texts) for c, text in enumerate(line)
+    }
+    return Grid(name, texts, looks, more=more)
+
+
+def cell_of(index: Index) -> Cell:
+    """Where an element stands in its plane."""
+    row, col = (0, 0, *index)[-2:]
+    return row, col

@@ -11,19 +11,52 @@ import numpy as np
 
 from tinyunet.byhand.arithmetic.numbers import read_array
 from tinyunet.byhand.arithmetic.operation import Operation
-from tinyunet.byhand.arithmetic.worked import Worked
+from tinyunet.byhand.arithmetic.worked import Part, Step, Sum, Symbol, Term
 from tinyunet.tensor import Array
 
 
 @dataclass(frozen=True, repr=False)
-class Element(Worked):
-    """One element of a result, worked out, which can check an answer."""
+class Element:
+    """One element of a result, worked out, which can check an answer.
 
+    Attributes:
+        formula: of the quantity.
+        steps: the last one gives the value.
+        explanation: the result.
+        index: where the element stands in it.
+    """
+
+    formula: Symbol
+    steps: tuple[Step, ...]
     explanation: Explanation
     index: tuple[int, ...]
 
+    @property
+    def symbol(self) -> Symbol:
+        """What was worked out, such as y[0, 1, 1]."""
+        return self.steps[-1].symbol
+
+    @property
+    def value(self) -> float:
+        """The number itself."""
+        return self.steps[-1].value
+
+    @property
+    def terms(self) -> tuple[Term, ...]:
+        """The terms of the last step, in order."""
+        return tuple(self.steps[-1].terms)
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The partial sums of the last step, if it is a sum."""
+        last = self.steps[-1]
+        return last.parts if isinstance(last, Sum) else ()
+
     if TYPE_CHECKING:  # what `byhand/methods.py` ties to it
 
+        def text(self) -> str: ...
+        def markdown(self) -> str: ...
+        def latex(self) -> str: ...
         def check(self, answer: Any) -> Any: ...
         def html(self) -> str: ...
         def figure(self) -> Any: ...
@@ -41,6 +74,11 @@ class Explanation:
 
     def __init__(self, operation: Operation, what: str = "y", dy: Array | None = None) -> None:
         self.operation, self.what, self.dy = operation, what, dy
+
+    @property
+    def title(self) -> str:
+        """Such as "dw of conv2d"."""
+        return f"{self.what} of {self.operation.name}"
 
     @functools.cached_property
     def result(self) -> Array:
@@ -78,8 +116,8 @@ class Explanation:
         if wrong:
             raise IndexError(f"{self.what} has the shape {shape}; there is no element {index} in it")
         index = tuple(int(k) % n for k, n in zip(index, shape, strict=True))
-        worked = operation.work_out(self.what, operation.full(self.what, index), self.dy)
-        return Element(worked.formula, worked.steps, self, index)
+        steps = operation.work_out(self.what, operation.full(self.what, index), self.dy)
+        return Element(Symbol(*operation.formulas[self.what]), steps, self, index)
 
     def grad(self, name: str, dy: Any = None) -> Explanation:
         """The gradient ∂L/∂name of a loss L, for ∂L/∂y = dy; without dy it is 1 everywhere, as for L = Σ y.

@@ -9,18 +9,28 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
-from tinyunet.byhand.arithmetic.worked import Factor, Numbers, Part, Symbol, Term, Worked, place
+from tinyunet.byhand.arithmetic.worked import Factor, Numbers, Part, Step, Symbol, Term, place
 from tinyunet.ops.window import Axes
 from tinyunet.tensor import Array
 
 Index = tuple[int, ...]
 Border = tuple[tuple[int, int], tuple[int, int]]  # before and after: rows and columns
 Call = TypeVar("Call", bound=Callable[..., Any])
+
+
+def in_full(latex: str) -> str:
+    r"""LaTeX in which ∂x stood for ∂L/∂x.
+
+    >>> print(in_full("∂b_o"))
+    \frac{\partial L}{\partial b_o}
+    """
+    return re.sub(r"∂(\\?[a-zA-Z]+(_\{[^}]*\}|_\w)?)", r"\\frac{\\partial L}{\\partial \1}", latex)
 
 
 class Operation:
@@ -41,7 +51,7 @@ class Operation:
 
     function: ClassVar[Callable[..., Any]]  # in `tinyunet.ops`: the operation itself
     title: ClassVar[str]  # in a heading
-    formulas: ClassVar[dict[str, tuple[str, str]]]  # of every quantity, in a text and in LaTeX
+    formulas: ClassVar[dict[str, tuple[str, str]]]  # of every quantity, in a text and in LaTeX, with ∂x for ∂L/∂x
     letters: ClassVar[dict[str, str]] = {}  # what arrays are called in LaTeX, if not by their names
     leaves: ClassVar[tuple[str, ...]]  # the arrays that have gradients
     updates: ClassVar[tuple[str, ...]] = ()  # the arrays that it overwrites
@@ -51,6 +61,7 @@ class Operation:
     slides: ClassVar[bool] = False  # a window over images
     outside: ClassVar[float] = 0.0  # what lies around an image
     read_off: ClassVar[bool] = False  # y is among the numbers of x, or 0: there is nothing to calculate
+    axes_needed: ClassVar[dict[str, int]] = {}  # of an array, at least, if not 1
     axis_names: ClassVar[dict[str, tuple[str, str]]] = {}  # in front of rows and columns, if not image and channel
     captions: ClassVar[dict[tuple[str, int], str]] = {}  # of an array with so many axes, if not its name alone
     aliases: ClassVar[dict[str, str]] = {"input": "x"}  # words in its errors, and the arguments that they mean
@@ -63,6 +74,7 @@ class Operation:
         """Decorate the function that a user calls: arrays are its arguments that may be anything, `Any`."""
         OPERATIONS[call.__name__] = cls
         cls.name, cls.call = call.__name__, staticmethod(call)
+        cls.formulas = {what: (text, in_full(latex)) for what, (text, latex) in cls.formulas.items()}
         cls.parameters = inspect.signature(call).parameters
         cls.array_names = tuple(name for name, p in cls.parameters.items() if p.annotation == "Any")
         return call
@@ -70,7 +82,7 @@ class Operation:
     @classmethod
     def least_axes(cls, array: str) -> int:
         """How many axes an array has at least."""
-        return 1
+        return cls.axes_needed.get(array, 1)
 
     @classmethod
     def products(cls, arrays: Mapping[str, Array], settings: Mapping[str, Any]) -> int:
@@ -136,10 +148,10 @@ class Operation:
 
     # ---- one element of it
 
-    def work_out(self, what: str, index: Index, dy: Array | None) -> Worked:
+    def work_out(self, what: str, index: Index, dy: Array | None) -> tuple[Step, ...]:
         """The steps to one element of a quantity."""
         steps = getattr(self, what)(*index) if what == "y" else getattr(self, what)(dy, *index)
-        return Worked(Symbol(*self.formulas[what]), steps if isinstance(steps, tuple) else (steps,))
+        return steps if isinstance(steps, tuple) else (steps,)
 
     def shown(self, name: str, index: Sequence[int]) -> Index:
         """An index as the user sees it."""
@@ -155,7 +167,7 @@ class Operation:
         latex = self.letters.get(name, name)
         if shown and "_" not in latex:
             latex = f"{latex}_{{{','.join(map(str, shown))}}}"
-        return Symbol(place(what, shown), latex if name == what else rf"\frac{{\partial L}}{{\partial {latex}}}")
+        return Symbol(place(what, shown), latex if name == what else in_full(f"∂{latex}"))
 
     def factor(self, name: str, at: Index, array: Array | None = None) -> Factor:
         """An element of an array."""

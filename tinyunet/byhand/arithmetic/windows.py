@@ -6,7 +6,7 @@ The sums are found by the equation in `ops/window.py`, and not by the code that 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from tinyunet.byhand.arithmetic.operation import Border, Operation
 from tinyunet.ops.window import Axis
@@ -47,10 +47,19 @@ class Sliding(Operation):
     """An operation whose window slides over images."""
 
     slides = True
+    enlarges: ClassVar[bool] = False  # rows and columns, by the stride
+    axes_needed: ClassVar = {"x": 2, "w": 2}
 
     @classmethod
-    def least_axes(cls, array: str) -> int:
-        return 2 if array in ("x", "w") else 1
+    def products(cls, arrays: Mapping[str, Array], settings: Mapping[str, Any]) -> int:
+        N, C, H, W = ((1,) * 4 + arrays["x"].shape)[-4:]
+        w = arrays.get("w")
+        kernel = _largest(settings["kernel_size"] if w is None else w.shape[-2:])
+        cells = C * kernel**2 if w is None else w.size
+        more = 2 * _largest(settings.get("padding")) + _largest(settings.get("output_padding"))
+        more += _largest(settings.get("dilation", 1)) * kernel
+        apart = _largest(settings.get("stride", 1)) if cls.enlarges else 1
+        return N * (apart * H + more) * (apart * W + more) * cells
 
     def border(self, array: str) -> Border:
         if array != "x":
@@ -59,23 +68,10 @@ class Sliding(Operation):
         return rows, cols
 
 
-def largest(setting: Any) -> int:
+def _largest(setting: Any) -> int:
     """The largest integer in a setting."""
     several = setting if isinstance(setting, (tuple, list)) else [setting]
     return max((k for k in several if isinstance(k, int)), default=0)
-
-
-def places(x: Array, kernel: int, settings: Mapping[str, Any], apart: int = 1) -> int:
-    """At most so many places of a window, in all images together.
-
-    Args:
-        kernel: the longer side of the window.
-        apart: how far pixels of x come to lie apart in y.
-    """
-    N, _, H, W = ((1,) * 4 + x.shape)[-4:]
-    more = 2 * largest(settings.get("padding")) + largest(settings.get("output_padding"))
-    more += largest(settings.get("dilation", 1)) * kernel
-    return N * (apart * H + more) * (apart * W + more)
 
 
 def images(x: Array) -> tuple[Array, int]:

@@ -16,7 +16,7 @@ import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from tinyunet.byhand.arithmetic.numbers import bracketed, latex_number, write
 from tinyunet.tensor import Array
@@ -214,38 +214,3 @@ def _filled(form: str, written: Callable[[float], str], numbers: Mapping[str, fl
 
 
 Step = Sum | Largest | Formula
-
-
-@dataclass(frozen=True)
-class Worked:
-    """One element of a result, worked out. The last step gives its value."""
-
-    formula: Symbol
-    steps: tuple[Step, ...]
-
-    @property
-    def symbol(self) -> Symbol:
-        """What was worked out, such as y[0, 1, 1]."""
-        return self.steps[-1].symbol
-
-    @property
-    def value(self) -> float:
-        """The number itself."""
-        return self.steps[-1].value
-
-    @property
-    def terms(self) -> tuple[Term, ...]:
-        """The terms of the last step, in order."""
-        return tuple(self.steps[-1].terms)
-
-    @property
-    def parts(self) -> tuple[Part, ...]:
-        """The partial sums of the last step, if it is a sum."""
-        last = self.steps[-1]
-        return last.parts if isinstance(last, Sum) else ()
-
-    if TYPE_CHECKING:  # what `byhand/methods.py` ties to it
-
-        def text(self) -> str: ...
-        def markdown(self) -> str: ...
-        def latex(self) -> str: ...

@@ -17,7 +17,7 @@ import numpy as np
 
 from tinyunet.byhand.arithmetic.explanation import Element, Explanation
 from tinyunet.byhand.arithmetic.numbers import EXACT, Given, read, read_array, write
-from tinyunet.byhand.arithmetic.worked import Sum, Term, Worked, place
+from tinyunet.byhand.arithmetic.worked import Sum, Term, place
 from tinyunet.byhand.mistakes import RARE, TOGETHER, WAYS, Mistake, wrong_answers
 from tinyunet.byhand.mistakes.misread import misread
 from tinyunet.byhand.mistakes.registry import Ways
@@ -267,15 +267,15 @@ def _wrong_products(term: Term) -> Iterator[tuple[str, float]]:
             yield f"multiplied to {write(a * b + by)}", by
 
 
-def _slips(start: str, where: tuple[int, ...], worked: Worked, answer: float, tolerance: float) -> Verdict:
+def _slips(start: str, where: tuple[int, ...], element: Element, answer: float, tolerance: float) -> Verdict:
     """A slip of arithmetic: digits cut off, or one term."""
-    if _cut_off(answer, worked.value, tolerance):
+    if _cut_off(answer, element.value, tolerance):
         return _verdict(start, where, [CUT_OFF])
-    last = worked.steps[-1]
+    last = element.steps[-1]
     found: dict[tuple[str, str], list[Term]] = {}
     if isinstance(last, Sum) and sum(len(part.terms) for part in last.parts) <= LONG:
-        off = (answer - worked.value) * last.divisor
-        allowed = tolerance * last.divisor + EXACT * max(1.0, abs(worked.value * last.divisor))
+        off = (answer - element.value) * last.divisor
+        allowed = tolerance * last.divisor + EXACT * max(1.0, abs(element.value * last.divisor))
         for ways in (_whole_terms, _wrong_products):  # the simpler explanation first
             for term in last.terms if not found else ():
                 for slip, difference in ways(term):

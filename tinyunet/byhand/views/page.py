@@ -11,6 +11,7 @@ import json
 import math
 from dataclasses import dataclass, field
 from importlib.resources import files
+from string import Template
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from tinyunet.byhand.arithmetic.explanation import Explanation
 from tinyunet.byhand.arithmetic.numbers import write
 from tinyunet.byhand.arithmetic.operation import Border, Index
 from tinyunet.byhand.arithmetic.worked import Factor, Formula, Largest, Part, Step, place
-from tinyunet.byhand.views.text import lines
+from tinyunet.byhand.views.text import Text
 
 MOST = 100_000  # products, and cells, in one page: some megabytes
 
@@ -46,29 +47,8 @@ def html(explanation: Explanation, at: Index = ()) -> str:
     shape = explanation.result.shape
     data = view(explanation) | {"first": int(np.ravel_multi_index(at or (0,) * len(shape), shape)) if shape else 0}
     safe = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")  # no </script> inside
-    title = _escaped(f"{explanation.what} of {explanation.operation.name}")
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; \
-script-src 'unsafe-inline'">
-<title>{title}</title>
-<style>
-{asset("view.css")}</style>
-</head>
-<body>
-<main id="view"></main>
-<script type="application/json" id="data">{safe}</script>
-<script>
-{asset("view.js")}
-showView(document.getElementById("view"), JSON.parse(document.getElementById("data").textContent));
-</script>
-</body>
-</html>
-"""
+    parts = {"style": asset("view.css"), "script": asset("view.js"), "data": safe}
+    return Template(asset("page.html")).substitute(parts, title=_escaped(explanation.title))
 
 
 def frame(explanation: Explanation) -> str:
@@ -78,7 +58,7 @@ def frame(explanation: Explanation) -> str:
     except ValueError as error:
         return f"<p>{_escaped(str(error))}</p>"
     return (
-        f'<iframe sandbox="allow-scripts" title="{_escaped(f"{explanation.what} of {explanation.operation.name}")}" '
+        f'<iframe sandbox="allow-scripts" title="{_escaped(explanation.title)}" '
         f'style="width: 100%; height: 52em; border: 0" srcdoc="{_escaped(page)}"></iframe>'
     )
 
@@ -136,7 +116,7 @@ class _View:
     """The view under construction."""
 
     explanation: Explanation
-    drawn: dict[str, _Drawn] = field(init=False)
+    drawn: dict[str, _Drawn] = field(default_factory=dict)
     texts: dict[str, int] = field(default_factory=dict)
     derived: dict[tuple[int, int], int] = field(default_factory=dict)
     steps: dict[str, int] = field(default_factory=dict)  # each once: all elements of a channel share its mean
@@ -147,21 +127,12 @@ class _View:
         """Its number."""
         return self.texts.setdefault(text, len(self.texts))
 
-    def arrays(self) -> dict[str, _Drawn]:
-        """How the arrays are drawn."""
-        arrays, op, first = {}, self.explanation.operation, 0
-        for name, array in self.explanation.arrays.items():
-            arrays[name] = _Drawn(name, array.shape, first, op.border(name))
-            first += arrays[name].count
-        self.check(first + self.explanation.result.size, "cells")
-        return arrays
-
     def check(self, count: int, of: str) -> None:
         """Refuse what would make a page too large."""
         if count > MOST:
             raise ValueError(
-                f"{self.explanation.what} of {self.explanation.operation.name} needs more than {MOST:,} {of}, too many "
-                "for a page; work out single elements with .at(...), or take smaller arrays"
+                f"{self.explanation.title} needs more than {MOST:,} {of}, too many for a page; work out single "
+                "elements with .at(...), or take smaller arrays"
             )
 
     def factor(self, factor: Factor) -> int:
@@ -195,7 +166,7 @@ class _View:
         parts = (Part("", step.terms),) if isinstance(step, (Formula, Largest)) else step.parts
         found = {
             "kind": kind,
-            "line": self.text(lines(step)[-1].strip()),
+            "line": self.text(Text().lines(step)[-1].strip()),
             "parts": [self.part(part) for part in parts],
         }
         if isinstance(step, Largest):
@@ -205,17 +176,20 @@ class _View:
     def build(self) -> dict[str, Any]:
         """All of it."""
         explanation, op, what = self.explanation, self.explanation.operation, self.explanation.what
-        self.drawn = self.arrays()
-        elements, values = [], []
+        first, elements, values = 0, [], []
+        for name, array in explanation.arrays.items():
+            self.drawn[name] = _Drawn(name, array.shape, first, op.border(name))
+            first += self.drawn[name].count
+        self.check(first + explanation.result.size, "cells")
         for element in explanation:
             elements.append([self.step(step) for step in element.steps])
             values.append(self.text(write(element.value)))
         always = op.data if what == "y" or not op.linear else ()  # else gradients do not need the numbers of x
         arrays = [self.array(self.drawn[name], explanation.arrays[name]) for name in self.used | dict.fromkeys(always)]
         return {
-            "title": f"{what} of {op.name}",
+            "title": explanation.title,
             "settings": ", ".join(f"{k} {_setting(value)}" for k, value in op.settings.items() if value is not None),
-            "formula": explanation.at(*(0,) * explanation.result.ndim).formula.text,
+            "formula": op.formulas[what][0],
             "arrays": arrays,
             "result": _Drawn(what, explanation.result.shape).described(values),
             "elements": elements,

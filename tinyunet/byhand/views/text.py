@@ -3,150 +3,123 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
-from tinyunet.byhand.arithmetic.explanation import Explanation
+from tinyunet.byhand.arithmetic.explanation import Element, Explanation
 from tinyunet.byhand.arithmetic.numbers import bracketed, latex_number, write, write_array
-from tinyunet.byhand.arithmetic.worked import Formula, Largest, Part, Step, Sum, Term, Worked, values
+from tinyunet.byhand.arithmetic.worked import Formula, Largest, Part, Step, Sum, Term, values
 
 T = TypeVar("T")
 
 SHOWN = 24  # terms of a part, and parts of a sum, that a text shows before it leaves some out
 
 
-def text(worked: Worked) -> str:
+def text(element: Element) -> str:
     """For a terminal: the formula, then every step with its numbers."""
-    return "\n".join([worked.formula.text, *(line for step in worked.steps for line in lines(step))])
+    return "\n".join([element.formula.text, *(line for step in element.steps for line in Text().lines(step))])
 
 
-def markdown(worked: Worked) -> str:
+def markdown(element: Element) -> str:
     """The formula, a table of every factor with its place, and the sums."""
-    found = [f"**{worked.symbol.text}**, by {worked.formula.text}", ""]
-    for step in worked.steps:
+    found = [f"**{element.symbol.text}**, by {element.formula.text}", ""]
+    for step in element.steps:
         if isinstance(step, Sum) and any(len(term.factors) > 1 for part in step.parts for term in part.terms[:1]):
             found += _table(step)
-        found += [*(f"- {line.strip()}" for line in lines(step)), ""]
+        found += [*(f"- {line.strip()}" for line in Text().lines(step)), ""]
     return "\n".join(found).rstrip() + "\n"
 
 
-def latex(worked: Worked) -> str:
+def latex(element: Element) -> str:
     """An `aligned` environment for mathematics mode (amsmath)."""
-    rows = " \\\\\n".join(line for step in worked.steps for line in lines(step, LATEX))
+    rows = " \\\\\n".join(line for step in element.steps for line in Latex().lines(step))
     return f"\\begin{{aligned}}\n{rows}\n\\end{{aligned}}"
 
 
-def displayed(worked: Worked) -> str:
+def displayed(element: Element) -> str:
     """The same in a notebook."""
-    return f"$\\displaystyle {latex(worked)}$"
+    return f"$\\displaystyle {latex(element)}$"
 
 
 def whole(explanation: Explanation) -> str:
     """All numbers of a result."""
-    operation = explanation.operation
-    settings = ", ".join(f"{name}={value!r}" for name, value in operation.settings.items())
-    return f"{explanation.what} of {operation.name}({settings})\n{write_array(explanation.result)}"
+    settings = ", ".join(f"{name}={value!r}" for name, value in explanation.operation.settings.items())
+    return f"{explanation.title}({settings})\n{write_array(explanation.result)}"
 
 
-class Notation(NamedTuple):
-    """How steps are written down: numbers, terms, what follows a plus, and forms to be filled in."""
+class Text:
+    """How steps are written down in a text."""
 
-    name: str  # of what a symbol and a formula have of it
-    number: Callable[[float], str]
-    term: Callable[[Term], str]
-    added: Callable[[str], str]
-    dots: str  # for terms that are left out
-    parts: str  # for parts that are left out
-    part: str
-    bias: str
-    mean: str
-    largest: str
-    equation: str
-    winner: str
+    kind = "text"  # of what a symbol and a formula have of it
+    dots, left_out = "…", "  …"  # for terms, and for parts
+    number: Callable[[float], str] = staticmethod(write)
+    part, bias = "  {}: {} = {}", "{} (bias)"
+    mean, largest = "({}) / {}", "max({})"
+    equation, winner = "  {} = {} = {}", ", from {}"
 
+    def term(self, term: Term) -> str:
+        return term.text
 
-def _first_bracketed(text: str) -> str:
-    """A product with its first number in brackets if it is negative; the others already are."""
-    first, times, others = text.partition("×")
-    return bracketed(first) + times + others
+    def added(self, product: str) -> str:
+        """After a plus: its first number in brackets if it is negative, as the others already are."""
+        first, times, others = product.partition("×")
+        return bracketed(first) + times + others
 
+    def each(self, items: Sequence[T], form: Callable[[T], str]) -> list[str]:
+        """The texts of those that are shown."""
+        return [self.dots if item is None else form(item) for item in _shown(items)]
 
-def _latex_term(term: Term) -> str:
-    first, *others = (latex_number(factor.value) for factor in term.factors)
-    return r" \cdot ".join([first, *map(bracketed, others)])
+    def sum(self, items: Sequence[T], form: Callable[[T], str]) -> str:
+        first, *others = self.each(items, form) or ["0"]
+        return " + ".join([first, *map(self.added, others)])
 
+    def summand(self, part: Part) -> str:
+        """What a part comes to."""
+        return (self.bias if part.name == "bias" else "{}").format(self.number(part.value))
 
-TEXT = Notation(
-    name="text",
-    number=write,
-    term=lambda term: term.text,
-    added=_first_bracketed,
-    dots="…",
-    parts="  …",
-    part="  {}: {} = {}",
-    bias="{} (bias)",
-    mean="({}) / {}",
-    largest="max({})",
-    equation="  {} = {} = {}",
-    winner=", from {}",
-)
-LATEX = Notation(
-    name="latex",
-    number=latex_number,
-    term=_latex_term,
-    added=bracketed,
-    dots=r"\dots",
-    parts=r"&\;\;\vdots",
-    part=r"\text{{{}: }} & {} = {}",
-    bias="{}",
-    mean=r"\frac{{1}}{{{1}}}({0})",
-    largest=r"\max({})",
-    equation="{} &= {} = {}",
-    winner="",
-)
+    def lines(self, step: Step) -> list[str]:
+        """A step in an equation; above it, of a sum of several parts, each of them."""
+        rows, end = [], ""
+        if isinstance(step, Formula):
+            inside = getattr(step, self.kind)
+        elif isinstance(step, Largest):
+            inside = self.largest.format(", ".join(self.each(values(step.terms), self.number)))
+            end = self.winner.format(step.winner.factors[0].place)
+        elif len(step.parts) == 1:
+            inside = self.sum(step.parts[0].terms, self.term)
+        else:
+            inside = self.sum(step.parts, self.summand)
+            for part in _shown(_rows(step)):
+                if part is None:
+                    rows.append(self.left_out)
+                else:
+                    products = self.sum(part.terms, self.term)
+                    rows.append(self.part.format(part.name, products, self.number(part.value)))
+        if isinstance(step, Sum) and step.divisor != 1:
+            inside = self.mean.format(inside, self.number(step.divisor))
+        return [*rows, self.equation.format(getattr(step.symbol, self.kind), inside, self.number(step.value)) + end]
 
 
-def lines(step: Step, notation: Notation = TEXT) -> list[str]:
-    """A step in an equation; above it, of a sum of several parts, each of them."""
-    rows, number, end = [], notation.number, ""
-    if isinstance(step, Formula):
-        inside = getattr(step, notation.name)
-    elif isinstance(step, Largest):
-        inside = notation.largest.format(", ".join(_written(values(step.terms), number, notation)))
-        end = notation.winner.format(step.winner.factors[0].place)
-    elif len(step.parts) == 1:
-        inside = _added(step.parts[0].terms, notation.term, notation)
-    else:
-        inside = _added(step.parts, lambda part: _summand(part, notation), notation)
-        for part in _shown(_rows(step)):
-            if part is None:
-                rows.append(notation.parts)
-            else:
-                products = _added(part.terms, notation.term, notation)
-                rows.append(notation.part.format(part.name, products, number(part.value)))
-    if isinstance(step, Sum) and step.divisor != 1:
-        inside = notation.mean.format(inside, number(step.divisor))
-    return [*rows, notation.equation.format(getattr(step.symbol, notation.name), inside, number(step.value)) + end]
+class Latex(Text):
+    """How steps are written down in mathematics mode, aligned."""
+
+    kind = "latex"
+    dots, left_out = r"\dots", r"&\;\;\vdots"
+    number = staticmethod(latex_number)
+    part, bias = r"\text{{{}: }} & {} = {}", "{}"
+    mean, largest = r"\frac{{1}}{{{1}}}({0})", r"\max({})"
+    equation, winner = "{} &= {} = {}", ""
+
+    def term(self, term: Term) -> str:
+        first, *others = (latex_number(factor.value) for factor in term.factors)
+        return r" \cdot ".join([first, *map(bracketed, others)])
+
+    def added(self, product: str) -> str:
+        return bracketed(product)
 
 
 def _shown(items: Sequence[T]) -> list[T | None]:
     """All of them; of many the first and the last, with None for those left out."""
     return list(items) if len(items) <= SHOWN else [*items[: SHOWN // 2], None, *items[-SHOWN // 4 :]]
-
-
-def _written(items: Sequence[T], form: Callable[[T], str], notation: Notation) -> list[str]:
-    """The texts of those that are shown."""
-    return [notation.dots if item is None else form(item) for item in _shown(items)]
-
-
-def _added(items: Sequence[T], form: Callable[[T], str], notation: Notation) -> str:
-    """A sum."""
-    first, *others = _written(items, form, notation) or ["0"]
-    return " + ".join([first, *map(notation.added, others)])
-
-
-def _summand(part: Part, notation: Notation) -> str:
-    """What a part comes to."""
-    return (notation.bias if part.name == "bias" else "{}").format(notation.number(part.value))
 
 
 def _rows(step: Sum) -> list[Part]:

@@ -7,13 +7,13 @@ image of the one is the other, and both have the same gradient by the kernel: th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from tinyunet.byhand.arithmetic.explanation import Explanation, explained
 from tinyunet.byhand.arithmetic.numbers import array, optional_array
 from tinyunet.byhand.arithmetic.operation import Border
-from tinyunet.byhand.arithmetic.windows import SIZE, Pairs, Sliding, covering, images, largest, meetings, places, window
+from tinyunet.byhand.arithmetic.windows import SIZE, Pairs, Sliding, covering, images, meetings, window
 from tinyunet.byhand.arithmetic.worked import Numbers, Part, Sum, Terms
 from tinyunet.ops import conv
 from tinyunet.ops.window import Axes, Axis, Pair
@@ -26,11 +26,6 @@ class Convolution(Sliding):
     leaves = "x", "w", "b"
     linear = True
     aliases: ClassVar = {"input": "x", "weight": "w", "bias": "b", "kernel": "w"}
-
-    @classmethod
-    def products(cls, arrays: Mapping[str, Array], settings: Mapping[str, Any], apart: int = 1) -> int:
-        w = arrays["w"]
-        return places(arrays["x"], max(w.shape[-2:], default=1), settings, apart) * w.size
 
     def seen(self, axis: Axis, pairs: Pairs) -> Pairs:
         """Of pairs of something and a position, those where there is an image, or its padding."""
@@ -110,17 +105,13 @@ class Conv2d(Convolution):
         ),
         "dx": (
             "dx[n,c,h,w] = Σ dy[n,o,i,j] · w[o,c,u,v], over all o and all windows with s·i+d·u−p = h, s·j+d·v−p = w",
-            r"\frac{\partial L}{\partial x_{n,c,h,w}} = \sum \frac{\partial L}{\partial y_{n,o,i,j}}\, w_{o,c,u,v}",
+            r"∂x_{n,c,h,w} = \sum ∂y_{n,o,i,j}\, w_{o,c,u,v}",
         ),
         "dw": (
             "dw[o,c,u,v] = Σ dy[n,o,i,j] · x[n, c, s·i+d·u−p, s·j+d·v−p], over n, i, j",
-            r"\frac{\partial L}{\partial w_{o,c,u,v}} = \sum_{n,i,j} \frac{\partial L}{\partial y_{n,o,i,j}}\, "
-            r"x_{n,\,c,\,si+du-p,\,sj+dv-p}",
+            r"∂w_{o,c,u,v} = \sum_{n,i,j} ∂y_{n,o,i,j}\, x_{n,\,c,\,si+du-p,\,sj+dv-p}",
         ),
-        "db": (
-            "db[o] = Σ dy[n,o,i,j], over n, i, j",
-            r"\frac{\partial L}{\partial b_o} = \sum_{n,i,j} \frac{\partial L}{\partial y_{n,o,i,j}}",
-        ),
+        "db": ("db[o] = Σ dy[n,o,i,j], over n, i, j", r"∂b_o = \sum_{n,i,j} ∂y_{n,o,i,j}"),
     }
 
     def axes(self) -> Axes:
@@ -164,6 +155,7 @@ class ConvTranspose2d(Convolution):
 
     function = staticmethod(conv.conv_transpose2d)
     title = "Transposed convolution"
+    enlarges = True
     size = (
         "y has the size (input − 1)·stride − 2·padding + dilation·(kernel − 1) + 1 + output_padding, "
         "and a channel for every output of w, which is (in, out, rows, columns)"
@@ -176,20 +168,14 @@ class ConvTranspose2d(Convolution):
         ),
         "dx": (
             "dx[n,c,i,j] = Σ dy[n, o, s·i+d·u−p, s·j+d·v−p] · w[c,o,u,v], over o, u, v",
-            r"\frac{\partial L}{\partial x_{n,c,i,j}} = \sum_{o,u,v} "
-            r"\frac{\partial L}{\partial y_{n,\,o,\,si+du-p,\,sj+dv-p}}\, w_{c,o,u,v}",
+            r"∂x_{n,c,i,j} = \sum_{o,u,v} ∂y_{n,\,o,\,si+du-p,\,sj+dv-p}\, w_{c,o,u,v}",
         ),
         "dw": (
             "dw[c,o,u,v] = Σ x[n,c,i,j] · dy[n, o, s·i+d·u−p, s·j+d·v−p], over n, i, j",
-            r"\frac{\partial L}{\partial w_{c,o,u,v}} = \sum_{n,i,j} x_{n,c,i,j}\, "
-            r"\frac{\partial L}{\partial y_{n,\,o,\,si+du-p,\,sj+dv-p}}",
+            r"∂w_{c,o,u,v} = \sum_{n,i,j} x_{n,c,i,j}\, ∂y_{n,\,o,\,si+du-p,\,sj+dv-p}",
         ),
         "db": Conv2d.formulas["db"],
     }
-
-    @classmethod
-    def products(cls, arrays: Mapping[str, Array], settings: Mapping[str, Any], apart: int = 1) -> int:
-        return super().products(arrays, settings, largest(settings.get("stride", 1)))
 
     def axes(self) -> Axes:
         return conv.transposed_axes(*self.arrays.values(), **self.settings)

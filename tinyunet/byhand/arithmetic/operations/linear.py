@@ -24,10 +24,7 @@ class ReLU(Operation):
     read_off = True
     formulas: ClassVar = {
         "y": ("y = max(0, x)", r"y = \max(0, x)"),
-        "dx": (
-            "dx = dy·[x > 0], where [x > 0] is 1 for a positive x, else 0",
-            r"\frac{\partial L}{\partial x} = \frac{\partial L}{\partial y}\,[x > 0]",
-        ),
+        "dx": ("dx = dy·[x > 0], where [x > 0] is 1 for a positive x, else 0", r"∂x = ∂y\,[x > 0]"),
     }
 
     def y(self, *index: int) -> Formula:
@@ -60,27 +57,15 @@ class Linear(Operation):
     leaves = "x", "w", "b"
     size = "a row of y has a number for every row of w"
     linear = True
+    axes_needed: ClassVar = {"w": 2}
     captions: ClassVar = {("w", 2): "w (rows: outputs)", ("x", 2): "x (rows: examples)"}
     aliases: ClassVar = {"input": "x", "weight": "w", "bias": "b"}
     formulas: ClassVar = {
         "y": ("y[n,o] = b[o] + Σ x[n,k] · w[o,k], over k", r"y_{n,o} = b_o + \sum_k x_{n,k}\, w_{o,k}"),
-        "dx": (
-            "dx[n,k] = Σ dy[n,o] · w[o,k], over o",
-            r"\frac{\partial L}{\partial x_{n,k}} = \sum_o \frac{\partial L}{\partial y_{n,o}}\, w_{o,k}",
-        ),
-        "dw": (
-            "dw[o,k] = Σ dy[n,o] · x[n,k], over n",
-            r"\frac{\partial L}{\partial w_{o,k}} = \sum_n \frac{\partial L}{\partial y_{n,o}}\, x_{n,k}",
-        ),
-        "db": (
-            "db[o] = Σ dy[n,o], over n",
-            r"\frac{\partial L}{\partial b_o} = \sum_n \frac{\partial L}{\partial y_{n,o}}",
-        ),
+        "dx": ("dx[n,k] = Σ dy[n,o] · w[o,k], over o", r"∂x_{n,k} = \sum_o ∂y_{n,o}\, w_{o,k}"),
+        "dw": ("dw[o,k] = Σ dy[n,o] · x[n,k], over n", r"∂w_{o,k} = \sum_n ∂y_{n,o}\, x_{n,k}"),
+        "db": ("db[o] = Σ dy[n,o], over n", r"∂b_o = \sum_n ∂y_{n,o}"),
     }
-
-    @classmethod
-    def least_axes(cls, array: str) -> int:
-        return 2 if array == "w" else 1
 
     @classmethod
     def products(cls, arrays: Mapping[str, Array], settings: Mapping[str, Any]) -> int:

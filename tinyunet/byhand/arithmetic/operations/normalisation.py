@@ -40,26 +40,19 @@ class BatchNorm(Operation):
         "dx": (
             "dx = γ/√(σ² + ε) · (dy − mean(dy) − x̂·mean(dy·x̂)), with x̂ = (x − μ)/√(σ² + ε); "
             "in evaluation γ/√(σ² + ε) · dy",
-            r"\frac{\partial L}{\partial x} = \frac{\gamma}{\sqrt{\sigma^2+\varepsilon}} \Big(\frac{\partial L}"
-            r"{\partial y} - \overline{\frac{\partial L}{\partial y}} - "
-            r"\hat{x}\, \overline{\frac{\partial L}{\partial y} \hat{x}}\Big)",
+            r"∂x = \frac{\gamma}{\sqrt{\sigma^2+\varepsilon}} "
+            r"\Big(∂y - \overline{∂y} - \hat{x}\, \overline{∂y \hat{x}}\Big)",
         ),
-        "dweight": (
-            "dγ = Σ dy·x̂, over the channel",
-            r"\frac{\partial L}{\partial \gamma} = \sum \frac{\partial L}{\partial y}\, \hat{x}",
-        ),
-        "dbias": (
-            "dβ = Σ dy, over the channel",
-            r"\frac{\partial L}{\partial \beta} = \sum \frac{\partial L}{\partial y}",
-        ),
+        "dweight": ("dγ = Σ dy·x̂, over the channel", r"∂\gamma = \sum ∂y\, \hat{x}"),
+        "dbias": ("dβ = Σ dy, over the channel", r"∂\beta = \sum ∂y"),
         "running_mean": (
             "running ← (1 − momentum)·running + momentum·μ",
             r"\mu_{\text{running}} \leftarrow (1 - m)\, \mu_{\text{running}} + m\, \mu",
         ),
         "running_var": (
             "running ← (1 − momentum)·running + momentum·Σ(x − μ)²/(m − 1): the unbiased variance is kept",
-            r"\sigma^2_{\text{running}} \leftarrow (1 - m)\, \sigma^2_{\text{running}} + m\, "
-            r"\frac{\sum (x-\mu)^2}{M - 1}",
+            r"\sigma^2_{\text{running}} \leftarrow (1 - m)\, \sigma^2_{\text{running}} + "
+            r"m\, \frac{\sum (x-\mu)^2}{M - 1}",
         ),
     }
 

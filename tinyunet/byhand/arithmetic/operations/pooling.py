@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 
 from tinyunet.byhand.arithmetic.explanation import Explanation, explained
 from tinyunet.byhand.arithmetic.numbers import array
-from tinyunet.byhand.arithmetic.windows import SIZE, Sliding, covering, images, largest, places, window
+from tinyunet.byhand.arithmetic.windows import SIZE, Sliding, covering, images, window
 from tinyunet.byhand.arithmetic.worked import Largest, Numbers, Part, Sum, Terms
 from tinyunet.ops import pool
 from tinyunet.ops.window import Axes, Pair
@@ -23,11 +22,6 @@ class Pooling(Sliding):
 
     leaves = ("x",)
     aliases: ClassVar = {"input": "x", "window": "kernel_size"}
-
-    @classmethod
-    def products(cls, arrays: Mapping[str, Array], settings: Mapping[str, Any]) -> int:
-        kernel, channels = largest(settings["kernel_size"]), (1, 1, *arrays["x"].shape)[-3]
-        return places(arrays["x"], kernel, settings) * channels * kernel**2
 
     def axes(self) -> Axes:
         names = "kernel_size", "stride", "padding", "dilation", "ceil_mode"
@@ -65,8 +59,7 @@ class MaxPool2d(Pooling):
         ),
         "dx": (
             "dx[n,c,h,w] = Σ dy[n,c,i,j], over the windows whose maximum x[n,c,h,w] is (the first, among equals)",
-            r"\frac{\partial L}{\partial x_{n,c,h,w}} = \sum_{\text{windows won}} "
-            r"\frac{\partial L}{\partial y_{n,c,i,j}}",
+            r"∂x_{n,c,h,w} = \sum_{\text{windows won}} ∂y_{n,c,i,j}",
         ),
     }
 
@@ -117,8 +110,7 @@ class AvgPool2d(Pooling):
         ),
         "dx": (
             "dx[n,c,h,w] = Σ dy[n,c,i,j] / divisor, over all windows that cover x[n,c,h,w]",
-            r"\frac{\partial L}{\partial x_{n,c,h,w}} = \sum \frac{1}{\text{divisor}} "
-            r"\frac{\partial L}{\partial y_{n,c,i,j}}",
+            r"∂x_{n,c,h,w} = \sum \frac{1}{\text{divisor}} ∂y_{n,c,i,j}",
         ),
     }
 

@@ -52,11 +52,7 @@ class Softmax(Classes):
     title = "Softmax"
     formulas: ClassVar = {
         "y": ("y_k = e^x_k / Z, with Z = Σ e^x_j over all classes j", r"y_k = \frac{e^{x_k}}{\sum_j e^{x_j}}"),
-        "dx": (
-            "dx_k = y_k · (dy_k − Σ dy_j·y_j)",
-            r"\frac{\partial L}{\partial x_k} = y_k \Big(\frac{\partial L}{\partial y_k} - "
-            r"\sum_j \frac{\partial L}{\partial y_j} y_j\Big)",
-        ),
+        "dx": ("dx_k = y_k · (dy_k − Σ dy_j·y_j)", r"∂x_k = y_k \Big(∂y_k - \sum_j ∂y_j y_j\Big)"),
     }
 
     def run(self) -> tuple[Any, Any]:
@@ -98,6 +94,7 @@ class CrossEntropy(Classes):
     function = staticmethod(loss.cross_entropy)
     title = "Cross-entropy"
     data = "x", "target"
+    axes_needed: ClassVar = {"target": 0}
     size = "y is one number, or with the reduction 'none' one for every row"
     formulas: ClassVar = {
         "y": (
@@ -106,13 +103,9 @@ class CrossEntropy(Classes):
         ),
         "dx": (
             "dx_k = (p_k − 1 if k is the target, else p_k) · dy, divided by the number of rows for a mean",
-            r"\frac{\partial L}{\partial x_k} = (p_k - [k = t])\, \frac{\partial L}{\partial \ell}",
+            r"∂x_k = (p_k - [k = t])\, ∂\ell",
         ),
     }
-
-    @classmethod
-    def least_axes(cls, array: str) -> int:
-        return 0 if array == "target" else 1
 
     def behind(self, what: str, index: Index) -> list[tuple[str, Index]]:
         lead = index[: self.arrays["target"].ndim]

@@ -1,7 +1,7 @@
 """Pictures of a worked element, for a slide: the window on its image, the kernel, the products, the sum and the result.
 
 A picture is first planned as `Grid`s of numbers, then laid out, and only then painted. So all frames of an animation
-share one layout, and nothing moves in it but the window.
+share one layout, and nothing moves in it but the window. Matplotlib is loaded when a picture is asked for.
 """
 
 from __future__ import annotations
@@ -9,15 +9,16 @@ from __future__ import annotations
 import io
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.figure import Figure
-from PIL import Image
 
 from tinyunet.byhand.arithmetic.explanation import Element, Explanation
-from tinyunet.byhand.views.figure.layout import lay_out
-from tinyunet.byhand.views.figure.paint import paint
 from tinyunet.files import atomic
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from PIL.Image import Image
 
 FRAMES = 400  # of an animation, at most
 
@@ -28,12 +29,14 @@ def draw(element: Element) -> Figure:
     Of large arrays it shows the neighbourhood of the window, and of many channels the first few.
 
     >>> from tinyunet import byhand
-    >>> figure = draw(byhand.conv2d([[1, 2], [3, 4]], [[0, 1], [2, 3]], b=[10]).at(0, 0))
+    >>> figure = byhand.conv2d([[1, 2], [3, 4]], [[0, 1], [2, 3]], b=[10]).at(0, 0).figure()
     >>> [text.get_text() for text in figure.texts][-2:]
     ['20 + 10 = 30', 'channel 0 + bias = y[0, 0]']
     """
-    (picture,), layout = lay_out([element], filling=False)
-    return paint(picture, layout)
+    from tinyunet.byhand.views.figure import slide
+
+    (picture,), layout = slide.plan_all([element], filling=False)
+    return slide.paint(picture, layout)
 
 
 def animate(explanation: Explanation, path: str | os.PathLike[str], milliseconds: int = 700) -> None:
@@ -45,6 +48,10 @@ def animate(explanation: Explanation, path: str | os.PathLike[str], milliseconds
     Raises:
         ValueError: a path that does not end in .gif, frames shorter than 20 ms, or more than 400 of them.
     """
+    from PIL import Image
+
+    from tinyunet.byhand.views.figure import slide
+
     if Path(path).suffix.lower() != ".gif":
         raise ValueError(f"an animation is a GIF; {str(path)!r} must end in .gif")
     if milliseconds < 20:  # browsers show them slower
@@ -56,8 +63,8 @@ def animate(explanation: Explanation, path: str | os.PathLike[str], milliseconds
             f"one frame for each element of {plane} would be {np.prod(plane)}; at most {FRAMES} are written: "
             "animate a smaller input"
         )
-    pictures, layout = lay_out([explanation.at(*lead, *index) for index in np.ndindex(*plane)], filling=True)
-    images = [_pixels(paint(picture, layout)) for picture in pictures]
+    pictures, layout = slide.plan_all([explanation.at(*lead, *index) for index in np.ndindex(*plane)], filling=True)
+    images = [pixels(slide.paint(picture, layout)) for picture in pictures]
     palette = images[-1].quantize(64, method=Image.Quantize.MAXCOVERAGE)  # one for all frames keeps the file small
     frames = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
     pauses = [milliseconds] * (len(frames) - 1) + [3 * milliseconds]  # time to look at the whole
@@ -65,8 +72,10 @@ def animate(explanation: Explanation, path: str | os.PathLike[str], milliseconds
         frames[0].save(part, format="GIF", save_all=True, append_images=frames[1:], duration=pauses, loop=0)
 
 
-def _pixels(figure: Figure) -> Image.Image:
+def pixels(figure: Figure) -> Image:
     """A figure as an image of 960×540 pixels."""
+    from PIL.Image import frombytes
+
     raw = io.BytesIO()
     figure.savefig(raw, format="rgba", dpi=75, bbox_inches=figure.bbox_inches)
-    return Image.frombytes("RGBA", (960, 540), raw.getvalue()).convert("RGB")
+    return frombytes("RGBA", (960, 540), raw.getvalue()).convert("RGB")

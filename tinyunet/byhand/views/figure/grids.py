@@ -30,21 +30,13 @@ class Frame(NamedTuple):
 
 @dataclass(frozen=True)
 class Grid:
-    """Numbers in rows and columns.
+    """Numbers in rows and columns."""
 
-    Attributes:
-        name: what stands above it.
-        texts: the numbers; an empty text is a number that is not known yet.
-        looks: of single cells, one of `LOOKS`.
-        frames: around some of the cells.
-        more: the sides on which there is more than is shown: "north", "south", "west", "east".
-    """
-
-    name: str
-    texts: list[list[str]]
-    looks: dict[Cell, str] = field(default_factory=dict)
-    frames: tuple[Frame, ...] = ()
-    more: tuple[str, ...] = ()
+    name: str  # what stands above it
+    texts: list[list[str]]  # an empty one is a number that is not known yet
+    looks: dict[Cell, str] = field(default_factory=dict)  # of single cells, one of `slide.LOOKS`
+    frames: tuple[Frame, ...] = ()  # around some of the cells
+    more: tuple[str, ...] = ()  # the sides on which there is more than is shown: "north", "south", "west", "east"
 
     @property
     def size(self) -> Cell:

@@ -1,8 +1,8 @@
 """What an operation is: how it is run, how each of its numbers comes about, and what else is true of it.
 
-A subclass knows one operation of `tinyunet.ops`, and for each quantity, the result "y" or a gradient such as "dw", how
-one element of it comes about (a method of that name). Whoever shows, draws, checks or prints operations asks them for
-the rest: what a user calls, what the arrays and their axes are called, how large y is.
+A subclass knows, for each quantity of one operation, the result "y" or a gradient such as "dw", how one element of it
+comes about: by a method of that name. Whoever shows, draws, checks or prints operations asks them for the rest: what a
+user calls, what the arrays and their axes are called, how large y is.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
+from tinyunet import functional
 from tinyunet.byhand.arithmetic.worked import Factor, Numbers, Part, Step, Symbol, Term, place
 from tinyunet.ops.window import Axes
 from tinyunet.tensor import Array
@@ -49,7 +50,6 @@ class Operation:
     parameters: ClassVar[Mapping[str, inspect.Parameter]]
     array_names: ClassVar[tuple[str, ...]]
 
-    function: ClassVar[Callable[..., Any]]  # in `tinyunet.ops`: the operation itself
     title: ClassVar[str]  # in a heading
     formulas: ClassVar[dict[str, tuple[str, str]]]  # of every quantity, in a text and in LaTeX, with ∂x for ∂L/∂x
     letters: ClassVar[dict[str, str]] = {}  # what arrays are called in LaTeX, if not by their names
@@ -97,8 +97,8 @@ class Operation:
 
     @property
     def plain(self) -> Callable[..., Any]:
-        """The NumPy function of the operation, under `@differentiable`."""
-        return self.function.__wrapped__  # type: ignore[attr-defined]
+        """The operation itself, a NumPy function under `@differentiable`."""
+        return getattr(functional, self.name).__wrapped__
 
     def axes(self) -> Axes:
         """How the window slides, for operations that have one."""

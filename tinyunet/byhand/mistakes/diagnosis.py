@@ -229,7 +229,7 @@ def _distinct(mistakes: list[Mistake]) -> list[Mistake]:
     return [same[0]._replace(detail=" or ".join(dict.fromkeys(m.detail for m in same))) for same in by_name.values()]
 
 
-THERE = "Made only where it is wrong, this mistake would give it"
+THERE = "This mistake, made only in the wrong places, would give it"
 
 
 def _verdict(

@@ -94,7 +94,6 @@ def _kernels(w: Array) -> tuple[Array, int]:
 class Conv2d(Convolution):
     """A window that gathers, over an image that may have padding around it."""
 
-    function = staticmethod(conv.conv2d)
     title = "Convolution"
     size = f"y has the size {SIZE}, and a channel for every filter"
     axis_names: ClassVar = {"w": ("filter", "channel"), "y": ("image", "filter")}
@@ -153,7 +152,6 @@ def conv2d(
 class ConvTranspose2d(Convolution):
     """A window that spreads; its axes are those of the convolution that it is the transpose of."""
 
-    function = staticmethod(conv.conv_transpose2d)
     title = "Transposed convolution"
     enlarges = True
     size = (

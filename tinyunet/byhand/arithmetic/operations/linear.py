@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from tinyunet import ops
 from tinyunet.byhand.arithmetic.explanation import Explanation, explained
 from tinyunet.byhand.arithmetic.numbers import array, optional_array
 from tinyunet.byhand.arithmetic.operation import Operation
@@ -18,7 +17,6 @@ from tinyunet.tensor import Array
 class ReLU(Operation):
     """Elementwise: negative numbers become 0."""
 
-    function = staticmethod(ops.elementwise.relu)
     title = "ReLU"
     leaves = ("x",)
     read_off = True
@@ -52,7 +50,6 @@ def relu(x: Any) -> Explanation:
 class Linear(Operation):
     """Every row of w makes one output of all inputs."""
 
-    function = staticmethod(ops.linear.linear)
     title = "Linear layer"
     leaves = "x", "w", "b"
     size = "a row of y has a number for every row of w"

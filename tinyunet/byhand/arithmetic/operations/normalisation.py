@@ -12,7 +12,6 @@ from tinyunet.byhand.arithmetic.explanation import Explanation, explained
 from tinyunet.byhand.arithmetic.numbers import array, optional_array
 from tinyunet.byhand.arithmetic.operation import Operation
 from tinyunet.byhand.arithmetic.worked import Numbers, Part, Step, Sum, Symbol, Terms, formula
-from tinyunet.ops import norm
 from tinyunet.tensor import Array
 
 Steps = tuple[Step, ...]
@@ -21,7 +20,6 @@ Steps = tuple[Step, ...]
 class BatchNorm(Operation):
     """With the statistics of the batch in training, with the running ones in evaluation."""
 
-    function = staticmethod(norm.batch_norm)
     title = "Batch normalisation"
     leaves = "x", "weight", "bias"
     updates = "running_mean", "running_var"

@@ -47,7 +47,6 @@ def _explained(kind: type[Pooling], x: Any, **settings: Any) -> Explanation:
 class MaxPool2d(Pooling):
     """The largest of a window, which alone receives the gradient."""
 
-    function = staticmethod(pool.max_pool2d)
     title = "Max-pooling"
     size = f"y has the size {SIZE}, and the channels of x"
     outside = -math.inf
@@ -99,7 +98,6 @@ def max_pool2d(
 class AvgPool2d(Pooling):
     """The mean of a window; what its sum is divided by may change at the border."""
 
-    function = staticmethod(pool.avg_pool2d)
     title = "Average pooling"
     size = "y has the size (input + 2·padding − kernel) // stride + 1, and the channels of x"
     linear = True

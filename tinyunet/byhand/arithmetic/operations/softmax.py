@@ -13,7 +13,6 @@ from tinyunet.byhand.arithmetic.explanation import Explanation, explained
 from tinyunet.byhand.arithmetic.numbers import array
 from tinyunet.byhand.arithmetic.operation import Index, Operation
 from tinyunet.byhand.arithmetic.worked import Factor, Formula, Part, Step, Sum, Symbol, Term, Terms, formula
-from tinyunet.ops import loss, reduce
 from tinyunet.tensor import Array
 
 LARGEST_LOGIT = 700.0  # e^710 is more than float64 holds
@@ -48,7 +47,6 @@ def _logits(x: Any, most: int) -> Array:
 class Softmax(Classes):
     """Probabilities along the last dimension."""
 
-    function = staticmethod(reduce.softmax)
     title = "Softmax"
     formulas: ClassVar = {
         "y": ("y_k = e^x_k / Z, with Z = Σ e^x_j over all classes j", r"y_k = \frac{e^{x_k}}{\sum_j e^{x_j}}"),
@@ -91,7 +89,6 @@ def softmax(x: Any) -> Explanation:
 class CrossEntropy(Classes):
     """The loss of one row of logits, or a batch of them, with whole classes as targets."""
 
-    function = staticmethod(loss.cross_entropy)
     title = "Cross-entropy"
     data = "x", "target"
     axes_needed: ClassVar = {"target": 0}

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinyunet
-from tests.byhand.test_explanation import ARTICLE
+from tests.byhand.article import ARTICLE
 from tests.strategies import normal, seeds
 from tinyunet import byhand
 from tinyunet.byhand.arithmetic.numbers import read, write
@@ -179,6 +179,8 @@ def test_the_first_wrong_element_is_named_and_what_explains_all_wrong_ones():
     verdict = y.check(answer)
     assert verdict.where == (0, 1, 0)
     assert [(m.name, m.detail) for m in verdict.mistakes] == [("one channel skipped", "channel 1")]
+    explained = "The others are right. This mistake, made only in the wrong places, would give it: one channel skipped"
+    assert explained in verdict.text
 
 
 @pytest.mark.parametrize(
@@ -626,7 +628,7 @@ def test_right_elements_speak_against_a_mistake_that_would_have_changed_them():
     answer[0] -= 3
     verdict = y.check(answer)
     assert [m.name for m in verdict.mistakes] == ["bias forgotten"]
-    assert "The others are right. Made only where it is wrong, this mistake would give it" in verdict.text
+    assert "The others are right. This mistake, made only in the wrong places, would give it" in verdict.text
 
 
 def test_zeros_where_something_should_stand_speak_for_no_mistake():

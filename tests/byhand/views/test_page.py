@@ -7,13 +7,13 @@ import re
 import numpy as np
 import pytest
 
+from tests.byhand.article import ARTICLE
 from tinyunet import byhand
 from tinyunet.byhand.arithmetic.numbers import write
 from tinyunet.byhand.arithmetic.worked import Formula, Largest
 from tinyunet.byhand.views import page
 
-X = [[[10, 10, 0, 0]] * 4, [[5] * 4] * 4]
-W = [[[[1, 0, -1]] * 3, [[0, 0, 0], [0, 1, 0], [0, 0, 0]]]]
+X, W = ARTICLE
 
 
 def numbers(*shape):

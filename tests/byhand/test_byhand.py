@@ -51,7 +51,7 @@ from typing import Any
 from tinyunet.byhand.arithmetic.explanation import explained
 from tinyunet.byhand.arithmetic.numbers import array
 from tinyunet.byhand.arithmetic.operation import Operation
-from tinyunet.byhand.arithmetic.worked import formula
+from tinyunet.byhand.arithmetic.worked import Formula
 
 
 class LeakyReLU(Operation):
@@ -62,12 +62,14 @@ class LeakyReLU(Operation):
     def y(self, *index):
         x, symbol = self.factor("x", index), self.symbol("y", *index)
         slope = 1.0 if x.value > 0 else self.settings["negative_slope"]
-        return formula(symbol, "$slope·($x)", r"$slope \\cdot ($x)", slope * x.value, x, slope=slope, x=x.value)
+        forms = "$slope·($x)", r"$slope \\cdot ($x)"
+        return Formula(symbol, *forms, slope * x.value, (x,), {"slope": slope, "x": x.value})
 
     def dx(self, dy, *index):
         x, d, symbol = self.factor("x", index), self.factor("dy", index, dy), self.symbol("dx", *index)
         slope = 1.0 if x.value > 0 else self.settings["negative_slope"]
-        return formula(symbol, "$slope·($d)", r"$slope \\cdot ($d)", slope * d.value, d, x, slope=slope, d=d.value)
+        forms = "$slope·($d)", r"$slope \\cdot ($d)"
+        return Formula(symbol, *forms, slope * d.value, (d, x), {"slope": slope, "d": d.value})
 
 
 @LeakyReLU.called

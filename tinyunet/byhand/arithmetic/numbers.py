@@ -205,18 +205,3 @@ def write(value: float, digits: int = 4) -> str:
     if abs(value) >= 10**digits:
         return f"{value:.0f}".replace("-", "−") if abs(value) < 1e9 else f"{value:.{digits}g}".replace("-", "−")
     return f"{value:.{digits}g}".replace("-", "−")
-
-
-def latex_number(value: float) -> str:
-    r"""The same for LaTeX.
-
-    >>> print(latex_number(-1 / 3))
-    -\tfrac{1}{3}
-    """
-    text = write(value).replace("−", "-").replace("∞", r"\infty")
-    return re.sub(r"(\d+)/(\d+)", r"\\tfrac{\1}{\2}", text)
-
-
-def bracketed(text: str) -> str:
-    """A number after an operator: a negative one in brackets."""
-    return f"({text})" if text[0] in "-−" else text

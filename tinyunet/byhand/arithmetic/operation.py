@@ -64,7 +64,14 @@ class Operation:
     axes_needed: ClassVar[dict[str, int]] = {}  # of an array, at least, if not 1
     axis_names: ClassVar[dict[str, tuple[str, str]]] = {}  # in front of rows and columns, if not image and channel
     captions: ClassVar[dict[tuple[str, int], str]] = {}  # of an array with so many axes, if not its name alone
-    aliases: ClassVar[dict[str, str]] = {"input": "x"}  # words in its errors, and the arguments that they mean
+    # Words in errors, and the arguments that they mean, where there are such.
+    aliases: ClassVar[dict[str, str]] = {
+        "input": "x",
+        "weight": "w",
+        "bias": "b",
+        "kernel": "w",
+        "window": "kernel_size",
+    }
 
     def __init__(self, arrays: dict[str, Any], settings: dict[str, Any], left_out: dict[str, int]) -> None:
         self.arrays, self.settings, self.left_out = arrays, settings, left_out

@@ -13,12 +13,11 @@ import functools
 import itertools
 import math
 import operator
-import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from tinyunet.byhand.arithmetic.numbers import bracketed, latex_number, write
+from tinyunet.byhand.arithmetic.numbers import write
 from tinyunet.tensor import Array
 
 
@@ -182,35 +181,22 @@ class Largest:
 
 @dataclass(frozen=True)
 class Formula:
-    """A formula with the numbers put in, in a text and in LaTeX, and the factors that it uses."""
+    """A formula with numbers in it: in a text and in LaTeX, the name of a number after a $.
+
+    Where a number stands in brackets by itself, as in $a − ($b), they are there for a negative one alone.
+    """
 
     symbol: Symbol
     text: str
     latex: str
     value: float
-    factors: tuple[Factor, ...] = ()
+    factors: tuple[Factor, ...] = ()  # that stand in arrays
+    numbers: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def terms(self) -> tuple[Term, ...]:
-        """Each factor that stands in an array, by itself: what to point at."""
+        """Each factor by itself: what to point at."""
         return tuple(Term((factor,)) for factor in self.factors)
-
-
-def formula(symbol: Symbol, text: str, latex: str, value: float, *factors: Factor, **numbers: float) -> Formula:
-    """A formula with numbers in place of $name; ($name) keeps its brackets only around what begins with a minus.
-
-    >>> formula(Symbol("y", "y"), "$a − ($b)", r"\\frac{$a}{$b}", 3.0, a=1.0, b=-2.0).text
-    '1 − (−2)'
-    """
-    return Formula(symbol, _filled(text, write, numbers), _filled(latex, latex_number, numbers), value, factors)
-
-
-def _filled(form: str, written: Callable[[float], str], numbers: Mapping[str, float]) -> str:
-    def number(found: re.Match[str]) -> str:
-        text = written(numbers[found[2]])
-        return bracketed(text) if found[1] else text
-
-    return re.sub(r"(\()?\$(\w+)(?(1)\))", number, form)
 
 
 Step = Sum | Largest | Formula

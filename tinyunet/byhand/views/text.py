@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from tinyunet.byhand.arithmetic.explanation import Element, Explanation
-from tinyunet.byhand.arithmetic.numbers import bracketed, latex_number, write, write_array
+from tinyunet.byhand.arithmetic.numbers import write, write_array
 from tinyunet.byhand.arithmetic.worked import Formula, Largest, Part, Step, Sum, Term, values
 
 T = TypeVar("T")
@@ -46,6 +47,21 @@ def whole(explanation: Explanation) -> str:
     return f"{explanation.title}({settings})\n{write_array(explanation.result)}"
 
 
+def latex_number(value: float) -> str:
+    r"""A number for LaTeX.
+
+    >>> print(latex_number(-1 / 3))
+    -\tfrac{1}{3}
+    """
+    text = write(value).replace("−", "-").replace("∞", r"\infty")
+    return re.sub(r"(\d+)/(\d+)", r"\\tfrac{\1}{\2}", text)
+
+
+def bracketed(text: str) -> str:
+    """A number after an operator: a negative one in brackets."""
+    return f"({text})" if text[0] in "-−" else text
+
+
 class Text:
     """How steps are written down in a text."""
 
@@ -76,11 +92,20 @@ class Text:
         """What a part comes to."""
         return (self.bias if part.name == "bias" else "{}").format(self.number(part.value))
 
+    def formula(self, step: Formula) -> str:
+        """With the numbers put in."""
+
+        def number(found: re.Match[str]) -> str:
+            text = self.number(step.numbers[found[2]])
+            return bracketed(text) if found[1] else text
+
+        return re.sub(r"(\()?\$(\w+)(?(1)\))", number, getattr(step, self.kind))
+
     def lines(self, step: Step) -> list[str]:
         """A step in an equation; above it, of a sum of several parts, each of them."""
         rows, end = [], ""
         if isinstance(step, Formula):
-            inside = getattr(step, self.kind)
+            inside = self.formula(step)
         elif isinstance(step, Largest):
             inside = self.largest.format(", ".join(self.each(values(step.terms), self.number)))
             end = self.winner.format(step.winner.factors[0].place)

@@ -25,7 +25,6 @@ class Convolution(Sliding):
 
     leaves = "x", "w", "b"
     linear = True
-    aliases: ClassVar = {"input": "x", "weight": "w", "bias": "b", "kernel": "w"}
 
     def seen(self, axis: Axis, pairs: Pairs) -> Pairs:
         """Of pairs of something and a position, those where there is an image, or its padding."""

@@ -10,7 +10,7 @@ import numpy as np
 from tinyunet.byhand.arithmetic.explanation import Explanation, explained
 from tinyunet.byhand.arithmetic.numbers import array, optional_array
 from tinyunet.byhand.arithmetic.operation import Operation
-from tinyunet.byhand.arithmetic.worked import Formula, Part, Sum, Terms, formula
+from tinyunet.byhand.arithmetic.worked import Formula, Part, Sum, Terms
 from tinyunet.tensor import Array
 
 
@@ -27,13 +27,14 @@ class ReLU(Operation):
 
     def y(self, *index: int) -> Formula:
         x = self.factor("x", index)
-        return formula(self.symbol("y", *index), "max(0, $x)", r"\max(0, $x)", max(0.0, x.value), x, x=x.value)
+        forms = "max(0, $x)", r"\max(0, $x)"
+        return Formula(self.symbol("y", *index), *forms, max(0.0, x.value), (x,), {"x": x.value})
 
     def dx(self, dy: Array, *index: int) -> Formula:
         x, d = self.factor("x", index), self.factor("dy", index, dy)
         value = d.value * (1 if x.value > 0 else 0)
         forms = "$d×[$x > 0]", r"$d \cdot [$x > 0]"
-        return formula(self.symbol("dx", *index), *forms, value, d, x, d=d.value, x=x.value)
+        return Formula(self.symbol("dx", *index), *forms, value, (d, x), {"d": d.value, "x": x.value})
 
 
 @ReLU.called
@@ -56,7 +57,6 @@ class Linear(Operation):
     linear = True
     axes_needed: ClassVar = {"w": 2}
     captions: ClassVar = {("w", 2): "w (rows: outputs)", ("x", 2): "x (rows: examples)"}
-    aliases: ClassVar = {"input": "x", "weight": "w", "bias": "b"}
     formulas: ClassVar = {
         "y": ("y[n,o] = b[o] + Σ x[n,k] · w[o,k], over k", r"y_{n,o} = b_o + \sum_k x_{n,k}\, w_{o,k}"),
         "dx": ("dx[n,k] = Σ dy[n,o] · w[o,k], over o", r"∂x_{n,k} = \sum_o ∂y_{n,o}\, w_{o,k}"),

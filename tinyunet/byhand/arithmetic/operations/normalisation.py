@@ -11,7 +11,7 @@ import numpy as np
 from tinyunet.byhand.arithmetic.explanation import Explanation, explained
 from tinyunet.byhand.arithmetic.numbers import array, optional_array
 from tinyunet.byhand.arithmetic.operation import Operation
-from tinyunet.byhand.arithmetic.worked import Numbers, Part, Step, Sum, Symbol, Terms, formula
+from tinyunet.byhand.arithmetic.worked import Formula, Numbers, Part, Step, Sum, Symbol, Terms
 from tinyunet.tensor import Array
 
 Steps = tuple[Step, ...]
@@ -57,15 +57,12 @@ class BatchNorm(Operation):
     # ---- the whole of it
 
     def run(self) -> tuple[Any, Any]:
-        return self._run(self._copies())
+        return self._run()[0]
 
-    def _copies(self) -> list[Any]:
-        """The running statistics, which training overwrites."""
-        return [None if (array := self.arrays[name]) is None else array.copy() for name in self.updates]
-
-    def _run(self, running: list[Any]) -> tuple[Any, Any]:
-        affine = {name: self.arrays[name] for name in ("weight", "bias")}
-        return self.plain(self.arrays["x"], *running, **affine, **self.settings)
+    def _run(self) -> tuple[tuple[Any, Any], list[Any]]:
+        """Result and backward, and the running statistics, which training overwrites."""
+        x, *running, weight, bias = (None if array is None else array.copy() for array in self.arrays.values())
+        return self.plain(x, *running, weight, bias, **self.settings), running
 
     def quantities(self) -> list[str]:
         updated = self.updates if self.settings["training"] else ()
@@ -74,9 +71,7 @@ class BatchNorm(Operation):
     def result(self, what: str = "y", dy: Array | None = None) -> Array:
         if what not in self.updates:
             return super().result(what, dy)
-        running = self._copies()
-        self._run(running)
-        return running[self.updates.index(what)]
+        return self._run()[1][self.updates.index(what)]
 
     def on_paper(self, what: str, dy: Array | None) -> Array:
         """Without ε, where it changes less than 1/10000: −1 for (1 − 2)/√(1 + 0.00001)."""
@@ -113,8 +108,8 @@ class BatchNorm(Operation):
         else:
             mean, var = self.factor("running_mean", (c,)), self.factor("running_var", (c,))
             steps = (
-                formula(Symbol("μ", r"\mu"), "running mean", self.letters["running_mean"], mean.value, mean),
-                formula(Symbol("σ²", r"\sigma^2"), "running variance", self.letters["running_var"], var.value, var),
+                Formula(Symbol("μ", r"\mu"), "running mean", self.letters["running_mean"], mean.value, (mean,)),
+                Formula(Symbol("σ²", r"\sigma^2"), "running variance", self.letters["running_var"], var.value, (var,)),
             )
         return steps, steps[0].value, steps[1].value
 
@@ -132,7 +127,7 @@ class BatchNorm(Operation):
         affine = {"weight": 1.0, "bias": 0.0} | {name: factor.value for name, factor in vectors.items()}
         value = affine["weight"] * (x.value - mean) / math.sqrt(var + eps) + affine["bias"]
         numbers = {"x": x.value, "mean": mean, "var": var, "eps": eps} | affine
-        return *steps, formula(self.symbol("y", n, c, *at), text, latex, value, x, *vectors.values(), **numbers)
+        return *steps, Formula(self.symbol("y", n, c, *at), text, latex, value, (x, *vectors.values()), numbers)
 
     def dx(self, dy: Array, n: int, c: int, *at: int) -> Steps:
         steps, mean, var = self._scale(c)
@@ -145,7 +140,7 @@ class BatchNorm(Operation):
         text, latex = "$gamma/√($var + $eps)", r"\frac{$gamma}{\sqrt{$var + $eps}}"
         if not self.settings["training"]:
             text, latex = f"{text} · ($d)", rf"{latex} \cdot ($d)"
-            return *steps, formula(symbol, text, latex, scale * d.value, d, *weight, **numbers)
+            return *steps, Formula(symbol, text, latex, scale * d.value, (d, *weight), numbers)
         ds, normals = self._channel("dy", dy, c), self._normal(c, mean, var)
         upstream = r"\tfrac{\partial L}{\partial y}"
         a = _mean(Symbol("mean(dy)", rf"\overline{{{upstream}}}"), len(ds.values), ds)
@@ -154,7 +149,7 @@ class BatchNorm(Operation):
         numbers |= {"a": a.value, "normal": normal, "b": b.value}
         text, latex = f"{text} · ($d − ($a) − ($normal)·($b))", rf"{latex} \Big($d - ($a) - ($normal) \cdot ($b)\Big)"
         value = scale * (d.value - a.value - normal * b.value)
-        return *steps, a, b, formula(symbol, text, latex, value, d, x, *weight, **numbers)
+        return *steps, a, b, Formula(symbol, text, latex, value, (d, x, *weight), numbers)
 
     def dweight(self, dy: Array, c: int) -> Steps:
         steps, mean, var = self._scale(c)
@@ -176,7 +171,7 @@ class BatchNorm(Operation):
         old, m = self.factor(what, (c,)), self.settings["momentum"]
         forms = "(1 − $m)·($old) + $m·($batch)", r"(1 - $m) \cdot ($old) + $m \cdot ($batch)"
         value = (1 - m) * old.value + m * batch
-        return formula(self.symbol(what, c), *forms, value, old, m=m, old=old.value, batch=batch)
+        return Formula(self.symbol(what, c), *forms, value, (old,), {"m": m, "old": old.value, "batch": batch})
 
 
 def _mean(symbol: Symbol, count: int, *factors: Numbers) -> Sum:

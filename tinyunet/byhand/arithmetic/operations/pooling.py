@@ -21,7 +21,6 @@ class Pooling(Sliding):
     """What both have in common: every channel by itself."""
 
     leaves = ("x",)
-    aliases: ClassVar = {"input": "x", "window": "kernel_size"}
 
     def axes(self) -> Axes:
         names = "kernel_size", "stride", "padding", "dilation", "ceil_mode"

@@ -12,7 +12,7 @@ import numpy as np
 from tinyunet.byhand.arithmetic.explanation import Explanation, explained
 from tinyunet.byhand.arithmetic.numbers import array
 from tinyunet.byhand.arithmetic.operation import Index, Operation
-from tinyunet.byhand.arithmetic.worked import Factor, Formula, Part, Step, Sum, Symbol, Term, Terms, formula
+from tinyunet.byhand.arithmetic.worked import Factor, Formula, Part, Step, Sum, Symbol, Term, Terms
 from tinyunet.tensor import Array
 
 LARGEST_LOGIT = 700.0  # e^710 is more than float64 holds
@@ -62,7 +62,7 @@ class Softmax(Classes):
     def y(self, *index: int) -> tuple[Step, ...]:
         total, x = self.exponentials(index[:-1]), self.factor("x", index)
         value, forms = math.exp(x.value) / total.value, ("e^$x / $Z", r"\frac{e^{$x}}{$Z}")
-        return total, formula(self.symbol("y", *index), *forms, value, x, x=x.value, Z=total.value)
+        return total, Formula(self.symbol("y", *index), *forms, value, (x,), {"x": x.value, "Z": total.value})
 
     def dx(self, dy: Array, *index: int) -> tuple[Step, ...]:
         *lead, _ = index
@@ -70,8 +70,8 @@ class Softmax(Classes):
         terms = Terms(self.numbers("dy", *lead, ks, array=dy), self.numbers("y", *lead, ks, array=y))
         dot = Sum(Symbol("Σ dy·y", r"\sum_j \frac{\partial L}{\partial y_j} y_j"), (Part("classes", terms),))
         d, p = self.factor("dy", index, dy), float(y[index])
-        value, forms = p * (d.value - dot.value), ("$p·($d − ($dot))", r"$p \cdot ($d - ($dot))")
-        return dot, formula(self.symbol("dx", *index), *forms, value, d, p=p, d=d.value, dot=dot.value)
+        forms, numbers = ("$p·($d − ($dot))", r"$p \cdot ($d - ($dot))"), {"p": p, "d": d.value, "dot": dot.value}
+        return dot, Formula(self.symbol("dx", *index), *forms, p * (d.value - dot.value), (d,), numbers)
 
 
 @Softmax.called
@@ -119,7 +119,7 @@ class CrossEntropy(Classes):
     def _loss(self, lead: Index, symbol: Symbol) -> tuple[Sum, Formula]:
         total, t = self.exponentials(lead), self.factor("x", (*lead, int(self.arrays["target"][lead])))
         value, forms = math.log(total.value) - t.value, ("log $Z − ($t)", r"\log $Z - ($t)")
-        return total, formula(symbol, *forms, value, t, Z=total.value, t=t.value)
+        return total, Formula(symbol, *forms, value, (t,), {"Z": total.value, "t": t.value})
 
     def y(self, *index: int) -> tuple[Step, ...]:
         rows, symbol = self._rows(), self.symbol("y", *index)
@@ -141,7 +141,7 @@ class CrossEntropy(Classes):
             text, latex = text + " / $share", latex + " / $share"
         value = (math.exp(x.value) / total.value - hit) * d / self._share()
         numbers = {"x": x.value, "Z": total.value, "hit": hit, "d": d, "share": self._share()}
-        return total, formula(self.symbol("dx", *index), text, latex, value, x, **numbers)
+        return total, Formula(self.symbol("dx", *index), text, latex, value, (x,), numbers)
 
 
 @CrossEntropy.called

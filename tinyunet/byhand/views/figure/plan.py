@@ -9,11 +9,11 @@ from typing import NamedTuple
 import numpy as np
 
 from tinyunet.byhand.arithmetic.explanation import Element, Explanation
-from tinyunet.byhand.arithmetic.numbers import bracketed, write
+from tinyunet.byhand.arithmetic.numbers import write
 from tinyunet.byhand.arithmetic.operation import Index
 from tinyunet.byhand.arithmetic.worked import Factor, Formula, Largest, Part, Sum, Term, Terms, place
 from tinyunet.byhand.views.figure.grids import Cell, Grid, block, cell_of, image
-from tinyunet.byhand.views.text import text
+from tinyunet.byhand.views.text import bracketed, text
 from tinyunet.plot import BLUE, ORANGE
 
 GRIDS = 4  # one below the other, or side by side, at most

@@ -17,19 +17,12 @@ from tinyunet.tensor import Array
 
 @dataclass(frozen=True, repr=False)
 class Element:
-    """One element of a result, worked out, which can check an answer.
+    """One element of a result, worked out, which can check an answer."""
 
-    Attributes:
-        formula: of the quantity.
-        steps: the last one gives the value.
-        explanation: the result.
-        index: where the element stands in it.
-    """
-
-    formula: Symbol
-    steps: tuple[Step, ...]
-    explanation: Explanation
-    index: tuple[int, ...]
+    formula: Symbol  # of the quantity
+    steps: tuple[Step, ...]  # the last one gives the value
+    explanation: Explanation  # the result
+    index: tuple[int, ...]  # where it stands there
 
     @property
     def symbol(self) -> Symbol:

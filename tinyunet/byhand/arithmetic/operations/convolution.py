@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+import numpy as np
+
 from tinyunet.byhand.arithmetic.explanation import Explanation, explained
-from tinyunet.byhand.arithmetic.numbers import array, optional_array
+from tinyunet.byhand.arithmetic.numbers import array
 from tinyunet.byhand.arithmetic.operation import Border
 from tinyunet.byhand.arithmetic.windows import SIZE, Pairs, Sliding, covering, images, meetings, window
 from tinyunet.byhand.arithmetic.worked import Numbers, Part, Sum, Terms
@@ -74,9 +76,7 @@ def _parts(kind: str, of: Sequence[int], *factors: Numbers) -> list[Part]:
 def _explained(kind: type[Convolution], x: Any, w: Any, b: Any, **settings: Any) -> Explanation:
     x, lacking = images(array("x", x))
     w, single = _kernels(array("w", w))
-    b = optional_array("b", b)
-    if b is not None and b.ndim == 0:
-        b = b.reshape(1)
+    b = None if b is None else np.atleast_1d(array("b", b))
     # One image and one kernel without brackets have a result without brackets, too.
     shown = lacking if single or lacking < 2 else 1
     left_out = {"x": lacking, "dx": lacking, "w": single, "dw": single, "y": shown, "dy": shown}

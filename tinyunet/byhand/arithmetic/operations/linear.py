@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tinyunet.byhand.arithmetic.explanation import Explanation, explained
-from tinyunet.byhand.arithmetic.numbers import array, optional_array
+from tinyunet.byhand.arithmetic.numbers import array
 from tinyunet.byhand.arithmetic.operation import Operation
 from tinyunet.byhand.arithmetic.worked import Formula, Part, Sum, Terms
 from tinyunet.tensor import Array
@@ -99,4 +99,5 @@ def linear(x: Any, w: Any, b: Any = None) -> Explanation:
       inputs: 1×3 + 2×4 = 11
       y[0] = 11 + 5 (bias) = 16
     """
-    return explained(Linear({"x": array("x", x), "w": array("w", w), "b": optional_array("b", b)}, {}, {}))
+    b = None if b is None else array("b", b)
+    return explained(Linear({"x": array("x", x), "w": array("w", w), "b": b}, {}, {}))

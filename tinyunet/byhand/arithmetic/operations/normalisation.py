@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tinyunet.byhand.arithmetic.explanation import Explanation, explained
-from tinyunet.byhand.arithmetic.numbers import array, optional_array
+from tinyunet.byhand.arithmetic.numbers import array
 from tinyunet.byhand.arithmetic.operation import Operation
 from tinyunet.byhand.arithmetic.worked import Formula, Numbers, Part, Step, Sum, Symbol, Terms
 from tinyunet.tensor import Array
@@ -202,5 +202,5 @@ def batch_norm(
     if x.ndim < 2:
         raise ValueError(f"x: must be (N, C, …), not {x.shape}; four numbers of one channel are [[1], [2], [3], [6]]")
     vectors = {"running_mean": running_mean, "running_var": running_var, "weight": weight, "bias": bias}
-    arrays = {"x": x} | {name: optional_array(name, vector) for name, vector in vectors.items()}
+    arrays = {"x": x} | {name: None if vector is None else array(name, vector) for name, vector in vectors.items()}
     return explained(BatchNorm(arrays, {"training": training, "momentum": momentum, "eps": eps}, {}))

@@ -10,10 +10,12 @@ from typing import NamedTuple
 from tinyunet.byhand.arithmetic.numbers import write
 from tinyunet.byhand.arithmetic.operation import Border, Index
 from tinyunet.byhand.arithmetic.worked import place
-from tinyunet.plot import BLUE
+from tinyunet.plot import BLUE, ORANGE
 from tinyunet.tensor import Array
 
 SPREAD = 16  # rows or columns of a window that is shown whole, however few others are
+
+FRAMES = {"used": BLUE, "chosen": ORANGE}  # the colours of frames around cells that look so
 
 Cell = tuple[int, int]
 
@@ -70,38 +72,40 @@ def image(
     name: str,
     at: Index,
     array: Array,
-    looks: dict[Cell, str],
-    framed: dict[str, set[Cell]],
+    marked: dict[str, set[Cell]],
     most: int,
     padding: Border = ((0, 0), (0, 0)),
     outside: str = "0",
+    framed: set[Cell] | None = None,
     known: int | None = None,
 ) -> Grid:
     """The plane `at` of an array.
 
     Args:
-        looks: of the cells that are not plain.
-        framed: by colour, the cells to frame, the first colour being the window that is certainly shown.
+        marked: by their look, the cells to mark and to frame; the first ones are certainly shown.
         most: rows or columns to show.
         padding: the cells before and after the image, in rows and columns, each with the text `outside`.
+        framed: of the marked cells those to frame, if there are any, in place of all.
         known: how many numbers there are so far; None is all.
     """
     plane = array[at].reshape((1, 1, *array.shape)[-2:])  # a vector is a row
+    (height, width), frames = plane.shape, {look: framed or cells for look, cells in marked.items()}
     spans = [(-before, n + after) for n, (before, after) in zip(plane.shape, padding, strict=True)]
-    window = next(iter(framed.values()))
+    window = next(iter(frames.values()))
     rows, cols = (_shown(*span, (cell[k] for cell in window), most) for k, span in enumerate(spans))
-    height, width = plane.shape
+
+    def inside(r: int, c: int) -> bool:
+        return 0 <= r < height and 0 <= c < width
 
     def text(r: int, c: int) -> str:
-        if not (0 <= r < height and 0 <= c < width):
+        if not inside(r, c):
             return outside
         return write(plane[r, c]) if known is None or r * width + c < known else ""
 
     def moved(cells: Iterable[Cell]) -> set[Cell]:
         return {(r - rows.start, c - cols.start) for r, c in cells if r in rows and c in cols}
 
-    border = {cell for cell in product(rows, cols) if not (0 <= cell[0] < height and 0 <= cell[1] < width)}
-    looks = looks | dict.fromkeys(border, "padding")
+    looks = marked | {"padding": {cell for cell in product(rows, cols) if not inside(*cell)}}
     (top, bottom), (left, right) = spans
     cut = {
         "north": rows.start > top,
@@ -116,8 +120,8 @@ def image(
     return Grid(
         name,
         [[text(r, c) for c in cols] for r in rows],
-        {(r - rows.start, c - cols.start): look for (r, c), look in looks.items() if r in rows and c in cols},
-        tuple(frame for colour, cells in framed.items() for frame in _frames(moved(cells), colour)),
+        {cell: look for look, cells in looks.items() for cell in moved(cells)},
+        tuple(frame for look, cells in frames.items() for frame in _frames(moved(cells), FRAMES[look])),
         tuple(side for side, there in cut.items() if there),
     )
 

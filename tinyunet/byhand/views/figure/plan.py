@@ -14,7 +14,6 @@ from tinyunet.byhand.arithmetic.operation import Index
 from tinyunet.byhand.arithmetic.worked import Factor, Formula, Largest, Part, Sum, Term, Terms, place
 from tinyunet.byhand.views.figure.grids import Cell, Grid, block, cell_of, image
 from tinyunet.byhand.views.text import bracketed, text
-from tinyunet.plot import BLUE, ORANGE
 
 GRIDS = 4  # one below the other, or side by side, at most
 TERMS, LETTERS = 12, 90  # that a sum has before some terms are left out
@@ -49,8 +48,7 @@ def plan(element: Element, most: int, filling: bool) -> Picture:
     whole = element.explanation
     operation, here, shape = whole.operation, cell_of(element.index), (1, *whole.result.shape)
     known = here[0] * shape[-1] + here[1] + 1 if filling else None
-    chosen = {here: "chosen"}
-    output = image(whole.what, element.index[:-2], whole.result, chosen, {ORANGE: {here}}, most, known=known)
+    output = image(whole.what, element.index[:-2], whole.result, {"chosen": {here}}, most, known=known)
     settings = ", ".join(f"{name}={value!r}" for name, value in operation.chosen().items())
     subtitle = f"{operation.name}({settings})" if settings else operation.name
     rows, rests = (_channels if operation.slides else _arrays)(element, most)
@@ -107,12 +105,11 @@ def _channels(element: Element, most: int) -> tuple[tuple[Row, ...], tuple[str, 
 def _channel(element: Element, part: Part, window: Window, most: int) -> Row:
     """The window on its image × the kernel = the products."""
     whole, last, (name, plane, met) = element.explanation, element.steps[-1], window
-    looks, framed = dict.fromkeys(met, "used"), {BLUE: set(met)}
+    marked = {"used": set(met)}
     if isinstance(last, Largest):
-        winner = {cell for cell, term in met.items() if term == last.winner}
-        looks, framed = looks | dict.fromkeys(winner, "chosen"), framed | {ORANGE: winner}
+        marked["chosen"] = {cell for cell, term in met.items() if term == last.winner}
     border, outside = whole.operation.border(name), write(whole.operation.outside)
-    seen = image(name, plane, whole.arrays[name], looks, framed, most, border, outside)
+    seen = image(name, plane, whole.arrays[name], marked, most, border, outside)
     if isinstance(last, Largest):
         return Row((seen,), "", f"max = {write(last.value)}")
     if not met or len(next(iter(met.values())).factors) == 1:
@@ -185,7 +182,7 @@ def _arrays(element: Element, most: int) -> tuple[tuple[Row, ...], tuple[str, ..
         if (name, at) in here:
             framed.add(cell_of(at))
     grids = [
-        image(name, plane, whole.arrays[name], dict.fromkeys(used, "used"), {BLUE: framed or used}, most)
+        image(name, plane, whole.arrays[name], {"used": used}, most, framed=framed)
         for (name, plane), (used, framed) in planes.items()
     ]
     rest = f"… and {len(grids) - GRIDS} more" if len(grids) > GRIDS else ""

@@ -50,35 +50,28 @@ class Operation:
     parameters: ClassVar[Mapping[str, inspect.Parameter]]
     array_names: ClassVar[tuple[str, ...]]
 
-    title: ClassVar[str]  # in a heading
+    title: ClassVar[str]  # what it is called in a heading
     formulas: ClassVar[dict[str, tuple[str, str]]]  # of every quantity, in a text and in LaTeX, with ∂x for ∂L/∂x
-    letters: ClassVar[dict[str, str]] = {}  # what arrays are called in LaTeX, if not by their names
     leaves: ClassVar[tuple[str, ...]]  # the arrays that have gradients
     updates: ClassVar[tuple[str, ...]] = ()  # the arrays that it overwrites
     data: ClassVar[tuple[str, ...]] = ("x",)  # the arrays that are no parameters
     size: ClassVar[str | None] = None  # the rule for the size of y, in words; None if it has the shape of x
-    linear: ClassVar[bool] = False  # in each of its arrays, while the others stay as they are
-    slides: ClassVar[bool] = False  # a window over images
-    outside: ClassVar[float] = 0.0  # what lies around an image
-    read_off: ClassVar[bool] = False  # y is among the numbers of x, or 0: there is nothing to calculate
-    axes_needed: ClassVar[dict[str, int]] = {}  # of an array, at least, if not 1
-    axis_names: ClassVar[dict[str, tuple[str, str]]] = {}  # in front of rows and columns, if not image and channel
-    captions: ClassVar[dict[tuple[str, int], str]] = {}  # of an array with so many axes, if not its name alone
-    # Words in errors, and the arguments that they mean, where there are such.
-    aliases: ClassVar[dict[str, str]] = {
-        "input": "x",
-        "weight": "w",
-        "bias": "b",
-        "kernel": "w",
-        "window": "kernel_size",
-    }
+    linear: ClassVar[bool] = False  # whether y is linear in each of the arrays, while the others stay as they are
+    slides: ClassVar[bool] = False  # whether a window slides over images
+    outside: ClassVar[float] = 0.0  # what the padding around an image holds
+    read_off: ClassVar[bool] = False  # whether y holds numbers of x, and zeros: there is nothing to calculate
+    letters: ClassVar[dict[str, str]] = {}  # what arrays are called in LaTeX, if not by their names
+    captions: ClassVar[dict[tuple[str, int], str]] = {}  # what an array with so many axes is headed, if not by its name
+    axes_needed: ClassVar[dict[str, int]] = {}  # how many axes an array has at least, if not 1
+    axis_names: ClassVar[dict[str, tuple[str, str]]] = {}  # the axes before rows and columns, if not image and channel
+    aliases: ClassVar = {"input": "x", "weight": "w", "bias": "b", "kernel": "w", "window": "kernel_size"}  # in errors
 
     def __init__(self, arrays: dict[str, Any], settings: dict[str, Any], left_out: dict[str, int]) -> None:
         self.arrays, self.settings, self.left_out = arrays, settings, left_out
 
     @classmethod
     def called(cls, call: Call) -> Call:
-        """Decorate the function that a user calls: arrays are its arguments that may be anything, `Any`."""
+        """Decorate the function that a user calls; its arguments that may be anything, `Any`, are the arrays."""
         OPERATIONS[call.__name__] = cls
         cls.name, cls.call = call.__name__, staticmethod(call)
         cls.formulas = {what: (text, in_full(latex)) for what, (text, latex) in cls.formulas.items()}
@@ -199,7 +192,7 @@ class Operation:
     # ---- where its numbers lie
 
     def border(self, array: str) -> Border:
-        """How far a window reaches beyond an array."""
+        """How many rows and columns the window reaches beyond an array."""
         return (0, 0), (0, 0)
 
     def slid_over(self, what: str) -> str:
@@ -207,7 +200,7 @@ class Operation:
         return "x" if what == "y" else "dy"
 
     def behind(self, what: str, index: Index) -> list[tuple[str, Index]]:
-        """Cells that an element depends on, although no factor in its steps stands there: arrays, and indices."""
+        """Cells that an element depends on, though they are no factors of its steps: names of arrays, and indices."""
         return []
 
     def comparisons(self, what: str) -> int:

@@ -47,7 +47,7 @@ class Sliding(Operation):
     """An operation whose window slides over images."""
 
     slides = True
-    enlarges: ClassVar[bool] = False  # rows and columns, by the stride
+    enlarges: ClassVar[bool] = False  # whether y has more rows and columns than x, by the stride
     axes_needed: ClassVar = {"x": 2, "w": 2}
 
     @classmethod
@@ -62,10 +62,8 @@ class Sliding(Operation):
         return N * (apart * H + more) * (apart * W + more) * cells
 
     def border(self, array: str) -> Border:
-        if array != "x":
-            return super().border(array)
         rows, cols = ((axis.padding, max(axis.padding, axis.overhang)) for axis in self.axes())
-        return rows, cols
+        return (rows, cols) if array == "x" else super().border(array)
 
 
 def _largest(setting: Any) -> int:

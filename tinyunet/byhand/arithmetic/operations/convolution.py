@@ -1,8 +1,9 @@
 """Convolution and transposed convolution: one sum, read three ways.
 
-The window of output (i, j) lays its cell (u, v) on pixel (s·i+d·u−p, s·j+d·v−p) of an image. A convolution gathers what
-is under a window into one number; transposed, it spreads a number over the pixels under its window. The gradient by the
-image of the one is the other, and both have the same gradient by the kernel: the sum over all places of the window.
+A window slides over an image, and a map has a number for each of its places: at place (i, j), cell (u, v) of the window
+lies on pixel (s·i+d·u−p, s·j+d·v−p). A convolution makes a map of an image: a number is what it gathers under a window.
+A transposed one makes an image of a map: a number is spread over the pixels under its window. So the gradient dx of
+each is the other; and dw of both is a sum over all places of the window.
 """
 
 from __future__ import annotations
@@ -23,35 +24,35 @@ from tinyunet.tensor import Array
 
 
 class Convolution(Sliding):
-    """What both have in common: w has a kernel for each channel with a number per window, and channel of the image."""
+    """What both have in common; w is (channels of the map, channels of the image in a group, rows, columns)."""
 
     leaves = "x", "w", "b"
     linear = True
 
-    def seen(self, axis: Axis, pairs: Pairs) -> Pairs:
-        """Of pairs of something and a position, those where there is an image, or its padding."""
-        return pairs
-
     def groups(self) -> tuple[int, int]:
-        """How many channels of each side are in a group: of what has a number per window, and of the image."""
+        """How many channels of the map are in a group, and how many of the image."""
         w = self.arrays["w"]
         return len(w) // self.settings["groups"], w.shape[1]
 
+    def seen(self, axis: Axis, pairs: Pairs) -> Pairs:
+        """Of cells or places and the pixels that they meet, those where there is a pixel; padding counts as one."""
+        return pairs
+
     def gathered(self, kind: str, image: str, dy: Array | None, n: int, o: int, i: int, j: int) -> list[Part]:
-        """What is under a window, times the kernel."""
+        """A number of the map: what is under its window, times the kernel."""
         (rows, cols), (outs, ins) = self.axes(), self.groups()
         cs = range(o // outs * ins, (o // outs + 1) * ins)
         (us, h), (vs, w) = self.seen(rows, window(rows, i)), self.seen(cols, window(cols, j))
         pixels = self.numbers(image, n, cs, h, w, array=dy)
         return _parts(kind, cs, pixels, self.numbers("w", o, range(ins), us, vs))
 
-    def spread(self, kind: str, source: str, dy: Array | None, n: int, c: int, h: int, w: int) -> list[Part]:
-        """What all windows over a pixel spread, times the cells of the kernel that lie on it."""
+    def spread(self, kind: str, map: str, dy: Array | None, n: int, c: int, h: int, w: int) -> list[Part]:
+        """A pixel of the image: the numbers of all windows over it, times the cells of the kernel that lie on it."""
         (rows, cols), (outs, ins) = self.axes(), self.groups()
         group, place = divmod(c, ins)
         os = range(group * outs, (group + 1) * outs)
         (us, i), (vs, j) = covering(rows, h), covering(cols, w)
-        return _parts(kind, os, self.numbers(source, n, os, i, j, array=dy), self.numbers("w", os, place, us, vs))
+        return _parts(kind, os, self.numbers(map, n, os, i, j, array=dy), self.numbers("w", os, place, us, vs))
 
     def dw(self, dy: Array, o: int, place: int, u: int, v: int) -> Sum:
         (rows, cols), (outs, ins) = self.axes(), self.groups()
@@ -91,7 +92,7 @@ def _kernels(w: Array) -> tuple[Array, int]:
 
 
 class Conv2d(Convolution):
-    """A window that gathers, over an image that may have padding around it."""
+    """A window that gathers from x."""
 
     title = "Convolution"
     size = f"y has the size {SIZE}, and a channel for every filter"
@@ -149,7 +150,7 @@ def conv2d(
 
 
 class ConvTranspose2d(Convolution):
-    """A window that spreads; its axes are those of the convolution that it is the transpose of."""
+    """A window that spreads over y; its axes are those of the convolution that it is the transpose of."""
 
     title = "Transposed convolution"
     enlarges = True

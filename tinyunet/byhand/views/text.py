@@ -65,8 +65,8 @@ def bracketed(text: str) -> str:
 class Text:
     """How steps are written down in a text."""
 
-    kind = "text"  # of what a symbol and a formula have of it
-    dots, left_out = "…", "  …"  # for terms, and for parts
+    form = "text"  # of the two that a symbol and a formula have
+    dots, left_out = "…", "  …"  # in place of terms, and of parts
     number: Callable[[float], str] = staticmethod(write)
     part, bias = "  {}: {} = {}", "{} (bias)"
     mean, largest = "({}) / {}", "max({})"
@@ -99,7 +99,7 @@ class Text:
             text = self.number(step.numbers[found[2]])
             return bracketed(text) if found[1] else text
 
-        return re.sub(r"(\()?\$(\w+)(?(1)\))", number, getattr(step, self.kind))
+        return re.sub(r"(\()?\$(\w+)(?(1)\))", number, getattr(step, self.form))
 
     def lines(self, step: Step) -> list[str]:
         """A step in an equation; above it, of a sum of several parts, each of them."""
@@ -121,13 +121,13 @@ class Text:
                     rows.append(self.part.format(part.name, products, self.number(part.value)))
         if isinstance(step, Sum) and step.divisor != 1:
             inside = self.mean.format(inside, self.number(step.divisor))
-        return [*rows, self.equation.format(getattr(step.symbol, self.kind), inside, self.number(step.value)) + end]
+        return [*rows, self.equation.format(getattr(step.symbol, self.form), inside, self.number(step.value)) + end]
 
 
 class Latex(Text):
     """How steps are written down in mathematics mode, aligned."""
 
-    kind = "latex"
+    form = "latex"
     dots, left_out = r"\dots", r"&\;\;\vdots"
     number = staticmethod(latex_number)
     part, bias = r"\text{{{}: }} & {} = {}", "{}"

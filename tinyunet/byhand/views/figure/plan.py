@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import product
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice, product
 from typing import NamedTuple
 
 import numpy as np
@@ -60,14 +60,12 @@ def plan(element: Element, most: int, filling: bool) -> Picture:
 
 
 class Window(NamedTuple):
-    """Where the window lies for a part of a sum: on an array and a plane of it, and by its cells there the products.
+    """Where the window lies for a part of a sum."""
 
-    They go row by row, and the first factor of each is the number that the window lies on.
-    """
-
-    name: str
-    plane: Index
-    met: dict[Cell, Term]
+    part: Part
+    name: str  # of an array
+    plane: Index  # of this array
+    met: dict[Cell, Term]  # the products by the cells there, row by row; the first factor is what the window lies on
 
 
 def _parts(element: Element) -> list[tuple[Part, Terms]]:
@@ -77,17 +75,15 @@ def _parts(element: Element) -> list[tuple[Part, Terms]]:
     return [(part, part.terms) for part in parts if isinstance(part.terms, Terms)]
 
 
-def _windows(element: Element) -> list[Window]:
-    """The window of each of the first parts."""
+def _windows(element: Element) -> Iterator[Window]:
+    """The window of each part."""
     whole, parts = element.explanation, _parts(element)
     name = whole.operation.slid_over(whole.what)
     k = [numbers.name for numbers in parts[0][1].factors].index(name)
-    planes = product(*parts[0][1].factors[k].grid[:-2])  # one for each part
-    found = []
-    for (_, terms), plane in zip(parts[:GRIDS], planes, strict=False):
+    planes = product(*parts[0][1].factors[k].grid[:-2])
+    for (part, terms), plane in zip(parts, planes, strict=True):
         turned = (Term((*term.factors[k:], *term.factors[:k])) for term in terms)
-        found.append(Window(name, plane, dict(sorted((cell_of(term.factors[0].at), term) for term in turned))))
-    return found
+        yield Window(part, name, plane, dict(sorted((cell_of(term.factors[0].at), term) for term in turned)))
 
 
 def _channels(element: Element, most: int) -> tuple[tuple[Row, ...], tuple[str, ...]]:
@@ -98,13 +94,12 @@ def _channels(element: Element, most: int) -> tuple[tuple[Row, ...], tuple[str, 
         others = parts[shown:]  # of one kind, such as "channel 3"
         kind = others[0].name.rsplit(" ", 1)[0] + "s" * (len(others) > 1) if others else ""
         rests.append(f"… and {len(others)} more {kind}: {write(sum(p.value for p in others))}" if others else "")
-    rows = (_channel(element, *both, most) for both in zip(parts, _windows(element), strict=False))
-    return tuple(rows), tuple(rests)
+    return tuple(_channel(element, *window, most) for window in islice(_windows(element), GRIDS)), tuple(rests)
 
 
-def _channel(element: Element, part: Part, window: Window, most: int) -> Row:
+def _channel(element: Element, part: Part, name: str, plane: Index, met: dict[Cell, Term], most: int) -> Row:
     """The window on its image × the kernel = the products."""
-    whole, last, (name, plane, met) = element.explanation, element.steps[-1], window
+    whole, last = element.explanation, element.steps[-1]
     marked = {"used": set(met)}
     if isinstance(last, Largest):
         marked["chosen"] = {cell for cell, term in met.items() if term == last.winner}
@@ -147,7 +142,7 @@ def _plus(values: Iterable[float]) -> str:
 def _sum(element: Element) -> tuple[str, str]:
     """The last step in numbers, and in words."""
     last, whole = element.steps[-1], element.explanation
-    terms = list(_windows(element)[0].met.values())
+    terms = list(next(_windows(element)).met.values())
     if not last.terms:
         return f"{element.symbol.text} = 0", "there is nothing to add"
     values = [term.value for term in terms]

@@ -103,3 +103,13 @@ def test_truth_values_are_zeros_and_ones():
 def test_an_element_that_is_not_there(index):
     with pytest.raises(IndexError, match=r"y has the shape \(2, 2\); there is no element"):
         byhand.conv2d(normal(0, 3, 3), normal(1, 2, 2)).at(*index)
+
+
+MUTANTS = {
+    "byhand.arithmetic.numbers:array": [
+        ("truth values are refused", 'dtype.kind in "iufb"', 'dtype.kind in "iuf"'),
+    ],
+    "byhand.arithmetic.operations.softmax:cross_entropy": [
+        ("one-hot rows are taken for classes", "classes.shape == x.shape and x.size > 1", "False"),
+    ],
+}

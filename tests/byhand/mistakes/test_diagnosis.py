@@ -740,7 +740,7 @@ MUTANTS = {
     "byhand.mistakes.diagnosis:_same": [
         ("the tolerance is forgotten", "np.abs(a - b) <= tolerance + EXACT", "np.abs(a - b) <= EXACT"),
     ],
-    "byhand.mistakes.diagnosis:check_map": [
+    "byhand.mistakes.diagnosis:check": [
         ("the last wrong element is named", "np.argwhere(wrong)[0]", "np.argwhere(wrong)[-1]"),
         ("a slip explains everything that is wrong", "if wrong.sum() == 1:", "if wrong.sum() >= 1:"),
         ("two elements make a rare mistake", "if rare and wrong.sum() > 2:", "if rare:"),

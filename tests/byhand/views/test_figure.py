@@ -322,3 +322,17 @@ def test_a_figure_is_saved(tmp_path):
     plot.save(byhand.relu([-1, 2]).at(0).figure(), tmp_path / "a.png")
     with Image.open(tmp_path / "a.png") as picture:
         assert picture.size == (1920, 1080)
+
+
+MUTANTS = {
+    "byhand.views.figure.plan:_windows": [
+        ("the window lies on the kernel", "].index(name)", "].index(name) - 1"),
+        ("all windows lie on the first plane", "zip(parts, planes,", "zip(parts, [next(planes)] * len(parts),"),
+    ],
+    "byhand.arithmetic.operations.softmax:CrossEntropy.behind": [
+        ("the target of the first row", "rows = [lead] if lead else self._rows()", "rows = self._rows()[:1]"),
+    ],
+    "byhand.views.figure.grids:image": [
+        ("all that is used is framed", "{look: framed or cells", "{look: cells"),
+    ],
+}

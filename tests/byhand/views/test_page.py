@@ -337,7 +337,7 @@ def test_frames_in_a_notebook_work_beside_one_another(opened, tmp_path):
 
 MUTANTS = {
     "byhand.views.page:_Drawn.cell": [
-        ("cells beside the padding", "self.before[2 - min(len(at), 2) :]", "(0, 0)[2 - min(len(at), 2) :]"),
+        ("cells beside the padding", "number * n + before + k", "number * n + k"),
     ],
     "byhand.views.page:_escaped": [
         ("markup in a page", 'text.replace("&", "&amp;").replace("<", "&lt;")', "text"),

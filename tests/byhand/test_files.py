@@ -679,7 +679,7 @@ def test_the_examples_in_docstring_and_help_work(capsys):
 
 MUTANTS = {
     "byhand.mistakes.diagnosis:check_element": [
-        ("a verdict says it", " = {write(given.value)}", " = {write(given.value)}, not {write(worked.value)}"),
+        ("a verdict says it", " = {write(given.value)}", " = {write(given.value)}, not {write(element.value)}"),
     ],
     "byhand.examples.source:Source._line_at": [
         ("lines are counted from 0", 'self.text.count("\\n", 0, place) + 1', 'self.text.count("\\n", 0, place)'),

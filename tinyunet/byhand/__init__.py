@@ -10,31 +10,24 @@
 Arrays are nested lists, NumPy arrays or Tensors; images may be (N, C, H, W), (C, H, W) or (H, W).
 """
 
-from tinyunet.byhand.arithmetic.calls import (
-    avg_pool2d,
-    batch_norm,
-    conv2d,
-    conv_transpose2d,
-    cross_entropy,
-    linear,
-    max_pool2d,
-    relu,
-    softmax,
-)
+from collections.abc import Callable
+
+from tinyunet.byhand import methods
 from tinyunet.byhand.arithmetic.explanation import Element, Explanation
+from tinyunet.byhand.arithmetic.operations import OPERATIONS
 from tinyunet.byhand.mistakes.diagnosis import Verdict
 
-__all__ = [
-    "Element",
-    "Explanation",
-    "Verdict",
-    "avg_pool2d",
-    "batch_norm",
-    "conv2d",
-    "conv_transpose2d",
-    "cross_entropy",
-    "linear",
-    "max_pool2d",
-    "relu",
-    "softmax",
-]
+__all__ = ["Element", "Explanation", "Verdict", *sorted(OPERATIONS)]
+
+methods.tie()
+
+
+def __getattr__(name: str) -> Callable[..., Explanation]:
+    """The function that a user calls, of every operation."""
+    if name in OPERATIONS:
+        return OPERATIONS[name].call
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *OPERATIONS]

@@ -2,60 +2,57 @@
 
 from __future__ import annotations
 
-import os
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinyunet.byhand.arithmetic.numbers import read_array, write_array
-from tinyunet.byhand.arithmetic.operations import Operation
-from tinyunet.byhand.arithmetic.worked import Worked
-from tinyunet.byhand.mistakes.diagnosis import Verdict, check_element, check_map
-from tinyunet.byhand.views import page
+from tinyunet.byhand.arithmetic.numbers import read_array
+from tinyunet.byhand.arithmetic.operation import Operation
+from tinyunet.byhand.arithmetic.worked import Part, Step, Sum, Symbol, Term
 from tinyunet.tensor import Array
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, repr=False)
-class Element(Worked):
+class Element:
     """One element of a result, worked out, which can check an answer."""
 
-    explanation: Explanation
-    index: tuple[int, ...]
+    formula: Symbol  # of the quantity
+    steps: tuple[Step, ...]  # the last one gives the value
+    explanation: Explanation  # the result
+    index: tuple[int, ...]  # where it stands there
 
-    __repr__ = Worked.text
+    @property
+    def symbol(self) -> Symbol:
+        """What was worked out, such as y[0, 1, 1]."""
+        return self.steps[-1].symbol
 
-    def check(self, answer: Any) -> Verdict:
-        """Whether a number is right, to the digits given; if not, the mistakes that would give it.
+    @property
+    def value(self) -> float:
+        """The number itself."""
+        return self.steps[-1].value
 
-        >>> from tinyunet import byhand
-        >>> y = byhand.conv2d([[1, 2], [3, 4]], [[0, 1], [2, 3]])
-        >>> print(y.at(0, 0).check(10))
-        not right: y[0, 0] = 10. It is what this mistake gives: kernel flipped: the kernel is used as it stands, not \
-turned by 180°.
-        """
-        whole = self.explanation
-        full = whole._full(self.index)
-        return check_element(whole.operation, whole.what, whole._dy, full, self, answer)
+    @property
+    def terms(self) -> tuple[Term, ...]:
+        """The terms of the last step, in order."""
+        return tuple(self.steps[-1].terms)
 
-    def html(self) -> str:
-        """The page of the whole result, which shows this element first: see `Explanation.html`."""
-        return page.html(self.explanation, self.index)
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The partial sums of the last step, if it is a sum."""
+        last = self.steps[-1]
+        return last.parts if isinstance(last, Sum) else ()
 
-    def figure(self) -> Figure:
-        """The window, the kernel, the products and the sum as a picture of 16:9: see `tinyunet.byhand.figure.draw`.
+    if TYPE_CHECKING:  # what `byhand/methods.py` ties to it
 
-        >>> from tinyunet import byhand
-        >>> byhand.conv2d([[1, 2], [3, 4]], [[0, 1], [2, 3]]).at(0, 0).figure()
-        <Figure size 1280x720 with 1 Axes>
-        """
-        from tinyunet.byhand.views import figure  # which loads Matplotlib, and not everybody draws
-
-        return figure.draw(self)
+        def text(self) -> str: ...
+        def markdown(self) -> str: ...
+        def latex(self) -> str: ...
+        def check(self, answer: Any) -> Any: ...
+        def html(self) -> str: ...
+        def figure(self) -> Any: ...
 
 
 class Explanation:
@@ -64,33 +61,32 @@ class Explanation:
     Attributes:
         operation: the operation with its arrays and settings.
         what: "y", or a gradient such as "dw".
+        dy: the gradient ∂L/∂y that reaches a gradient, as the operation takes it: with its batch axis.
         result: the whole quantity, as the operation computes it, in float64.
     """
 
     def __init__(self, operation: Operation, what: str = "y", dy: Array | None = None) -> None:
-        self.operation, self.what, self._dy = operation, what, dy
-        self._left_out = operation.left_out.get(what, 0)
-        self._whole: Array | None = None
+        self.operation, self.what, self.dy = operation, what, dy
 
     @property
+    def title(self) -> str:
+        """Such as "dw of conv2d"."""
+        return f"{self.what} of {self.operation.name}"
+
+    @functools.cached_property
     def result(self) -> Array:
         """All elements."""
-        if self._whole is None:
-            self._whole = self.operation.result(self.what, self._dy)
-        return self._whole.reshape(self._whole.shape[self._left_out :])
+        whole = self.operation.result(self.what, self.dy)
+        return whole.reshape(self.operation.shown(self.what, whole.shape))
 
     @property
     def arrays(self) -> dict[str, Array]:
         """The arrays that it is made from, by name, as they were given: also dy, for a gradient."""
         found = dict(self.operation.arrays)
-        if self._dy is not None:
-            found["dy"] = self._dy
-        left_out = self.operation.left_out
-        return {
-            name: np.asarray(a).reshape(np.shape(a)[left_out.get(name, 0) :])
-            for name, a in found.items()
-            if a is not None
-        }
+        if self.dy is not None:
+            found["dy"] = self.dy
+        shown = self.operation.shown
+        return {name: np.reshape(a, shown(name, np.shape(a))) for name, a in found.items() if a is not None}
 
     def at(self, *index: int) -> Element:
         """Work one element out.
@@ -104,7 +100,8 @@ class Explanation:
           channel 0: 1×0 + 2×1 + 3×2 + 4×3 = 20
           y[0, 0] = 20 + 10 (bias) = 30
         """
-        shape = self.operation.shape(self.what)[self._left_out :]
+        operation = self.operation
+        shape = operation.shown(self.what, operation.shape(self.what))
         wrong = len(index) != len(shape) or any(
             isinstance(k, bool) or not isinstance(k, (int, np.integer)) or not -n <= k < n
             for k, n in zip(index, shape, strict=False)
@@ -112,12 +109,8 @@ class Explanation:
         if wrong:
             raise IndexError(f"{self.what} has the shape {shape}; there is no element {index} in it")
         index = tuple(int(k) % n for k, n in zip(index, shape, strict=True))
-        worked = self.operation.work_out(self.what, self._full(index), self._dy)
-        return Element(worked.formula, worked.steps, self, index)
-
-    def _full(self, index: tuple[int, ...]) -> tuple[int, ...]:
-        """The index with the axes that the user did not give."""
-        return (0,) * self._left_out + index
+        steps = operation.work_out(self.what, operation.full(self.what, index), self.dy)
+        return Element(Symbol(*operation.formulas[self.what]), steps, self, index)
 
     def grad(self, name: str, dy: Any = None) -> Explanation:
         """The gradient ∂L/∂name of a loss L, for ∂L/∂y = dy; without dy it is 1 everywhere, as for L = Σ y.
@@ -140,7 +133,7 @@ class Explanation:
             full = np.ones_like(y)
         else:
             full = read_array(dy)[0]
-            shape = y.shape[self._left_out :]
+            shape = self.operation.shown("y", y.shape)
             if full.shape not in (shape, y.shape):
                 raise ValueError(f"dy has the shape {full.shape}; it must have that of y, {shape}")
             full = full.reshape(y.shape)
@@ -152,57 +145,32 @@ class Explanation:
         Raises:
             ValueError: an array that is not updated.
         """
-        known = [what for what in self.operation.quantities() if what.startswith("running")]
+        known = [what for what in self.operation.quantities() if what in self.operation.updates]
         if name not in known:
             raise ValueError(
                 f"{self.operation.name} does not update {name!r} here; it updates {', '.join(known) or 'none'}"
             )
         return Explanation(self.operation, name)
 
-    def check(self, answer: Any) -> Verdict:
-        """Whether a whole result is right, to the digits given; if not, the first wrong element and the mistake.
-
-        Args:
-            answer: nested lists of numbers and texts such as "1/3", or an array. It may have the wrong shape.
-
-        >>> from tinyunet import byhand
-        >>> y = byhand.conv2d([[1, 2, 3], [4, 5, 6]], [[0, 1], [2, 3]], padding="same")
-        >>> y.check(y.result).right
-        True
-        """
-        return check_map(self.operation, self.what, self._dy, answer, self.at)
-
-    def animate(self, path: str | os.PathLike[str], milliseconds: int = 700) -> None:
-        """Write a GIF of the window sliding over the image: see `tinyunet.byhand.figure.animate`.
-
-        Raises:
-            ValueError: a path that does not end in .gif, frames shorter than 20 ms, or more than 400 of them.
-        """
-        from tinyunet.byhand.views import figure
-
-        figure.animate(self, path, milliseconds)
-
-    def html(self) -> str:
-        """A page to explore it in a browser, offline: point at an element, and see where its number comes from.
-
-        Raises:
-            ValueError: there is too much for a page.
-
-        >>> from tinyunet import byhand
-        >>> byhand.relu([-3, 2]).html().startswith("<!doctype html>")
-        True
-        """
-        return page.html(self)
-
-    def _repr_html_(self) -> str:
-        return page.frame(self)
-
     def __iter__(self) -> Iterator[Element]:
         """All elements, in order."""
         return (self.at(*index) for index in np.ndindex(*self.result.shape))
 
-    def __str__(self) -> str:
-        settings = ", ".join(f"{k}={v!r}" for k, v in self.operation.settings.items())
-        return f"{self.what} of {self.operation.name}({settings})\n{write_array(self.result)}"
+    if TYPE_CHECKING:  # what `byhand/methods.py` ties to it
 
-    __repr__ = __str__
+        def check(self, answer: Any) -> Any: ...
+        def html(self) -> str: ...
+        def animate(self, path: Any, milliseconds: int = 700) -> None: ...
+
+
+def explained(operation: Operation) -> Explanation:
+    """Run an operation.
+
+    Raises:
+        ValueError, TypeError: what the operation itself raises, and a result that is not finite.
+    """
+    with np.errstate(all="ignore"):
+        y, _ = operation.ran
+    if not np.all(np.isfinite(y)):
+        raise ValueError(f"{operation.name}: the result is not finite; a variance of 0 needs an eps above 0")
+    return Explanation(operation)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -103,48 +103,53 @@ def read_array(numbers: Any) -> tuple[Array, Array]:
     """
     if isinstance(numbers, str) and re.search(r"[\s;\[]", numbers.strip(" =≈~")):
         numbers = read_grid(numbers)
-    numbers = _nested(numbers)
-    shape, flat = _shape(numbers), list(_leaves(numbers))
+    shape, flat = _flat(numbers)
     given = [read(number) for number in flat]
     values, tolerances = (np.array([g[k] for g in given], np.float64).reshape(shape) for k in range(2))
     # The float 2.0 beside 0.67 was rounded like it; and what is 0 was computed from numbers that are not.
     computed = np.array([isinstance(number, (float, np.floating)) for number in flat], bool).reshape(shape)
     finest = min(tolerances[computed & (values % 1 != 0)], default=0.0)
-    bytes_each = numbers.dtype.itemsize if isinstance(numbers, np.ndarray) else 8
+    bytes_each = np.asarray(numbers).itemsize if hasattr(numbers, "__array__") else 8
     scale = ROUNDED.get(bytes_each, 0.0) * np.abs(values).max(initial=0)
     tolerances[computed] = np.maximum(tolerances[computed], max(finest, scale))
     return values, tolerances
 
 
-def _nested(numbers: Any) -> Any:
-    """Numbers as a number, an array or a list of such, whatever held them."""
-    if isinstance(numbers, (int, float, str)):
-        return numbers
+def array(name: str, numbers: Any) -> Array:
+    """The same as float64, without the tolerances, with errors that name it.
+
+    Raises:
+        ValueError, TypeError: what `read_array` raises, and no numbers at all.
+    """
+    if hasattr(numbers, "__array__") and np.asarray(numbers).dtype.kind in "iufb":
+        found = np.asarray(numbers).astype(np.float64)
+        if not np.isfinite(found).all():
+            raise ValueError(f"{name}: finite numbers are needed")
+    else:
+        try:
+            found = read_array(numbers)[0]
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{name}: {error}") from None
+    if not found.size:
+        raise ValueError(f"{name}: there are no numbers in an array of shape {found.shape}")
+    return found
+
+
+def _flat(numbers: Any) -> tuple[tuple[int, ...], list[Any]]:
+    """The shape of numbers, whatever holds them, and all of them in a row."""
     if hasattr(numbers, "__array__"):
-        return np.asarray(numbers)[()]  # of no axes: the number in it
-    return [_nested(row) for row in numbers] if isinstance(numbers, Iterable) else numbers
-
-
-def _shape(numbers: Any) -> tuple[int, ...]:
-    if isinstance(numbers, np.ndarray):
-        return numbers.shape
-    if not isinstance(numbers, list):
-        return ()
-    shapes = {_shape(row) for row in numbers}
+        held = np.asarray(numbers)
+        return held.shape, list(held.flat)
+    if isinstance(numbers, str) or not isinstance(numbers, Iterable):
+        return (), [numbers]
+    rows = [_flat(row) for row in numbers]
+    shapes = {shape for shape, _ in rows} or {()}
     if len({len(shape) for shape in shapes}) > 1:
         raise ValueError("rows must have the same length; here some brackets are nested deeper than others")
     for lengths in map(set, zip(*shapes, strict=True)):
         if len(lengths) > 1:
             raise ValueError(f"rows must have the same length; here the lengths are {min(lengths)} and {max(lengths)}")
-    return (len(numbers), *(shapes.pop() if shapes else ()))
-
-
-def _leaves(numbers: Any) -> Iterator[Any]:
-    if isinstance(numbers, (list, np.ndarray)):
-        for row in numbers:
-            yield from _leaves(row)
-    else:
-        yield numbers
+    return (len(rows), *shapes.pop()), [number for _, row in rows for number in row]
 
 
 def write_array(array: Array, prefix: str = "") -> str:

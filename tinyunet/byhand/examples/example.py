@@ -34,7 +34,6 @@ from typing import Any
 
 import numpy as np
 
-from tinyunet.byhand.arithmetic import calls
 from tinyunet.byhand.arithmetic.explanation import Element, Explanation
 from tinyunet.byhand.arithmetic.numbers import DENOMINATOR, write_array
 from tinyunet.byhand.arithmetic.operations import OPERATIONS
@@ -232,7 +231,7 @@ def _toml(value: Any, indent: str = "") -> str:
 
 def parameters(operation: str) -> Mapping[str, inspect.Parameter]:
     """The arguments of an operation of `byhand`."""
-    return inspect.signature(getattr(calls, operation)).parameters
+    return inspect.signature(OPERATIONS[operation].call).parameters
 
 
 def is_array(parameter: inspect.Parameter) -> bool:
@@ -294,7 +293,7 @@ def _explanation(source: Source, given: dict[str, Any], asks: int) -> Explanatio
     # As they were written, not as float64: the numbers of classes must be integers.
     arguments = {name: given[name] for name in arrays} | settings
     try:
-        return getattr(calls, operation)(**arguments)
+        return OPERATIONS[operation].call(**arguments)
     except (TypeError, ValueError) as error:
         words = [name for word in re.findall(r"\w+", str(error)) for name in (word, ALIASES.get(word))]
         source.wrong(error, next((word for word in words if word in arguments), "operation"))

@@ -9,15 +9,15 @@ and a number that was copied wrongly (`misread.py`). If nothing explains the ans
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from tinyunet.byhand.arithmetic.explanation import Element, Explanation
 from tinyunet.byhand.arithmetic.numbers import EXACT, Given, read, read_array, write
-from tinyunet.byhand.arithmetic.operations import Operation
-from tinyunet.byhand.arithmetic.worked import Sum, Term, Worked, named
+from tinyunet.byhand.arithmetic.worked import Sum, Term, place
 from tinyunet.byhand.mistakes import RARE, TOGETHER, WAYS, Mistake, wrong_answers
 from tinyunet.byhand.mistakes.misread import misread
 from tinyunet.byhand.mistakes.registry import Ways
@@ -73,11 +73,11 @@ class _Found(NamedTuple):
     shape: list[Mistake]
 
 
-def _search(op: Operation, what: str, dy: Array | None, among: Ways, given: tuple[Array, Array], wrong: Any) -> _Found:
+def _search(of: Explanation, among: Ways, given: tuple[Array, Array], wrong: Any) -> _Found:
     """Compare an answer, given with its tolerances, with what mistakes lead to; wrong is None if its shape is."""
     found = _Found([], [], [])
     values, tolerances = given
-    for mistake, array in wrong_answers(op, what, dy, among):
+    for mistake, array in wrong_answers(of.operation, of.what, of.dy, among):
         if squeezed(array.shape) != squeezed(values.shape):
             continue
         same = _same(values, tolerances, array.reshape(values.shape))
@@ -93,27 +93,33 @@ def _search(op: Operation, what: str, dy: Array | None, among: Ways, given: tupl
 LARGE = 10_000  # numbers: beyond, nobody works by hand, and to try the rare mistakes would take long
 
 
-def _known(op: Operation) -> list[Ways]:
+def _known(of: Explanation) -> list[Ways]:
     """The mistakes to ask for, the usual ones first."""
+    op = of.operation
     return [WAYS, RARE, TOGETHER] if max(op.arrays["x"].size, op.result().size) <= LARGE else [WAYS]
 
 
-def check_map(op: Operation, what: str, dy: Array | None, answer: Any, worked: Callable[..., Worked]) -> Verdict:
-    """Check a whole result or gradient.
+def check(of: Explanation, answer: Any) -> Verdict:
+    """Whether a whole result is right, to the digits given; if not, the first wrong element and the mistake.
 
-    Raises:
-        ValueError, TypeError: an answer that is no array of finite numbers.
+    Args:
+        answer: nested lists of numbers and texts such as "1/3", or an array. It may have the wrong shape.
+
+    >>> from tinyunet import byhand
+    >>> y = byhand.conv2d([[1, 2, 3], [4, 5, 6]], [[0, 1], [2, 3]], padding="same")
+    >>> y.check(y.result).right
+    True
     """
+    op, what, dy = of.operation, of.what, of.dy
     values, tolerances = read_array(answer)
     truth = op.result(what, dy)
     if values.ndim == 0 and truth.size > 1:
         return Verdict(False, f"not right: one number is given; asked for is all of {what}, in rows of numbers")
     if squeezed(values.shape) != squeezed(truth.shape):
-        return _other_shape(op, what, dy, (values, tolerances))
+        return _other_shape(of, (values, tolerances))
     if truth.size == 1:
-        given = Given(values.item(), tolerances.item())
-        index = (0,) * truth.ndim
-        return check_element(op, what, dy, index, worked(*index[op.left_out.get(what, 0) :]), given)
+        element = of.at(*op.shown(what, (0,) * truth.ndim))
+        return check_element(element, Given(values.item(), tolerances.item()))
     values, tolerances = values.reshape(truth.shape), tolerances.reshape(truth.shape)
     wrong = ~_same(values, tolerances, truth)
     if wrong.any():
@@ -121,25 +127,25 @@ def check_map(op: Operation, what: str, dy: Array | None, answer: Any, worked: C
     if not wrong.any():
         return RIGHT
     where = tuple(int(k) for k in np.argwhere(wrong)[0])
-    shown = where[op.left_out.get(what, 0) :]
+    shown = op.shown(what, where)
     many = f", the first of {wrong.sum()} wrong elements (of {truth.size})" if wrong.sum() > 1 else ""
-    start = f"not right: {named(what, shown).text} = {write(values[where])}{many}"
+    start = f"not right: {place(what, shown)} = {write(values[where])}{many}"
     found = []
-    for among in _known(op):
-        found.append(_search(op, what, dy, among, (values, tolerances), wrong))
+    for among in _known(of):
+        found.append(_search(of, among, (values, tolerances), wrong))
         if found[-1].whole:
             return _verdict(start, shown, found[-1].whole)
     if all(_cut_off(a, b, t) for a, b, t in zip(values[wrong], truth[wrong], tolerances[wrong], strict=True)):
         return _verdict(start, shown, [CUT_OFF])
     if wrong.sum() == 1:  # a mistake that was made everywhere would show elsewhere
-        slip = _slips(start, shown, worked(*shown), values[where], float(tolerances[where]))
+        slip = _slips(start, shown, of.at(*shown), values[where], float(tolerances[where]))
         if slip.mistakes or not found[0].part:
             return slip
     if found[0].part:
         return _verdict(f"{start}. The others are right", shown, found[0].part, THERE)
     if np.array_equal(np.sort(values, None), np.sort(truth, None)):
         return _verdict(start, shown, [EXCHANGED])
-    cells = list(misread(op, what, dy, values, lambda other: _same(values, tolerances, other)))
+    cells = list(misread(of, values, lambda other: _same(values, tolerances, other)))
     if 0 < len(cells) <= SLIPS:
         return _verdict(start, shown, [MISREAD._replace(detail=" or ".join(cells))])
     rare = [m for rest in found[1:2] for m in rest.part]
@@ -152,34 +158,14 @@ MISREAD = Mistake("number misread", "one number of the problem was copied wrongl
 OTHER_ROWS = Mistake("right numbers in another shape", "put them into rows and columns")
 EXCHANGED = Mistake("right numbers in other places", "rows, columns or channels are exchanged")
 
-WINDOWS = "(input + 2·padding − dilation·(kernel − 1) − 1) // stride + 1"
-SIZES = {
-    "conv2d": f"y has the size {WINDOWS}, and a channel for every filter",
-    "conv_transpose2d": (
-        "y has the size (input − 1)·stride − 2·padding + dilation·(kernel − 1) + 1 + output_padding, "
-        "and a channel for every output of w, which is (in, out, rows, columns)"
-    ),
-    "max_pool2d": f"y has the size {WINDOWS}, and the channels of x",
-    "avg_pool2d": "y has the size (input + 2·padding − kernel) // stride + 1, and the channels of x",
-    "linear": "a row of y has a number for every row of w",
-    "cross_entropy": "y is one number, or with the reduction 'none' one for every row",
-}
 
-
-def _size(op: Operation, what: str) -> str:
-    """The rule for the shape of a quantity, which does not give the shape away."""
-    if what != "y":
-        return f"{what} has the shape of {what.removeprefix('d')}"
-    return SIZES.get(op.name, "y has the shape of x")
-
-
-def _other_shape(op: Operation, what: str, dy: Array | None, given: tuple[Array, Array]) -> Verdict:
+def _other_shape(of: Explanation, given: tuple[Array, Array]) -> Verdict:
     """The mistakes that give an answer of a wrong shape; or only its shape, if they are few."""
-    values, truth = given[0], op.result(what, dy)
-    start = f"not right: {what} does not have the shape {values.shape}"
+    values, truth = given[0], of.result
+    start = f"not right: {of.what} does not have the shape {values.shape}"
     alike: list[str] = []
-    for among in _known(op):
-        found = _search(op, what, dy, among, given, None)
+    for among in _known(of):
+        found = _search(of, among, given, None)
         if found.whole:
             return _verdict(start, None, found.whole)
         alike = alike or [f"'{m.name}'" for m in _distinct(found.shape)]
@@ -189,29 +175,31 @@ def _other_shape(op: Operation, what: str, dy: Array | None, given: tuple[Array,
         start = f"{start}. {' or '.join(alike)} gives this shape, though not these numbers"
     else:
         start = f"{start}; {UNEXPLAINED}"
-    return Verdict(False, f"{start}. The rule: {_size(op, what)}.")
+    return Verdict(False, f"{start}. The rule: {of.operation.rule(of.what)}.")
 
 
-def check_element(
-    op: Operation, what: str, dy: Array | None, index: tuple[int, ...], worked: Worked, answer: Any
-) -> Verdict:
-    """Check one element; `index` counts all axes.
+def check_element(element: Element, answer: Any) -> Verdict:
+    """Whether a number is right, to the digits given; if not, the mistakes that would give it.
 
-    Raises:
-        ValueError, TypeError: an answer that is no finite number.
+    >>> from tinyunet import byhand
+    >>> y = byhand.conv2d([[1, 2], [3, 4]], [[0, 1], [2, 3]])
+    >>> print(y.at(0, 0).check(10))
+    not right: y[0, 0] = 10. It is what this mistake gives: kernel flipped: the kernel is used as it stands, not \
+turned by 180°.
     """
+    of, shown = element.explanation, element.index
+    index = of.operation.full(of.what, shown)
     if isinstance(answer, (np.ndarray, Tensor)) and np.size(answer.data) == 1:
         answer = read_array(answer)[0].item()
     given = answer if isinstance(answer, Given) else read(answer)
-    if given.fits(worked.value) or (given.tolerance == 0 and given.fits(op.on_paper(what, dy)[index])):
+    if given.fits(element.value) or (given.tolerance == 0 and given.fits(of.operation.on_paper(of.what, of.dy)[index])):
         return RIGHT
-    shown = index[op.left_out.get(what, 0) :]
-    start = f"not right: {worked.symbol.text} = {write(given.value)}"
-    usual = _giving(op, what, dy, index, WAYS, given)
+    start = f"not right: {element.symbol.text} = {write(given.value)}"
+    usual = _giving(of, index, WAYS, given)
     if usual:
         return _verdict(start, shown, usual)
-    slip = _slips(start, shown, worked, given.value, given.tolerance)
-    rarer = _distinct(_giving(op, what, dy, index, RARE, given)) if RARE in _known(op) else []
+    slip = _slips(start, shown, element, given.value, given.tolerance)
+    rarer = _distinct(_giving(of, index, RARE, given)) if RARE in _known(of) else []
     if CUT_OFF in slip.mistakes or not 0 < len(rarer) <= SLIPS:  # many: the number does not tell them apart
         return slip
     if not slip.mistakes:
@@ -220,15 +208,13 @@ def check_element(
     return Verdict(False, f"{slip.text} So would this mistake:\n{also}", shown, (*slip.mistakes, *rarer))
 
 
-def _giving(
-    op: Operation, what: str, dy: Array | None, index: tuple[int, ...], among: Ways, given: Given
-) -> list[Mistake]:
+def _giving(of: Explanation, index: tuple[int, ...], among: Ways, given: Given) -> list[Mistake]:
     """The mistakes that give an element."""
-    shape, found = op.shape(what), []
-    for mistake, array in wrong_answers(op, what, dy, among):
+    shape, found = of.operation.shape(of.what), []
+    for mistake, array in wrong_answers(of.operation, of.what, of.dy, among):
         if array.ndim != len(shape) or not all(k < n for k, n in zip(index, array.shape, strict=True)):
             continue
-        if what == "y" and array.shape[:2] != shape[:2]:
+        if of.what == "y" and array.shape[:2] != shape[:2]:
             continue  # other channels: the index means something else there
         if given.fits(float(array[index])):
             found.append(mistake)
@@ -243,7 +229,7 @@ def _distinct(mistakes: list[Mistake]) -> list[Mistake]:
     return [same[0]._replace(detail=" or ".join(dict.fromkeys(m.detail for m in same))) for same in by_name.values()]
 
 
-THERE = "Made only where it is wrong, this mistake would give it"
+THERE = "This mistake, made only in the wrong places, would give it"
 
 
 def _verdict(
@@ -281,15 +267,15 @@ def _wrong_products(term: Term) -> Iterator[tuple[str, float]]:
             yield f"multiplied to {write(a * b + by)}", by
 
 
-def _slips(start: str, where: tuple[int, ...], worked: Worked, answer: float, tolerance: float) -> Verdict:
+def _slips(start: str, where: tuple[int, ...], element: Element, answer: float, tolerance: float) -> Verdict:
     """A slip of arithmetic: digits cut off, or one term."""
-    if _cut_off(answer, worked.value, tolerance):
+    if _cut_off(answer, element.value, tolerance):
         return _verdict(start, where, [CUT_OFF])
-    last = worked.steps[-1]
+    last = element.steps[-1]
     found: dict[tuple[str, str], list[Term]] = {}
     if isinstance(last, Sum) and sum(len(part.terms) for part in last.parts) <= LONG:
-        off = (answer - worked.value) * last.divisor
-        allowed = tolerance * last.divisor + EXACT * max(1.0, abs(worked.value * last.divisor))
+        off = (answer - element.value) * last.divisor
+        allowed = tolerance * last.divisor + EXACT * max(1.0, abs(element.value * last.divisor))
         for ways in (_whole_terms, _wrong_products):  # the simpler explanation first
             for term in last.terms if not found else ():
                 for slip, difference in ways(term):

@@ -11,41 +11,41 @@ from typing import Any
 
 import numpy as np
 
+from tinyunet.byhand.arithmetic.explanation import Explanation
 from tinyunet.byhand.arithmetic.numbers import EXACT, write
-from tinyunet.byhand.arithmetic.operations import Operation
-from tinyunet.byhand.arithmetic.worked import named
 from tinyunet.tensor import Array
 
-LINEAR = "conv2d", "conv_transpose2d", "linear", "avg_pool2d"
 FEWEST = 2  # wrong numbers that it takes to tell which cell it was
 MOST = 200  # cells that are tried
 
 
-def misread(op: Operation, what: str, dy: Array | None, answer: Array, same: Callable[[Array], Any]) -> Iterator[str]:
+def misread(of: Explanation, answer: Array, same: Callable[[Array], Any]) -> Iterator[str]:
     """The cells that may have been read as another number, such as "w[0, 1] read as 3".
 
     Args:
         same: where the numbers of the answer are those of another array.
     """
-    truth = op.result(what, dy)
-    arrays = {name: array for name, array in (op.arrays | {"dy": dy}).items() if array is not None}
-    if op.name not in LINEAR or np.sum(~same(truth)) < FEWEST or sum(a.size for a in arrays.values()) > MOST:
+    op = of.operation
+    truth = op.result(of.what, of.dy)
+    arrays = {name: array for name, array in (op.arrays | {"dy": of.dy}).items() if array is not None}
+    if not op.linear or np.sum(~same(truth)) < FEWEST or sum(a.size for a in arrays.values()) > MOST:
         return
     for name, array in arrays.items():
         whole = np.all(array == np.round(array))
         for index in np.ndindex(*array.shape):
-            gain = _with(op, what, dy, name, index) - truth
+            gain = _with(of, name, index) - truth
             most = np.unravel_index(np.abs(gain).argmax(), gain.shape)
             if abs(gain[most]) < EXACT:
                 continue
             off = (answer - truth)[most] / gain[most]
             read = float(array[index] + off)
             if same(truth + off * gain).all() and not (whole and abs(read - round(read)) > EXACT):
-                yield f"{named(name, index[op.left_out.get(name, 0) :]).text} read as {write(read)}"
+                yield f"{op.symbol(name, *index).text} read as {write(read)}"
 
 
-def _with(op: Operation, what: str, dy: Array | None, name: str, index: tuple[int, ...]) -> Array:
+def _with(of: Explanation, name: str, index: tuple[int, ...]) -> Array:
     """The result with a cell of an array larger by 1."""
-    array = np.array(dy if name == "dy" else op.arrays[name])
+    op = of.operation
+    array = np.array(of.dy if name == "dy" else op.arrays[name])
     array[index] += 1
-    return op.result(what, array) if name == "dy" else op.changed(**{name: array}).result(what, dy)
+    return op.result(of.what, array) if name == "dy" else op.changed(**{name: array}).result(of.what, of.dy)

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from tinyunet.byhand.arithmetic.operations import Conv2d, Operation
+from tinyunet.byhand.arithmetic.operations import Operation
+from tinyunet.byhand.arithmetic.operations.convolution import Conv2d
 from tinyunet.byhand.mistakes.convolution import Convolution, biased
 from tinyunet.byhand.mistakes.registry import RARE, mistakes, only
 from tinyunet.byhand.mistakes.window import bordered, framed, resized, strided, turned

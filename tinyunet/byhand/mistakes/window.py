@@ -81,7 +81,7 @@ class Window(Quantities):
         same = given["padding"] == "same"  # the odd one of the zeros comes after the image
         self.borders = np.array([(a.padding, a.span - 1 - a.padding if same else a.padding) for a in axes])
         self.count_include_pad = op.settings.get("count_include_pad", True)
-        self.fill = -math.inf if op.name == "max_pool2d" else 0.0  # what the padding holds
+        self.fill = op.outside
         self.reach = np.array([(axis.padding, axis.overhang) for axis in axes])  # of windows beyond the image
 
     def result(self, what: str, dy: Array | None = None, **changes: Any) -> Array:

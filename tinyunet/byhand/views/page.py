@@ -6,25 +6,23 @@ Python works everything out and writes every number; the page (`static/view.js`)
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 from dataclasses import dataclass, field
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from string import Template
+from typing import Any
 
 import numpy as np
 
+from tinyunet.byhand.arithmetic.explanation import Explanation
 from tinyunet.byhand.arithmetic.numbers import write
-from tinyunet.byhand.arithmetic.worked import Factor, Formula, Largest, Part, Step, Worked
-
-if TYPE_CHECKING:
-    from tinyunet.byhand.arithmetic.explanation import Element, Explanation
+from tinyunet.byhand.arithmetic.operation import Border, Index
+from tinyunet.byhand.arithmetic.worked import Factor, Formula, Largest, Part, Step, place
+from tinyunet.byhand.views.text import Text
 
 MOST = 100_000  # products, and cells, in one page: some megabytes
-SLIDING = "conv2d", "max_pool2d", "avg_pool2d"  # a window over x and the padding around it
-LINEAR = "conv2d", "conv_transpose2d", "linear", "avg_pool2d"  # their gradients do not need the numbers of x
-
-Index = tuple[int, ...]
 
 
 def asset(name: str, room: str = "views") -> str:
@@ -33,45 +31,24 @@ def asset(name: str, room: str = "views") -> str:
 
 
 def html(explanation: Explanation, at: Index = ()) -> str:
-    """A page in which every element of a result can be pointed at: one text, with nothing to load.
+    """A page to explore it in a browser, offline: point at an element, and see where its number comes from.
 
     Args:
         at: the element that is shown first.
 
     Raises:
-        ValueError: there is too much to show.
+        ValueError: there is too much for a page.
 
     >>> from tinyunet import byhand
-    >>> page = html(byhand.conv2d([[1, 2], [3, 4]], [[0, 1], [2, 3]]))
+    >>> page = byhand.conv2d([[1, 2], [3, 4]], [[0, 1], [2, 3]]).html()
     >>> page[:15], "https:" in page
     ('<!doctype html>', False)
     """
     shape = explanation.result.shape
     data = view(explanation) | {"first": int(np.ravel_multi_index(at or (0,) * len(shape), shape)) if shape else 0}
     safe = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")  # no </script> inside
-    title = _escaped(f"{explanation.what} of {explanation.operation.name}")
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; \
-script-src 'unsafe-inline'">
-<title>{title}</title>
-<style>
-{asset("view.css")}</style>
-</head>
-<body>
-<main id="view"></main>
-<script type="application/json" id="data">{safe}</script>
-<script>
-{asset("view.js")}
-showView(document.getElementById("view"), JSON.parse(document.getElementById("data").textContent));
-</script>
-</body>
-</html>
-"""
+    parts = {"style": asset("view.css"), "script": asset("view.js"), "data": safe}
+    return Template(asset("page.html")).substitute(parts, title=_escaped(explanation.title))
 
 
 def frame(explanation: Explanation) -> str:
@@ -81,7 +58,7 @@ def frame(explanation: Explanation) -> str:
     except ValueError as error:
         return f"<p>{_escaped(str(error))}</p>"
     return (
-        f'<iframe sandbox="allow-scripts" title="{_escaped(f"{explanation.what} of {explanation.operation.name}")}" '
+        f'<iframe sandbox="allow-scripts" title="{_escaped(explanation.title)}" '
         f'style="width: 100%; height: 52em; border: 0" srcdoc="{_escaped(page)}"></iframe>'
     )
 
@@ -96,25 +73,42 @@ class _Drawn:
 
     name: str
     shape: Index
-    first: int
-    before: tuple[int, int] = (0, 0)  # rows and columns of padding
-    after: tuple[int, int] = (0, 0)
+    first: int = 0
+    border: Border = ((0, 0), (0, 0))
+
+    @functools.cached_property
+    def axes(self) -> list[tuple[int, int]]:
+        """Along each axis, how many cells there are with padding, and how many of it come first."""
+        borders = ([(0, 0)] * len(self.shape) + list(self.border))[2:]
+        return [(n + sum(border), border[0]) for n, border in zip(self.shape, borders, strict=True)]
 
     @property
-    def drawn(self) -> Index:
-        """The shape with padding."""
-        lead, size = self.shape[:-2], self.shape[-2:]
-        padding = [sum(ends) for ends in zip(self.before, self.after, strict=True)][2 - len(size) :]
-        return (*lead, *(n + more for n, more in zip(size, padding, strict=True)))
+    def count(self) -> int:
+        """How many cells there are."""
+        return math.prod(n for n, _ in self.axes)
 
     def cell(self, at: Index) -> int:
         """The number of a cell; an index below 0, or beyond the end, lies in the padding."""
-        shift = self.before[2 - min(len(at), 2) :]
-        at = (*at[:-2], *(k + more for k, more in zip(at[-2:], shift, strict=True)))
         number = 0
-        for k, n in zip(at, self.drawn, strict=True):
-            number = number * n + k
+        for k, (n, before) in zip(at, self.axes, strict=True):
+            number = number * n + before + k
         return self.first + number
+
+    def described(self, cells: list[int]) -> dict[str, Any]:
+        """Name, geometry and texts for the page, which shows at least rows and columns."""
+        *lead, rows, columns = [1] * (2 - len(self.axes)) + [n for n, _ in self.axes]
+        before, after = zip(*self.border, strict=True)
+        return {
+            "name": self.name,
+            "shape": self.shape,
+            "lead": lead,
+            "rows": rows,
+            "columns": columns,
+            "first": self.first,
+            "before": before,
+            "after": after,
+            "cells": cells,
+        }
 
 
 @dataclass
@@ -122,7 +116,7 @@ class _View:
     """The view under construction."""
 
     explanation: Explanation
-    drawn: dict[str, _Drawn] = field(init=False)
+    drawn: dict[str, _Drawn] = field(default_factory=dict)
     texts: dict[str, int] = field(default_factory=dict)
     derived: dict[tuple[int, int], int] = field(default_factory=dict)
     steps: dict[str, int] = field(default_factory=dict)  # each once: all elements of a channel share its mean
@@ -133,25 +127,12 @@ class _View:
         """Its number."""
         return self.texts.setdefault(text, len(self.texts))
 
-    def arrays(self) -> dict[str, _Drawn]:
-        """How the arrays are drawn."""
-        arrays, op, first = {}, self.explanation.operation, 0
-        for name, array in self.explanation.arrays.items():
-            arrays[name] = drawn = _Drawn(name, array.shape, first)
-            if name == "x" and op.name in SLIDING:
-                axes = op.axes()
-                drawn.before = axes[0].padding, axes[1].padding
-                drawn.after = max(axes[0].padding, axes[0].overhang), max(axes[1].padding, axes[1].overhang)
-            first += math.prod(drawn.drawn)
-        self.check(first + self.explanation.result.size, "cells")
-        return arrays
-
     def check(self, count: int, of: str) -> None:
         """Refuse what would make a page too large."""
         if count > MOST:
             raise ValueError(
-                f"{self.explanation.what} of {self.explanation.operation.name} needs more than {MOST:,} {of}, too many "
-                "for a page; work out single elements with .at(...), or take smaller arrays"
+                f"{self.explanation.title} needs more than {MOST:,} {of}, too many for a page; work out single "
+                "elements with .at(...), or take smaller arrays"
             )
 
     def factor(self, factor: Factor) -> int:
@@ -167,9 +148,7 @@ class _View:
         """The terms, as lists of their factors and their value, and how many of them make a row."""
         self.terms += len(part.terms)
         self.check(self.terms, "products")
-        if (op := self.explanation.operation).name == "max_pool2d" and self.explanation.what == "dx":
-            rows, cols = op.axes()  # for every window that covers a pixel its maximum must be found
-            self.check(self.terms * rows.kernel * cols.kernel, "comparisons")
+        self.check(self.terms * self.explanation.operation.comparisons(self.explanation.what), "comparisons")
         part = part._replace(terms=tuple(part.terms))  # each is made once
         places = [[factor.at for factor in term.factors] for term in part.terms]
         terms = [[*map(self.factor, term.factors), self.text(write(term.value))] for term in part.terms]
@@ -181,13 +160,13 @@ class _View:
             "sum": self.text(write(part.value)),
         }
 
-    def step(self, element: Element, step: Step) -> int:
+    def step(self, step: Step) -> int:
         """The number of a step."""
         kind = "formula" if isinstance(step, Formula) else "max" if isinstance(step, Largest) else "sum"
         parts = (Part("", step.terms),) if isinstance(step, (Formula, Largest)) else step.parts
         found = {
             "kind": kind,
-            "line": self.text(Worked(element.formula, (step,)).text().splitlines()[-1].strip()),
+            "line": self.text(Text().lines(step)[-1].strip()),
             "parts": [self.part(part) for part in parts],
         }
         if isinstance(step, Largest):
@@ -196,51 +175,35 @@ class _View:
 
     def build(self) -> dict[str, Any]:
         """All of it."""
-        explanation, op = self.explanation, self.explanation.operation
-        what = explanation.what
-        self.drawn = self.arrays()
-        elements, values = [], []
+        explanation, op, what = self.explanation, self.explanation.operation, self.explanation.what
+        first, elements, values = 0, [], []
+        for name, array in explanation.arrays.items():
+            self.drawn[name] = _Drawn(name, array.shape, first, op.border(name))
+            first += self.drawn[name].count
+        self.check(first + explanation.result.size, "cells")
         for element in explanation:
-            elements.append([self.step(element, step) for step in element.steps])
+            elements.append([self.step(step) for step in element.steps])
             values.append(self.text(write(element.value)))
-        given = explanation.arrays
-        always = ("x", "target") if what == "y" or op.name not in LINEAR else ()
-        names = [*self.used, *(name for name in always if name in given and name not in self.used)]
-        empty = "−∞" if op.name == "max_pool2d" else "0"
-        arrays = [self.array(self.drawn[name], given[name], empty) for name in names]
-        result = _Drawn(what, explanation.result.shape, 0)
+        always = op.data if what == "y" or not op.linear else ()  # else gradients do not need the numbers of x
+        arrays = [self.array(self.drawn[name], explanation.arrays[name]) for name in self.used | dict.fromkeys(always)]
         return {
-            "title": f"{what} of {op.name}",
+            "title": explanation.title,
             "settings": ", ".join(f"{k} {_setting(value)}" for k, value in op.settings.items() if value is not None),
-            "formula": explanation.at(*(0,) * explanation.result.ndim).formula.text,
+            "formula": op.formulas[what][0],
             "arrays": arrays,
-            "result": self.described(result) | {"cells": values},
+            "result": _Drawn(what, explanation.result.shape).described(values),
             "elements": elements,
             "steps": [json.loads(step) for step in self.steps],
             "derived": [list(key) for key in self.derived],
             "texts": list(self.texts),
         }
 
-    def described(self, drawn: _Drawn) -> dict[str, Any]:
-        """Name and geometry of an array."""
-        *lead, rows, cols = (1,) * (2 - len(drawn.drawn)) + drawn.drawn
-        return {
-            "name": drawn.name,
-            "shape": drawn.shape,
-            "lead": lead,
-            "rows": rows,
-            "columns": cols,
-            "first": drawn.first,
-            "before": drawn.before,
-            "after": drawn.after,
-        }
-
-    def array(self, drawn: _Drawn, values: Any, empty: str) -> dict[str, Any]:
+    def array(self, drawn: _Drawn, values: Any) -> dict[str, Any]:
         """An array with its numbers as texts."""
-        cells = [self.text(empty)] * math.prod(drawn.drawn)
+        cells = [self.text(write(self.explanation.operation.outside))] * drawn.count
         for at, value in zip(np.ndindex(*drawn.shape), values.flat, strict=True):
             cells[drawn.cell(at) - drawn.first] = self.text(write(value))
-        return self.described(drawn) | {"cells": cells}
+        return drawn.described(cells)
 
 
 def _setting(value: Any) -> str:
@@ -251,8 +214,7 @@ def _head(part: Part, places: list[list[Index]], k: int) -> str:
     """What a column of factors is called: the image or kernel that all of them are in."""
     name = next((t.factors[k].name for t in part.terms if t.factors[k].name != "padding"), "x").split("[")[0]
     leads = {at[k][:-2] for at in places if at[k]}
-    lead = leads.pop() if len(leads) == 1 else ()
-    return f"{name}{list(lead)}" if lead else name
+    return place(name, leads.pop() if len(leads) == 1 else ())
 
 
 def _columns(places: list[list[Index]]) -> int:

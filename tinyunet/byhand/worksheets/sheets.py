@@ -23,10 +23,10 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from tinyunet.byhand.arithmetic import calls
 from tinyunet.byhand.arithmetic.explanation import Element, Explanation
 from tinyunet.byhand.arithmetic.grids import read_grid
 from tinyunet.byhand.arithmetic.numbers import EXACT
+from tinyunet.byhand.arithmetic.operations import OPERATIONS
 from tinyunet.byhand.examples.source import Source, numbers
 from tinyunet.byhand.mistakes import Mistake, wrong_answers
 from tinyunet.byhand.mistakes.diagnosis import Verdict, squeezed
@@ -162,7 +162,7 @@ def _mistakes(explanation: Explanation) -> tuple[tuple[Mistake, Array], ...]:
 def _draw(topic: str, kind: Kind, number: int, central: tuple[str, ...], random: Random) -> Problem | None:
     """A problem of this kind; None if it would not tell the mistakes apart."""
     arguments = {name: value(random) if callable(value) else value for name, value in kind.arguments.items()}
-    explanation: Explanation = getattr(calls, topic)(**arguments)
+    explanation: Explanation = OPERATIONS[topic].call(**arguments)
     if kind.what.startswith("running"):
         explanation = explanation.updated(kind.what)
     elif kind.what != "y":

@@ -7,13 +7,13 @@ import re
 import numpy as np
 import pytest
 
+from tests.byhand.article import ARTICLE
 from tinyunet import byhand
 from tinyunet.byhand.arithmetic.numbers import write
 from tinyunet.byhand.arithmetic.worked import Formula, Largest
 from tinyunet.byhand.views import page
 
-X = [[[10, 10, 0, 0]] * 4, [[5] * 4] * 4]
-W = [[[[1, 0, -1]] * 3, [[0, 0, 0], [0, 1, 0], [0, 0, 0]]]]
+X, W = ARTICLE
 
 
 def numbers(*shape):
@@ -337,7 +337,7 @@ def test_frames_in_a_notebook_work_beside_one_another(opened, tmp_path):
 
 MUTANTS = {
     "byhand.views.page:_Drawn.cell": [
-        ("cells beside the padding", "self.before[2 - min(len(at), 2) :]", "(0, 0)[2 - min(len(at), 2) :]"),
+        ("cells beside the padding", "number * n + before + k", "number * n + k"),
     ],
     "byhand.views.page:_escaped": [
         ("markup in a page", 'text.replace("&", "&amp;").replace("<", "&lt;")', "text"),

@@ -9,13 +9,16 @@ import pytest
 from matplotlib.patches import Rectangle
 from PIL import Image
 
+from tests.byhand.article import ARTICLE
 from tinyunet import byhand, plot
 from tinyunet.byhand.arithmetic.numbers import write
 from tinyunet.byhand.arithmetic.worked import Sum
 from tinyunet.byhand.views import figure
+from tinyunet.byhand.views.figure import slide
+from tinyunet.byhand.views.figure.grids import Frame
+from tinyunet.byhand.views.figure.plan import plan
 
-X = [[[10, 10, 0, 0]] * 4, [[5] * 4] * 4]
-W = [[[[1, 0, -1]] * 3, [[0, 0, 0], [0, 1, 0], [0, 0, 0]]]]
+X, W = ARTICLE
 
 
 def integers(*shape):
@@ -27,7 +30,7 @@ def texts(picture):
 
 
 def planned(element):
-    return figure._plan([element], filling=False)[0][0]
+    return slide.plan_all([element], filling=False)[0][0]
 
 
 def test_the_example_of_the_article():
@@ -44,7 +47,7 @@ def test_the_grids_of_the_example():
     plan = planned(byhand.conv2d(X, W, [2], padding=1).at(0, 0, 3))
     image, kernel, products = plan.rows[0].grids
     assert image.texts == [["0"] * 6, *([["0", "10", "10", "0", "0", "0"]] * 4), ["0"] * 6]
-    assert image.frames == (figure.Frame(0, 3, 3, 3, plot.BLUE),)  # one cell out of the image, above and on the right
+    assert image.frames == (Frame(0, 3, 3, 3, plot.BLUE),)  # one cell out of the image, above and on the right
     used = {cell for cell, look in image.looks.items() if look == "used"}
     assert used == {(1, 3), (1, 4), (2, 3), (2, 4)}
     assert sum(look == "padding" for look in image.looks.values()) == 36 - 16
@@ -52,7 +55,7 @@ def test_the_grids_of_the_example():
     assert products.texts == [["0"] * 3] * 3
     assert set(products.looks.values()) == {"zero"}
     assert plan.rows[0].value == "0"
-    assert plan.output.frames == (figure.Frame(0, 3, 1, 1, plot.ORANGE),)
+    assert plan.output.frames == (Frame(0, 3, 1, 1, plot.ORANGE),)
     assert plan.subtitle == "conv2d(padding=1)"
 
 
@@ -127,7 +130,7 @@ def test_the_winner_of_a_maximum_is_marked():
     plan = planned(byhand.max_pool2d([[1, 2], [4, 3]], 2, padding=1).at(1, 0))
     (image,) = plan.rows[0].grids
     assert image.texts[0] == ["−∞"] * 4
-    assert image.frames == (figure.Frame(2, 0, 2, 2, plot.BLUE), figure.Frame(2, 1, 1, 1, plot.ORANGE))
+    assert image.frames == (Frame(2, 0, 2, 2, plot.BLUE), Frame(2, 1, 1, 1, plot.ORANGE))
     assert image.looks[2, 1] == "chosen"
     assert plan.lines[0] == "max(−∞, 4, −∞, −∞) = 4"
     assert plan.rows[0].value == "max = 4"
@@ -179,7 +182,7 @@ def test_every_quantity_of_every_operation_is_drawn(y):
             picture.savefig(BytesIO(), format="rgba", dpi=40)
             assert texts(picture)[0] == element.symbol.text
             last = element.steps[-1]
-            if y.operation.name in figure.SLIDING and isinstance(last, Sum):
+            if y.operation.slides and isinstance(last, Sum):
                 assert texts(picture)[-2].endswith(f" = {write(element.value)}")
             plan = planned(element)
             row, col, *_ = plan.output.frames[0]
@@ -197,8 +200,16 @@ def test_the_classes_that_z_sums_over_are_marked():
     (row,) = planned(byhand.cross_entropy([[1, 2, 3], [0, 0, 1]], [2, 0]).grad("x").at(0, 1)).rows
     x, target = row.grids
     assert set(x.looks) == {(0, 0), (0, 1), (0, 2)}
-    assert x.frames == (figure.Frame(0, 1, 1, 1, plot.BLUE),)
-    assert target.frames == (figure.Frame(0, 0, 1, 1, plot.BLUE),)
+    assert x.frames == (Frame(0, 1, 1, 1, plot.BLUE),)
+    assert target.frames == (Frame(0, 0, 1, 1, plot.BLUE),)
+
+
+@pytest.mark.parametrize("k", range(3))
+def test_the_target_of_a_single_row_is_marked_whichever_class_is_worked_out(k):
+    (row,) = planned(byhand.cross_entropy([1, 2, 3], 1).grad("x").at(k)).rows
+    x, target = row.grids
+    assert set(x.looks) == {(0, 0), (0, 1), (0, 2)}
+    assert target.frames == (Frame(0, 0, 1, 1, plot.BLUE),)
 
 
 def test_of_a_large_layer_a_little_is_drawn():
@@ -230,22 +241,22 @@ def test_a_part_of_an_image_says_which():
 
 
 def test_rather_two_channels_than_more_around_the_window():
-    (plan,), layout = figure._plan([byhand.conv2d(integers(2, 64, 64), integers(1, 2, 3, 3)).at(0, 30, 30)], False)
+    (plan,), layout = slide.plan_all([byhand.conv2d(integers(2, 64, 64), integers(1, 2, 3, 3)).at(0, 30, 30)], False)
     assert layout.shown == 2
     assert [row.grids[0].name.split("\n")[0] for row in plan.rows] == ["x[0]", "x[1]"]
-    assert layout.cell >= figure.LEGIBLE
+    assert layout.cell >= slide.LEGIBLE
 
 
 def test_numbers_stay_in_their_cells():
     """Also decimals with a sign: no text is wider than its cell."""
     rng = np.random.default_rng(0)
     element = byhand.conv2d(rng.normal(size=(2, 5, 5)).round(3), rng.normal(size=(1, 2, 3, 3)).round(3)).at(0, 1, 1)
-    (plan,), layout = figure._plan([element], filling=False)
+    (plan,), layout = slide.plan_all([element], filling=False)
     for row in plan.rows:
         for grid, wide in zip(row.grids, layout.wides, strict=False):
             for text in (text for line in grid.texts for text in line):
-                assert figure.NUMBER * layout.cell * figure._long(text) < wide
-    assert layout.width <= figure.WIDTH
+                assert slide.NUMBER * layout.cell * slide.long(text) < wide
+    assert layout.width <= slide.WIDTH
 
 
 @pytest.mark.parametrize(
@@ -273,15 +284,15 @@ def test_an_animation_has_a_frame_for_each_element(tmp_path, explanation, count)
 
 def test_nothing_moves_between_frames_but_the_window(tmp_path, monkeypatch):
     painted = []
-    paint = figure._paint
-    monkeypatch.setattr(figure, "_paint", lambda *args: painted.append(paint(*args)) or painted[-1])
+    paint = slide.paint
+    monkeypatch.setattr(slide, "paint", lambda *args: painted.append(paint(*args)) or painted[-1])
     byhand.conv_transpose2d([[1, 2], [3, 4]], [[1, 1, 1]] * 3, stride=2).animate(tmp_path / "a.gif")
     assert len(painted) == 25
     places = [{t.get_text(): (t.get_position(), t.get_size()) for t in f.texts} for f in painted]
     for name in ("x", "y", "×", "→"):
         assert len({place[name] for place in places}) == 1
     # The result fills up: so many of its cells have a number.
-    outputs = [figure._picture(e, 10, filling=True).output for e in byhand.relu(integers(2, 3))]
+    outputs = [plan(e, 10, filling=True).output for e in byhand.relu(integers(2, 3))]
     assert [sum(text != "" for line in grid.texts for text in line) for grid in outputs] == [1, 2, 3, 4, 5, 6]
 
 
@@ -302,12 +313,26 @@ def test_what_cannot_be_animated(tmp_path, monkeypatch, shape, arguments, messag
 
 def test_the_style_of_the_user_changes_nothing():
     element = byhand.conv2d(X, W, [2]).at(0, 0, 0)
-    plain = figure._pixels(element.figure())
+    plain = figure.pixels(element.figure())
     with matplotlib.rc_context({"text.color": "white", "savefig.facecolor": "black", "savefig.bbox": "tight"}):
-        assert figure._pixels(element.figure()) == plain
+        assert figure.pixels(element.figure()) == plain
 
 
 def test_a_figure_is_saved(tmp_path):
     plot.save(byhand.relu([-1, 2]).at(0).figure(), tmp_path / "a.png")
     with Image.open(tmp_path / "a.png") as picture:
         assert picture.size == (1920, 1080)
+
+
+MUTANTS = {
+    "byhand.views.figure.plan:_windows": [
+        ("the window lies on the kernel", "].index(name)", "].index(name) - 1"),
+        ("all windows lie on the first plane", "zip(parts, planes,", "zip(parts, [next(planes)] * len(parts),"),
+    ],
+    "byhand.arithmetic.operations.softmax:CrossEntropy.behind": [
+        ("the target of the first row", "rows = [lead] if lead else self._rows()", "rows = self._rows()[:1]"),
+    ],
+    "byhand.views.figure.grids:image": [
+        ("all that is used is framed", "{look: framed or cells", "{look: cells"),
+    ],
+}

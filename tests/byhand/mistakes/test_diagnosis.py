@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinyunet
-from tests.byhand.test_explanation import ARTICLE
+from tests.byhand.article import ARTICLE
 from tests.strategies import normal, seeds
 from tinyunet import byhand
 from tinyunet.byhand.arithmetic.numbers import read, write
@@ -179,6 +179,8 @@ def test_the_first_wrong_element_is_named_and_what_explains_all_wrong_ones():
     verdict = y.check(answer)
     assert verdict.where == (0, 1, 0)
     assert [(m.name, m.detail) for m in verdict.mistakes] == [("one channel skipped", "channel 1")]
+    explained = "The others are right. This mistake, made only in the wrong places, would give it: one channel skipped"
+    assert explained in verdict.text
 
 
 @pytest.mark.parametrize(
@@ -626,7 +628,7 @@ def test_right_elements_speak_against_a_mistake_that_would_have_changed_them():
     answer[0] -= 3
     verdict = y.check(answer)
     assert [m.name for m in verdict.mistakes] == ["bias forgotten"]
-    assert "The others are right. Made only where it is wrong, this mistake would give it" in verdict.text
+    assert "The others are right. This mistake, made only in the wrong places, would give it" in verdict.text
 
 
 def test_zeros_where_something_should_stand_speak_for_no_mistake():
@@ -694,8 +696,8 @@ def test_every_mistake_is_named_wherever_it_changes_the_answer(kind, problems):
     for seed in problems:
         for explanation in explanations(kind, seed):
             op, what = explanation.operation, explanation.what
-            truth = op.result(what, explanation._dy)
-            for mistake, wrong in wrong_answers(op, what, explanation._dy):
+            truth = op.result(what, explanation.dy)
+            for mistake, wrong in wrong_answers(op, what, explanation.dy):
                 if same(wrong, truth):
                     continue
                 seen.add((what, mistake.name))
@@ -720,7 +722,7 @@ def test_a_rare_mistake_is_named_unless_a_usual_one_gives_the_same(kind, problem
     seen = set()
     for seed in problems:
         for explanation in explanations(kind, seed):
-            op, what, dy = explanation.operation, explanation.what, explanation._dy
+            op, what, dy = explanation.operation, explanation.what, explanation.dy
             usual = [wrong for _, wrong in wrong_answers(op, what, dy)]
             for mistake, wrong in wrong_answers(op, what, dy, RARE):
                 if same(wrong, op.result(what, dy)):
@@ -738,7 +740,7 @@ MUTANTS = {
     "byhand.mistakes.diagnosis:_same": [
         ("the tolerance is forgotten", "np.abs(a - b) <= tolerance + EXACT", "np.abs(a - b) <= EXACT"),
     ],
-    "byhand.mistakes.diagnosis:check_map": [
+    "byhand.mistakes.diagnosis:check": [
         ("the last wrong element is named", "np.argwhere(wrong)[0]", "np.argwhere(wrong)[-1]"),
         ("a slip explains everything that is wrong", "if wrong.sum() == 1:", "if wrong.sum() >= 1:"),
         ("two elements make a rare mistake", "if rare and wrong.sum() > 2:", "if rare:"),

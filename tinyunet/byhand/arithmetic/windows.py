@@ -1,0 +1,79 @@
+"""The sliding window by its meaning: which of its cells meet which positions, along rows or along columns.
+
+The sums are found by the equation in `ops/window.py`, and not by the code that computes them fast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from tinyunet.byhand.arithmetic.operation import Border, Operation
+from tinyunet.ops.window import Axis
+from tinyunet.tensor import Array
+
+Pairs = tuple[list[int], list[int]]
+
+SIZE = "(input + 2·padding − dilation·(kernel − 1) − 1) // stride + 1"
+
+
+def _met(axis: Axis, output: int, cell: int) -> int:
+    """The position where an output and a cell of the window meet; below 0 or beyond the input it is padding."""
+    return axis.stride * output + axis.dilation * cell - axis.padding
+
+
+def window(axis: Axis, output: int) -> Pairs:
+    """The cells of the window of an output, and the positions under them."""
+    return list(range(axis.kernel)), [_met(axis, output, cell) for cell in range(axis.kernel)]
+
+
+def meetings(axis: Axis, cell: int) -> Pairs:
+    """All outputs, and the positions that a cell of the window lies on for each."""
+    return list(range(axis.output)), [_met(axis, output, cell) for output in range(axis.output)]
+
+
+def covering(axis: Axis, position: int) -> Pairs:
+    """The windows that cover a position: by which cells, and of which outputs."""
+    cells, outputs = [], []
+    for cell in range(axis.kernel):
+        output, beside = divmod(position + axis.padding - axis.dilation * cell, axis.stride)
+        if beside == 0 and 0 <= output < axis.output:
+            cells.append(cell)
+            outputs.append(output)
+    return cells, outputs
+
+
+class Sliding(Operation):
+    """An operation whose window slides over images."""
+
+    slides = True
+    enlarges: ClassVar[bool] = False  # whether y has more rows and columns than x, by the stride
+    axes_needed: ClassVar = {"x": 2, "w": 2}
+
+    @classmethod
+    def products(cls, arrays: Mapping[str, Array], settings: Mapping[str, Any]) -> int:
+        N, C, H, W = ((1,) * 4 + arrays["x"].shape)[-4:]
+        w = arrays.get("w")
+        kernel = _largest(settings["kernel_size"] if w is None else w.shape[-2:])
+        cells = C * kernel**2 if w is None else w.size
+        more = 2 * _largest(settings.get("padding")) + _largest(settings.get("output_padding"))
+        more += _largest(settings.get("dilation", 1)) * kernel
+        apart = _largest(settings.get("stride", 1)) if cls.enlarges else 1
+        return N * (apart * H + more) * (apart * W + more) * cells
+
+    def border(self, array: str) -> Border:
+        rows, cols = ((axis.padding, max(axis.padding, axis.overhang)) for axis in self.axes())
+        return (rows, cols) if array == "x" else super().border(array)
+
+
+def _largest(setting: Any) -> int:
+    """The largest integer in a setting."""
+    several = setting if isinstance(setting, (tuple, list)) else [setting]
+    return max((k for k in several if isinstance(k, int)), default=0)
+
+
+def images(x: Array) -> tuple[Array, int]:
+    """x as a batch (N, C, H, W), and how many axes were added."""
+    if not 2 <= x.ndim <= 4:
+        raise ValueError(f"x: must be (N, C, H, W), (C, H, W) or (H, W), not {x.shape}")
+    return x.reshape((1,) * (4 - x.ndim) + x.shape), 4 - x.ndim

@@ -1,0 +1,190 @@
+"""What is drawn of an element: its numbers in grids, and what they come to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice, product
+from typing import NamedTuple
+
+import numpy as np
+
+from tinyunet.byhand.arithmetic.explanation import Element, Explanation
+from tinyunet.byhand.arithmetic.numbers import write
+from tinyunet.byhand.arithmetic.operation import Index
+from tinyunet.byhand.arithmetic.worked import Factor, Formula, Largest, Part, Sum, Term, Terms, place
+from tinyunet.byhand.views.figure.grids import Cell, Grid, block, cell_of, image
+from tinyunet.byhand.views.text import bracketed, text
+
+GRIDS = 4  # one below the other, or side by side, at most
+TERMS, LETTERS = 12, 90  # that a sum has before some terms are left out
+
+
+class Row(NamedTuple):
+    """Grids side by side, a sign after each, and what they come to."""
+
+    grids: tuple[Grid, ...]
+    signs: str = ""
+    value: str = ""
+
+
+class Picture(NamedTuple):
+    """All that is drawn of one element.
+
+    `rests` says what is left out if not all rows are shown, by how many are. The lines are two, a large and a small
+    one, or any number of steps.
+    """
+
+    title: str
+    subtitle: str
+    rows: tuple[Row, ...]
+    rests: tuple[str, ...]
+    output: Grid
+    lines: tuple[str, ...]
+    steps: bool
+
+
+def plan(element: Element, most: int, filling: bool) -> Picture:
+    """A picture with so many rows and columns; one that is filling has no elements that come after this one."""
+    whole = element.explanation
+    operation, here, shape = whole.operation, cell_of(element.index), (1, *whole.result.shape)
+    known = here[0] * shape[-1] + here[1] + 1 if filling else None
+    output = image(whole.what, element.index[:-2], whole.result, {"chosen": {here}}, most, known=known)
+    settings = ", ".join(f"{name}={value!r}" for name, value in operation.chosen().items())
+    subtitle = f"{operation.name}({settings})" if settings else operation.name
+    rows, rests = (_channels if operation.slides else _arrays)(element, most)
+    lines = _sum(element) if operation.slides else _steps(element)
+    return Picture(element.symbol.text, subtitle, rows, rests, output, lines, not operation.slides)
+
+
+# ---- a window: its channels
+
+
+class Window(NamedTuple):
+    """Where the window lies for a part of a sum."""
+
+    part: Part
+    name: str  # of an array
+    plane: Index  # of this array
+    met: dict[Cell, Term]  # the products by the cells there, row by row; the first factor is what the window lies on
+
+
+def _parts(element: Element) -> list[tuple[Part, Terms]]:
+    """The parts of the last step that are products of a window; a bias is a single number."""
+    last = element.steps[-1]
+    parts = last.parts if isinstance(last, Sum) else (Part("window", last.terms),)
+    return [(part, part.terms) for part in parts if isinstance(part.terms, Terms)]
+
+
+def _windows(element: Element) -> Iterator[Window]:
+    """The window of each part."""
+    whole, parts = element.explanation, _parts(element)
+    name = whole.operation.slid_over(whole.what)
+    k = [numbers.name for numbers in parts[0][1].factors].index(name)
+    planes = product(*parts[0][1].factors[k].grid[:-2])
+    for (part, terms), plane in zip(parts, planes, strict=True):
+        turned = (Term((*term.factors[k:], *term.factors[:k])) for term in terms)
+        yield Window(part, name, plane, dict(sorted((cell_of(term.factors[0].at), term) for term in turned)))
+
+
+def _channels(element: Element, most: int) -> tuple[tuple[Row, ...], tuple[str, ...]]:
+    """A row for each of the first channels, and what the others come to."""
+    parts = [part for part, _ in _parts(element)]
+    rests = []
+    for shown in range(GRIDS + 1):
+        others = parts[shown:]  # of one kind, such as "channel 3"
+        kind = others[0].name.rsplit(" ", 1)[0] + "s" * (len(others) > 1) if others else ""
+        rests.append(f"… and {len(others)} more {kind}: {write(sum(p.value for p in others))}" if others else "")
+    return tuple(_channel(element, *window, most) for window in islice(_windows(element), GRIDS)), tuple(rests)
+
+
+def _channel(element: Element, part: Part, name: str, plane: Index, met: dict[Cell, Term], most: int) -> Row:
+    """The window on its image × the kernel = the products."""
+    whole, last = element.explanation, element.steps[-1]
+    marked = {"used": set(met)}
+    if isinstance(last, Largest):
+        marked["chosen"] = {cell for cell, term in met.items() if term == last.winner}
+    border, outside = whole.operation.border(name), write(whole.operation.outside)
+    seen = image(name, plane, whole.arrays[name], marked, most, border, outside)
+    if isinstance(last, Largest):
+        return Row((seen,), "", f"max = {write(last.value)}")
+    if not met or len(next(iter(met.values())).factors) == 1:
+        return Row((seen,), "", f"Σ = {write(part.value)}")
+    kernel = {cell: term.factors[1] for cell, term in met.items()}
+    factors = block(_kernel_name(whole, kernel), {cell: factor.value for cell, factor in kernel.items()}, most)
+    products = block("products", {cell: term.value for cell, term in met.items()}, most, products=True)
+    return Row((seen, factors, products), "×==", write(part.value))
+
+
+def _kernel_name(whole: Explanation, kernel: dict[Cell, Factor]) -> str:
+    """What the numbers of a kernel are, in the order in which the window meets them."""
+    first, last = kernel[min(kernel)], kernel[max(kernel)]
+    if not first.at or not last.at:
+        return first.name
+    name = place(first.name, first.at[:-2])
+    if len(kernel) < np.prod(whole.arrays[first.name].shape[-2:]):
+        name = f"part of {name}"
+    return f"{name},\nturned by 180°" if first.at > last.at else name
+
+
+def _short(texts: Sequence[str]) -> Sequence[str]:
+    """Of many or long ones, the beginning and the end."""
+    few = [*texts[:4], "…", *texts[-2:]]
+    long = len(texts) > TERMS or len(" + ".join(texts)) > LETTERS
+    return few if long and len(texts) > len(few) else texts
+
+
+def _plus(values: Iterable[float]) -> str:
+    """A sum written out."""
+    first, *others = map(write, values)
+    return " + ".join(_short([first, *map(bracketed, others)]))
+
+
+def _sum(element: Element) -> tuple[str, str]:
+    """The last step in numbers, and in words."""
+    last, whole = element.steps[-1], element.explanation
+    terms = list(next(_windows(element)).met.values())
+    if not last.terms:
+        return f"{element.symbol.text} = 0", "there is nothing to add"
+    values = [term.value for term in terms]
+    if not isinstance(last, Sum):
+        numbers, words = f"max({', '.join(_short([write(value) for value in values]))})", "the largest of the window"
+    elif len(last.parts) > 1:
+        names = [part.name for part in last.parts]
+        words = " + ".join(names if len(names) <= GRIDS else [*names[:2], "…", names[-1]])
+        numbers = _plus(part.value for part in last.parts)
+    elif len(terms[0].factors) > 1:
+        numbers, words = terms[0].text if len(terms) == 1 else _plus(values), "the sum of the products"
+    else:
+        numbers, words = _plus(values), "the sum of dy" if whole.what == "db" else "the sum of the window"
+    if isinstance(last, Sum) and last.divisor != 1:
+        numbers, words = f"({numbers}) / {write(last.divisor)}", f"{words} / {write(last.divisor)}"
+    return f"{numbers} = {write(element.value)}", f"{words} = {element.symbol.text}"
+
+
+# ---- no window: arrays side by side
+
+
+def _arrays(element: Element, most: int) -> tuple[tuple[Row, ...], tuple[str, ...]]:
+    """The arrays with what is used of them, and framed what the last step uses."""
+    whole, last = element.explanation, element.steps[-1]
+    here = {(f.name, f.at) for f in last.factors} if isinstance(last, Formula) else set()
+    factors = (f for step in element.steps for term in step.terms for f in term.factors)
+    cells = [(f.name, f.at) for f in factors if f.at and f.name in whole.arrays]
+    planes: dict[tuple[str, Index], tuple[set[Cell], set[Cell]]] = {}
+    for name, at in [*cells, *whole.operation.behind(whole.what, element.index)]:
+        used, framed = planes.setdefault((name, at[:-2]), (set(), set()))
+        used.add(cell_of(at))
+        if (name, at) in here:
+            framed.add(cell_of(at))
+    grids = [
+        image(name, plane, whole.arrays[name], {"used": used}, most, framed=framed)
+        for (name, plane), (used, framed) in planes.items()
+    ]
+    rest = f"… and {len(grids) - GRIDS} more" if len(grids) > GRIDS else ""
+    return (Row(tuple(grids[:GRIDS])),), ("", rest)
+
+
+def _steps(element: Element) -> tuple[str, ...]:
+    """The formula and the steps; of many, and of long sums, the beginning and the end."""
+    lines = [" + ".join(_short(line.strip().split(" + "))) for line in text(element).splitlines()]
+    return tuple(lines if len(lines) <= TERMS else [*lines[: TERMS - 4], "…", *lines[-3:]])

@@ -52,19 +52,21 @@ class Mutant(NamedTuple):
 
     def put_into(self, source):
         """`source`, which is that of the file, with the wrong piece in place of the right one."""
-        lines, times = source.split("\n"), 0
         _, _, name = self.where.partition(":")
-        if not name:
-            times, lines = source.count(self.right), source.replace(self.right, self.wrong).split("\n")
-        for node in reversed([*defined(ast.parse(source), name)] if name else []):
-            first = min(part.lineno for part in (node, *getattr(node, "decorator_list", [])))
-            place = slice(first - 1, node.end_lineno)
+        places = [lines_of(node) for node in defined(ast.parse(source), name)] if name else [slice(None)]
+        lines, times = source.split("\n"), 0
+        for place in reversed(places):
             piece = "\n".join(lines[place])
             times += piece.count(self.right)
             lines[place] = piece.replace(self.right, self.wrong).split("\n")
         if times != 1:
             raise ValueError(f"{self.right!r} stands {times} times in {self.where}, not once")
         return "\n".join(lines)
+
+
+def lines_of(node):
+    """Where a node stands among the lines of its file, from its first decorator on."""
+    return slice(min(part.lineno for part in (node, *getattr(node, "decorator_list", []))) - 1, node.end_lineno)
 
 
 def defined(node, name):

@@ -94,6 +94,7 @@ def changed(name, right):
         ("outer.inner", "3", "            return y + wrong"),
         ("Layer.SIZE", "3", "    SIZE: int = wrong"),
         ("Layer.size", "= value", "        self.SIZE wrong"),
+        ("", "y + 3", "            return wrong"),
     ],
 )
 def test_what_is_named_is_changed_and_nothing_else(name, right, line):
@@ -103,7 +104,14 @@ def test_what_is_named_is_changed_and_nothing_else(name, right, line):
 
 @pytest.mark.parametrize(
     ("name", "right", "times"),
-    [("outer", "3", 3), ("outer", "4", 0), ("inner", "3", 0), ("Layer.inner", "3", 0), ("Layer.size", "size", 3)],
+    [
+        ("outer", "3", 3),
+        ("outer", "4", 0),
+        ("inner", "3", 0),
+        ("Layer.inner", "3", 0),
+        ("Layer.size", "size", 3),
+        ("", "3", 5),
+    ],
 )
 def test_the_right_source_must_stand_there_once(name, right, times):
     with pytest.raises(ValueError, match=f"'{right}' stands {times} times in ops.conv:{name}"):

@@ -564,7 +564,7 @@ check(exercise_5, answer)
 #
 # - [`tinyunet/ops/conv.py`](../../tinyunet/ops/conv.py): the convolution and its gradients, derived from one sum.
 # - [`tinyunet/ops/loops.py`](../../tinyunet/ops/loops.py): this sum as plain loops.
-# - [`tinyunet/ops/im2col.py`](../../tinyunet/ops/im2col.py): the same as one matrix product, for every stride, padding
+# - [`tinyunet/ops/im2col.py`](../../tinyunet/ops/im2col.py): the same as matrix products, for every stride, padding
 #   and dilation. Change it, and let a U-Net train on it: `tinyunet.using(conv2d=…)`.
 # - [`tinyunet/ops/fast/`](../../tinyunet/ops/fast/): what makes it as fast as PyTorch.
 # - [`tinyunet/byhand/`](../../tinyunet/byhand/): how every product on this page was found, and how mistakes are

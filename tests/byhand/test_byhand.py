@@ -82,7 +82,7 @@ USED = """
 import tinyunet
 from tinyunet import byhand
 from tinyunet.byhand import examples
-from tinyunet.byhand.lab import server as lab
+from tinyunet.byhand.lab import forms
 
 assert tinyunet.__file__.startswith({folder!r}), tinyunet.__file__
 assert "leaky_relu" in byhand.__all__
@@ -100,7 +100,7 @@ y.animate("leaky_relu.gif")
 assert y.check([-1, 3]) and element.check(-1)
 assert "none of the mistakes known here explains it" in y.check([-2, 3]).text
 assert "The rule: y has the shape of x" in y.check([[1, 2, 3]]).text
-assert lab.operations()["operations"]["leaky_relu"]["settings"] == {{"negative_slope": "0.01"}}
+assert forms.operations()["operations"]["leaky_relu"]["settings"] == {{"negative_slope": "0.01"}}
 example = examples.load('operation = "leaky_relu"\\nx = [-4, 3]\\nnegative_slope = 0.25')
 assert "negative_slope = 0.25" in examples.dump(example)
 """

@@ -60,9 +60,9 @@ def add(commands: Commands) -> None:
 
 
 def _arguments_of_byhand(p: Parser) -> None:
-    from tinyunet.byhand.examples import example
+    from tinyunet.byhand import examples
 
-    p.epilog = example.__doc__
+    p.epilog = examples.__doc__
     p.add_argument("example", nargs="?", metavar="NAME|FILE", help="a built-in example, or a TOML file")
     p.add_argument("--list", action="store_true", help="the built-in examples")
     p.add_argument("--at", type=_index, metavar="I,J,…", help="the element to work out, such as 0,1,1")
@@ -79,14 +79,14 @@ def _arguments_of_byhand(p: Parser) -> None:
 
 
 def _arguments_of_worksheet(p: Parser) -> None:
-    from tinyunet.byhand.worksheets import sheets
+    from tinyunet.byhand import worksheets
 
     p.add_argument("topic", nargs="?", metavar="TOPIC", help="what to practise, such as conv2d")
     p.add_argument("--list", action="store_true", help="the topics and their levels")
     for name, default, help_ in (
         ("seed", 0, "another seed, another sheet (default: %(default)s)"),
         ("level", 1, "each adds one thing (default: %(default)s)"),
-        ("problems", sheets.USUAL, "how many (default: %(default)s)"),
+        ("problems", worksheets.USUAL, "how many (default: %(default)s)"),
     ):
         p.add_argument(f"--{name}", type=int, default=default, metavar="N", help=help_)
     p.add_argument("--out", metavar="FILE", help="the sheet, as .pdf, .html or .md (without it, it is printed here)")
@@ -128,16 +128,16 @@ def _byhand(args: argparse.Namespace) -> int:
 
 
 def _worksheet(args: argparse.Namespace) -> int:
-    from tinyunet.byhand.worksheets import sheets
+    from tinyunet.byhand import worksheets
 
     if args.list:
-        print(sheets.topics())
+        print(worksheets.topics())
         return 0
     if args.topic is None:
         raise ValueError("worksheet needs a topic; tinyunet worksheet --list shows them")
     if args.out and args.key and Path(args.out).resolve() == Path(args.key).resolve():
         raise ValueError(f"--out and --key are the same file, {args.out}: the key would replace the sheet")
-    sheet = sheets.sheet(args.topic, args.seed, args.level, args.problems)
+    sheet = worksheets.sheet(args.topic, args.seed, args.level, args.problems)
     if args.key:
         sheet.save(args.key, key=True)
     if args.out:
@@ -148,9 +148,9 @@ def _worksheet(args: argparse.Namespace) -> int:
 
 
 def _check_sheet(args: argparse.Namespace) -> int:
-    from tinyunet.byhand.worksheets import sheets
+    from tinyunet.byhand import worksheets
 
-    verdicts = sheets.grade(args.sheet, args.files)
+    verdicts = worksheets.grade(args.sheet, args.files)
     for label, verdict in verdicts.items():
         print(f"{label}: {verdict}")
     print(f"{sum(map(bool, verdicts.values()))} right of {len(verdicts)}")
@@ -174,7 +174,7 @@ def _check(args: argparse.Namespace) -> int:
 
 
 def _lab(args: argparse.Namespace) -> int:
-    from tinyunet.byhand.lab import server
+    from tinyunet.byhand import lab
 
-    server.serve(args.port, open_browser=not args.no_browser)
+    lab.serve(args.port, open_browser=not args.no_browser)
     return 0

@@ -5,23 +5,16 @@ tomllib does not keep the lines of keys, so they are searched for once something
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 import tomllib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
-import numpy as np
-
-from tinyunet.byhand.arithmetic.numbers import read_array
-from tinyunet.tensor import Array
+from tinyunet.byhand.examples.fields import FieldError
 
 MOST_BYTES = 1_000_000  # of a file
-MOST_NUMBERS = 100_000  # in a file
-DEEPEST = 8  # brackets in brackets
-LARGEST = 10**12  # number that is given
 
 # A string or a comment. One that does not end goes on to the end of the text, so that the search stays linear.
 STRING = re.compile(
@@ -65,13 +58,14 @@ class Source:
             line = raw.count(b"\n", 0, error.start) + 1
             raise ValueError(f"{path}, line {line}: not UTF-8; save it as a text in UTF-8") from None
 
-    def parse(self) -> dict[str, Any]:
-        """The keys and values; decimals are texts with their `Digits`.
+    @functools.cached_property
+    def keys(self) -> dict[str, Any]:
+        """The keys and their values; decimals are texts with their `Digits`.
 
         Raises:
             ValueError: what is not TOML.
 
-        >>> Source("x = [1, 2\\ny = 3", "my.toml").parse()
+        >>> Source("x = [1, 2\\ny = 3", "my.toml").keys
         Traceback (most recent call last):
         ValueError: my.toml, line 1: x: a bracket is not closed
         """
@@ -95,27 +89,15 @@ class Source:
                 message, line = "a bracket is not closed", line - 1
             self._no_toml(message, line)
 
-    def wrong(self, message: object, key: str, ask: int | None = None) -> NoReturn:
-        """Raise the error about a key of the file, or of its [[ask]] number `ask`."""
-        shown = key[:60] if re.fullmatch(r"[\w-]+", key) else repr(key[:60])
-        self._fail(f"{shown}: {str(message).removeprefix(f'{key}: ')}", self._line_of(key, ask))
-
-    @contextmanager
-    def blaming(self, key: str, ask: int | None = None) -> Iterator[None]:
-        """Errors in here are about this key."""
-        try:
-            yield
-        except (TypeError, ValueError, IndexError) as error:
-            self.wrong(error, key, ask)
-
-    def _fail(self, message: str, line: int) -> NoReturn:
-        short = message if len(message) <= 300 else f"{message[:200]}…"
-        raise ValueError(f"{self.name}, line {line}: {short}") from None
+    def wrong(self, error: FieldError) -> ValueError:
+        """The same error with the line of its key."""
+        return ValueError(f"{self.name}, line {self._line_of(error.key, error.ask)}: {error}")
 
     def _no_toml(self, message: str, line: int) -> NoReturn:
         """Raise the error about a line; it names the last key before its end."""
         keys = (KEY.match(each) for each in reversed(self.text.split("\n")[:line]))
-        self._fail(next((f"{found[1][:60]}: " for found in keys if found), "") + message, line)
+        key = next((f"{found[1][:60]}: " for found in keys if found), "")
+        raise ValueError(f"{self.name}, line {line}: {key}{message}") from None
 
     def _line_at(self, place: int) -> int:
         return self.text.count("\n", 0, place) + 1
@@ -139,42 +121,3 @@ class Source:
 
 def _masked(token: re.Match[str]) -> str:
     return re.sub(r"[^\n]", "_", token[0])
-
-
-def leaves(value: Any, depth: int = 0) -> Iterator[Any]:
-    """What stands in nested lists.
-
-    Raises:
-        ValueError: too many brackets in brackets.
-    """
-    if not isinstance(value, list):
-        yield value
-    elif depth == DEEPEST:
-        raise ValueError(f"brackets are nested more than {DEEPEST} deep")
-    else:
-        for item in value:
-            yield from leaves(item, depth + 1)
-
-
-def numbers(value: Any, largest: int = LARGEST) -> Array:
-    """The numbers in nested lists of a file.
-
-    Raises:
-        ValueError, TypeError: what is no number or too large, no numbers at all, and rows of different lengths.
-
-    >>> numbers([[1, "1/2"], [Digits("0.25"), 3]])
-    array([[1.  , 0.5 ],
-           [0.25, 3.  ]])
-    """
-    for leaf in leaves(value):
-        if not isinstance(leaf, (int, str)):
-            kind = "a table" if isinstance(leaf, dict) else "a date or a time"
-            raise TypeError(f"a number is needed, or a text such as '1/3', not {kind}")
-        if isinstance(leaf, int) and abs(leaf) > largest:  # before anything prints its digits
-            raise ValueError(f"a number is larger than {largest:.0e}")
-    values = read_array(value)[0]
-    if not values.size:
-        raise ValueError(f"there are no numbers in an array of shape {values.shape}")
-    if np.abs(values).max() > largest:
-        raise ValueError(f"a number is larger than {largest:.0e}")
-    return values

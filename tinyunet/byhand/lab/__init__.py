@@ -1,1 +1,5 @@
-"""A page to type numbers of one's own into."""
+"""A page to type numbers of one's own into, on this machine alone. `tinyunet lab` opens it."""
+
+from tinyunet.byhand.lab.server import serve
+
+__all__ = ["serve"]

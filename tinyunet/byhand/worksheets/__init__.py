@@ -1,1 +1,51 @@
-"""Problems for a pencil, on paper, with their key; and answers graded."""
+"""Worksheets to print: problems for a pencil, their answers worked out, and answers graded.
+
+from tinyunet.byhand import worksheets
+
+sheet = worksheets.sheet("conv2d", seed=7, level=2)
+sheet.save("sheet.pdf"), sheet.save("key.pdf", key=True)
+sheet.check({1: 35, "2a": 7})
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from tinyunet.byhand.worksheets.grading import grade
+from tinyunet.byhand.worksheets.levels import topics
+from tinyunet.byhand.worksheets.paper.html import html
+from tinyunet.byhand.worksheets.paper.markdown import markdown
+from tinyunet.byhand.worksheets.problems import problem
+from tinyunet.byhand.worksheets.sheets import USUAL, Sheet, read_code, sheet
+from tinyunet.files import atomic
+
+__all__ = ["USUAL", "Sheet", "grade", "problem", "read_code", "sheet", "topics"]
+
+
+def pdf(sheet: Sheet, path: str | os.PathLike[str], key: bool = False) -> None:
+    """Write the sheet, or its key, as a PDF in A4."""
+    from tinyunet.byhand.worksheets.paper.pdf import pdf  # which loads Matplotlib: the others do not need it
+
+    pdf(sheet, path, key)
+
+
+def save(sheet: Sheet, path: str | os.PathLike[str], key: bool = False) -> None:
+    """Write the sheet, or its key; the ending of the name says in which format.
+
+    Raises:
+        ValueError: an ending other than .pdf, .html or .md.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in (".pdf", ".html", ".md"):
+        raise ValueError(f"{path}: a worksheet is written as .pdf, .html or .md")
+    if suffix == ".pdf":
+        pdf(sheet, path, key)
+    else:
+        with atomic(path) as part:
+            text = html(sheet, key) if suffix == ".html" else markdown(sheet, key)
+            part.write_text(text, encoding="utf-8", newline="\n")
+
+
+for _method in (markdown, html, pdf, save):  # a sheet does not know how it is printed, but it can be asked to
+    setattr(Sheet, _method.__name__, _method)

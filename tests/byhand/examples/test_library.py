@@ -1,0 +1,69 @@
+"""The built-in examples teach, and say what is true."""
+
+import pytest
+
+from tinyunet.byhand import examples
+from tinyunet.byhand.examples import dump, load
+
+
+def test_the_built_in_examples_say_what_is_true():
+    found = {
+        f"{name}: {ask.heading}": ask.of.result.tolist() if ask.at is None else round(ask.subject.value, 4)
+        for name in examples.names()
+        for ask in examples.built_in(name).asks
+    }
+    assert found == {
+        "avgpool: y[0, 0]": 3.25,
+        "avgpool: dx[0, 3]": 2,
+        "batchnorm: y[0, 0]": -1.069,
+        "batchnorm: running_mean[0]": 0.3,
+        "batchnorm: running_var[0]": 1.3667,
+        "conv3x3: y[0, 0, 0]": 37,
+        "conv3x3: y[0, 1, 1]": 37,
+        "conv3x3-padded: y[0, 1, 1]": 37,
+        "conv3x3-padded: y[0, 0, 0]": -13,
+        "input-gradient: dx[1, 1]": 5,
+        "input-gradient: dx[2, 1]": 14,
+        "input-gradient: dx[2, 2]": 36,
+        "linear: y[0]": 0,
+        "linear: dw[1, 0]": 10,
+        "linear: dx[1]": 12.5,
+        "maxpool: y[0, 1]": 7,
+        "maxpool: y[1, 0]": 0,
+        "maxpool: dx[1, 3]": 2,
+        "maxpool: dx[2, 3]": 0,
+        "relu: y[0]": 0,
+        "relu: dx[0]": 0,
+        "relu: dx[1]": -1,
+        "softmax-cross-entropy: y": 0.4076,
+        "softmax-cross-entropy: dx[0]": -0.3348,
+        "softmax-cross-entropy: dx[1]": 0.2447,
+        "stride: y[0, 0]": 3,
+        "stride: y[1, 1]": 9,
+        "stride: y": [[3, 11], [12, 9]],
+        "transposed-overlap: y[2, 2]": 10,
+        "transposed-overlap: y[2, 0]": 4,
+        "transposed2x2: y[0, 0]": 1,
+        "transposed2x2: y[3, 2]": 4,
+        "weight-gradient: dw[0, 0]": 14,
+        "weight-gradient: dw[1, 1]": 16,
+        "weight-gradient: dw": [[14, 2], [7, 16]],
+    }
+
+
+@pytest.mark.parametrize("name", examples.names())
+def test_the_built_in_examples_teach(name):
+    text = (examples.FOLDER / f"{name}.toml").read_text(encoding="utf-8")
+    example = examples.built_in(name)
+    assert text.startswith("# ")
+    assert 10 < len(example.title) < 100
+    assert len(example.elements()) >= 2
+    assert max(map(len, text.splitlines())) <= 120
+    assert dump(load(dump(example))) == dump(example)
+
+
+def test_a_name_that_is_none_gets_the_nearest():
+    with pytest.raises(ValueError, match="no built-in example 'conv4x4'; did you mean 'conv3x3"):
+        examples.find("conv4x4")
+    with pytest.raises(ValueError, match="no built-in example 'zzz'; there is avgpool, batchnorm"):
+        examples.find("zzz")

@@ -1,0 +1,116 @@
+"""Examples are written without loss."""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tinyunet import byhand
+from tinyunet.byhand import examples
+from tinyunet.byhand.arithmetic.operations import OPERATIONS
+from tinyunet.byhand.examples import Ask, Digits, Example, dump, load
+
+NUMBERS = st.one_of(
+    st.integers(-99, 99).map(float),
+    st.floats(-1e6, 1e6, allow_subnormal=False),
+    st.fractions(-9, 9, max_denominator=99).map(float),
+)
+
+
+def arrays(*shape):
+    return st.lists(NUMBERS, min_size=math.prod(shape), max_size=math.prod(shape)).map(
+        lambda flat: np.array(flat).reshape(shape)
+    )
+
+
+@st.composite
+def explanations(draw):
+    H, W, k, C, O = (draw(st.integers(1, 3)) for _ in range(5))
+    H, W = H + k, W + k
+    x = draw(arrays(*draw(st.sampled_from([(H, W), (1, H, W), (2, 1, H, W)]))))
+    pooled = {"stride": draw(st.sampled_from([None, 1, (2, 1)])), "ceil_mode": draw(st.booleans())}
+    b = draw(st.none() | arrays(O))
+    vectors = [draw(arrays(C)), np.abs(draw(arrays(C))) + 1, draw(st.none() | arrays(C)), draw(st.none() | arrays(C))]
+    with np.errstate(all="ignore"):
+        match draw(st.sampled_from(sorted(OPERATIONS))):
+            case "conv2d":
+                padding = draw(st.sampled_from([0, 1, (0, 2), "same", "valid"]))
+                stride = 1 if padding == "same" else draw(st.sampled_from([1, 2, (1, 2)]))
+                return byhand.conv2d(x, draw(arrays(O, 1, k, k)), b, stride=stride, padding=padding)
+            case "conv_transpose2d":
+                return byhand.conv_transpose2d(x, draw(arrays(1, O, k, k)), b, stride=2, output_padding=(1, 0))
+            case "max_pool2d":
+                return byhand.max_pool2d(x, k, **pooled)
+            case "avg_pool2d":
+                divisor = draw(st.none() | st.integers(1, 5))
+                return byhand.avg_pool2d(x, k, **pooled, divisor_override=divisor, count_include_pad=False)
+            case "batch_norm":
+                eps = draw(st.sampled_from([1e-5, 0.5, 1.0]))
+                return byhand.batch_norm(draw(arrays(3, C)), *vectors, training=draw(st.booleans()), eps=eps)
+            case "linear":
+                return byhand.linear(draw(arrays(2, C)), draw(arrays(O, C)), b)
+            case "cross_entropy":
+                reduction = draw(st.sampled_from(["mean", "sum", "none"]))
+                return byhand.cross_entropy(draw(arrays(2, C)) / 1e4, [0, C - 1], reduction)
+            case name:
+                return getattr(byhand, name)(draw(arrays(2, C)) / 1e4)
+
+
+@st.composite
+def whole_examples(draw):
+    explanation = draw(explanations())
+    dy = draw(st.none() | arrays(*explanation.result.shape))
+    asks = []
+    for what in draw(st.lists(st.sampled_from(explanation.operation.quantities()), max_size=4)):
+        of = explanation
+        if what != "y":
+            of = explanation.grad(what[1:], dy) if what.startswith("d") else explanation.updated(what)
+        if draw(st.booleans()):
+            at = tuple(draw(st.integers(0, n - 1)) for n in of.result.shape)
+            answer = draw(st.sampled_from([None, 3, -0.25, "1/3", Digits("0.250"), Fraction(2, 7), np.float64(1.5)]))
+            asks.append(Ask(of, at, answer))
+        else:
+            asks.append(Ask(of, None, draw(st.sampled_from([None, of.result, of.result.tolist(), [[1, "2/3"]]]))))
+    title = draw(st.text(st.characters(blacklist_categories=["Cs"]), max_size=20))
+    return Example(explanation, tuple(asks), title, dy)
+
+
+@settings(max_examples=100, deadline=None)
+@given(whole_examples())
+def test_what_is_written_is_read_again(example):
+    again = load(dump(example))
+    assert again.title == example.title
+    assert again.explanation.operation.settings == example.explanation.operation.settings
+    for name, array in example.explanation.arrays.items():
+        np.testing.assert_array_equal(again.explanation.arrays[name], array)
+    assert again.explanation.arrays.keys() == example.explanation.arrays.keys()
+    assert len(again.asks) == len(example.asks)
+    for old, new in zip(example.asks, again.asks, strict=True):
+        assert (new.heading, new.at) == (old.heading, old.at)
+        np.testing.assert_array_equal(new.of.result, old.of.result)
+        assert new.check().text == old.check().text
+    assert dump(again) == dump(load(dump(again)))
+
+
+def test_a_right_answer_can_be_larger_than_what_is_given():
+    y = byhand.linear([10**12, 1], [[10**12, 1]])
+    text = dump(Example(y, (Ask(y, (0,), y.result[0]),)))
+    assert load(text).asks[0].check().right
+
+
+def test_a_file_has_one_dy():
+    y = byhand.relu([1, 2])
+    with pytest.raises(ValueError, match=r"dx\[0\] is asked for another dy than that of the example"):
+        dump(Example(y, (Ask(y.grad("x", [3, 4]), (0,)),)))
+
+
+def test_decimals_keep_the_digits_that_were_written():
+    answers = {"-1.069": True, "-1.07": True, "-1.1": True, "-1.070": False, "-1.06904": True, "-1.06905": False}
+    for answer, right in answers.items():
+        example = examples.built_in("batchnorm")
+        text = dump(Example(example.explanation, (Ask(example.explanation, (0, 0), Digits(answer)),)))
+        assert f"answer = {answer}\n" in text
+        assert load(text).asks[0].check().right is right

@@ -1,0 +1,64 @@
+"""The built-in examples, by name, and files that somebody wrote."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+from tinyunet.byhand.examples.example import Ask, Example
+from tinyunet.byhand.examples.fields import FieldError
+from tinyunet.byhand.examples.reading import from_source, hint, read
+from tinyunet.byhand.examples.source import Source
+
+FOLDER = resources.files("tinyunet.byhand.examples")
+
+
+def names() -> list[str]:
+    """The names of the built-in examples.
+
+    >>> names()[:4]
+    ['avgpool', 'batchnorm', 'conv3x3', 'conv3x3-padded']
+    """
+    return sorted(file.name.removesuffix(".toml") for file in FOLDER.iterdir() if file.name.endswith(".toml"))
+
+
+def source(name: str) -> Source:
+    """The text of a built-in example.
+
+    Raises:
+        ValueError: there is none of that name.
+    """
+    if name not in names():
+        raise ValueError(f"there is no built-in example {name!r}; {hint(name, names())}")
+    return Source((FOLDER / f"{name}.toml").read_text(encoding="utf-8"), name)
+
+
+def built_in(name: str) -> Example:
+    """A built-in example.
+
+    >>> print(built_in("transposed-overlap").explanation.result)
+    [[ 1.  1.  3.  2.  2.]
+     [ 1.  1.  3.  2.  2.]
+     [ 4.  4. 10.  6.  6.]
+     [ 3.  3.  7.  4.  4.]
+     [ 3.  3.  7.  4.  4.]]
+    """
+    return from_source(source(name))
+
+
+def find(name: str) -> Example:
+    """The built-in example of this name, or else the file."""
+    return read(name) if name not in names() and (Path(name).suffix or Path(name).exists()) else built_in(name)
+
+
+def answered(path: str | Path) -> tuple[Ask, ...]:
+    """What a file asks, if it answers any of it.
+
+    Raises:
+        ValueError: there is no answer, and whatever `read` raises.
+    """
+    file = Source.read(path)
+    asks = from_source(file).asks
+    if all(ask.answer is None for ask in asks):
+        raise file.wrong(FieldError("there is no answer to check; write  answer = …  under an [[ask]]", "ask"))
+    return asks

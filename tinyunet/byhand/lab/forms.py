@@ -1,0 +1,175 @@
+"""What stands in the fields of the lab's page, read as an example; and what is worked out, ready for JSON.
+
+The page sends what stands in its fields as texts, and shows what comes back: everything is computed here.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from tinyunet.byhand.arithmetic.explanation import Explanation
+from tinyunet.byhand.arithmetic.grids import depth, read_grid, write_grid
+from tinyunet.byhand.arithmetic.operations import OPERATIONS, Operation
+from tinyunet.byhand.examples import Ask, Example, dump, library
+from tinyunet.byhand.examples.fields import blaming
+from tinyunet.byhand.examples.reading import from_keys, from_source, upstream
+from tinyunet.byhand.examples.source import Source
+from tinyunet.byhand.views import page
+
+MOST_NUMBERS = 10_000  # in all arrays together, and in the result
+INTEGER = "-?(0|[1-9][0-9]{0,30})"
+
+
+def operations() -> dict[str, Any]:
+    """For every operation its arrays and settings, and numbers to start with."""
+    return {"operations": {name: _fields(name) for name in OPERATIONS}, "first": "conv2d"}
+
+
+@functools.cache
+def _fields(name: str) -> dict[str, Any]:
+    operation = OPERATIONS[name]
+    arrays: dict[str, str] = {}
+    settings: dict[str, Any] = {}
+    for key, parameter in operation.parameters.items():
+        required = parameter.default is parameter.empty
+        if key in operation.array_names:
+            arrays[key] = "needed" if required else "optional"
+        elif isinstance(parameter.default, bool):
+            settings[key] = sorted(["false", "true"], reverse=parameter.default)  # the default first
+        else:
+            settings[key] = "needed" if required else str(parameter.default).lower()
+    start = next((source for source in map(library.source, library.names()) if source.keys["operation"] == name), None)
+    form = _form(start) if start else {"arrays": {"x": "1 2 3"}, "settings": {}, "dy": "", "what": "y"}
+    return {"arrays": arrays, "settings": settings, "form": form}
+
+
+def work(form: Mapping[str, Any]) -> dict[str, Any]:
+    """The view of a result, what else there is to see, and the example as TOML.
+
+    Raises:
+        ValueError, TypeError: a field that cannot be read, too many numbers.
+
+    >>> work({"operation": "relu", "arrays": {"x": "-3 2"}})["quantities"]
+    ['y', 'dx']
+    """
+    example, of = _example(form)
+    shared = replace(example, asks=() if of.what == "y" else (Ask(of),))
+    return {"view": page.view(of), "quantities": of.operation.quantities(), "toml": dump(shared)}
+
+
+def check(form: Mapping[str, Any]) -> dict[str, Any]:
+    """Whether an answer is right, for one element, or for all of them if `at` is None; and the example with it.
+
+    Raises:
+        ValueError, TypeError, IndexError: a field that cannot be read, no such element.
+
+    >>> check({"operation": "relu", "arrays": {"x": "-3 2"}, "at": [1], "answer": "2.0"})["text"]
+    'right'
+    """
+    example, of = _example(form)
+    at, text = form.get("at"), _text(form, "answer").strip()
+    if at is not None and not isinstance(at, list):
+        raise ValueError(f"at: must be a list of integers, or null, not {at!r}")
+    if not text:
+        raise ValueError("there is no answer yet")
+    ask = Ask(of, None, read_grid(text)) if at is None else Ask(of, of.at(*at).index, text)
+    verdict = ask.check()
+    return {"right": verdict.right, "text": verdict.text, "toml": dump(replace(example, asks=(ask,)))}
+
+
+def load(form: Mapping[str, Any]) -> dict[str, Any]:
+    """What stands in the fields for an example in TOML; of several questions the first.
+
+    Raises:
+        ValueError: whatever is wrong with the text, with the line and the key.
+
+    >>> load({"toml": 'operation = "relu"\\nx = [[-3, 2], [1, 0]]'})["arrays"]
+    {'x': '-3   2\\n 1   0'}
+    """
+    return _form(Source(_text(form, "toml"), "the text"))
+
+
+def _form(source: Source) -> dict[str, Any]:
+    """What to put into all fields."""
+    example, given = from_source(source), source.keys
+    operation = example.explanation.operation
+    ask = example.asks[0] if example.asks else Ask(example.explanation)
+    answer = given["ask"][0].get("answer") if example.asks else None
+    return {
+        "operation": operation.name,
+        "arrays": {name: _written(operation, name, given[name]) for name in operation.array_names if name in given},
+        "settings": {name: _shown(given[name]) for name in operation.settings if name in given},
+        "dy": write_grid(given["dy"]) if "dy" in given else "",
+        "what": ask.of.what,
+        "at": ask.at,
+        "answer": "" if answer is None else write_grid(answer),
+    }
+
+
+def _read(name: str, text: str, least: int) -> Any:
+    """What stands in the field of an array; a w of several channels without --- is a single filter."""
+    with blaming(name):
+        numbers = read_grid(text, least)
+    return [numbers] if name == "w" and depth(numbers) == 3 else numbers
+
+
+def _written(operation: Operation, name: str, numbers: Any) -> str:
+    """What to put into the field of an array, the other way round."""
+    if name == "w" and depth(numbers) == 4 and len(numbers) == 1:
+        numbers = numbers[0]
+    return write_grid(numbers, operation.least_axes(name))
+
+
+def _setting(text: str) -> Any:
+    """What stands in the field of a setting: true or false, an integer or a text, or several of them."""
+    words = [word for word in re.split(r"[\s,;()\[\]]+", text) if word] or [""]
+    values: list[Any] = [
+        word == "true" if word in ("true", "false") else int(word) if re.fullmatch(INTEGER, word) else word
+        for word in words
+    ]
+    return values if len(values) > 1 else values[0]
+
+
+def _shown(setting: Any) -> str:
+    """What to put into the field of a setting, the other way round."""
+    if isinstance(setting, list):
+        return ", ".join(map(str, setting))
+    return str(setting).lower() if isinstance(setting, bool) else str(setting)
+
+
+def _text(form: Mapping[str, Any], key: str) -> str:
+    value = form.get(key, "")
+    if not isinstance(value, str):
+        raise ValueError(f"{key}: must be a text, not {type(value).__name__}")
+    return value
+
+
+def _texts(form: Mapping[str, Any], key: str) -> dict[str, str]:
+    """The fields that are filled in."""
+    fields = form.get(key, {})
+    if not isinstance(fields, dict):
+        raise ValueError(f"{key}: must be texts by name, not {type(fields).__name__}")
+    return {name: text for name in fields if (text := _text(fields, name)).strip()}
+
+
+def _example(form: Mapping[str, Any]) -> tuple[Example, Explanation]:
+    """The example in the fields, and the result or gradient of it that is asked for."""
+    operation = _text(form, "operation")
+    least = OPERATIONS.get(operation, Operation).least_axes
+    keys: dict[str, Any] = {"operation": operation}
+    keys |= {name: _read(name, text, least(name)) for name, text in _texts(form, "arrays").items()}
+    keys |= {name: _setting(text) for name, text in _texts(form, "settings").items()}
+    example = from_keys(keys)
+    y = example.explanation
+    if dy := _text(form, "dy").strip():
+        example = replace(example, dy=upstream(y, _read("dy", dy, y.result.ndim)))
+    count = y.result.size + sum(array.size for array in y.arrays.values())
+    if count > MOST_NUMBERS:
+        raise ValueError(
+            f"{count:,} numbers are too many for the lab, which shows {MOST_NUMBERS:,}; take smaller arrays"
+        )
+    return example, example.of(_text(form, "what") or "y")

@@ -1,0 +1,1 @@
+"""Sheets and their keys on paper, in three formats."""

@@ -62,7 +62,6 @@ class Explanation:
         operation: the operation with its arrays and settings.
         what: "y", or a gradient such as "dw".
         dy: the gradient ∂L/∂y that reaches a gradient, as the operation takes it: with its batch axis.
-        result: the whole quantity, as the operation computes it, in float64.
     """
 
     def __init__(self, operation: Operation, what: str = "y", dy: Array | None = None) -> None:
@@ -75,7 +74,7 @@ class Explanation:
 
     @functools.cached_property
     def result(self) -> Array:
-        """All elements."""
+        """All of it, as the operation computes it, in float64."""
         whole = self.operation.result(self.what, self.dy)
         return whole.reshape(self.operation.shown(self.what, whole.shape))
 

@@ -62,18 +62,12 @@ class Term(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Numbers:
-    """Numbers at all places of a grid, row by row, each of which is a factor of one term.
-
-    Attributes:
-        grid: along each axis, the indices; () for numbers that stand in no array.
-        shape: of the array; what lies beyond it is padding.
-        values: as many as the grid has places.
-    """
+    """Numbers at all places of a grid, row by row, each of which is a factor of one term."""
 
     name: str
-    grid: tuple[Sequence[int], ...]
-    shape: tuple[int, ...]
-    values: Array
+    grid: tuple[Sequence[int], ...]  # along each axis, the indices; () for numbers that stand in no array
+    shape: tuple[int, ...]  # of the array; what lies beyond it is padding
+    values: Array  # as many as the grid has places
 
     def factor(self, k: int) -> Factor:
         """The k-th."""

@@ -107,14 +107,9 @@ def image(
 
     looks = marked | {"padding": {cell for cell in product(rows, cols) if not inside(*cell)}}
     (top, bottom), (left, right) = spans
-    cut = {
-        "north": rows.start > top,
-        "south": rows.stop < bottom,
-        "west": cols.start > left,
-        "east": cols.stop < right,
-    }
+    cut = rows.start > top, rows.stop < bottom, cols.start > left, cols.stop < right
     name = place(name, at)
-    if any(cut.values()):  # say which part it is
+    if any(cut):  # say which part it is
         slices = f"{max(rows.start, 0)}:{min(rows.stop, height)}", f"{max(cols.start, 0)}:{min(cols.stop, width)}"
         name += f"\n[{', '.join(slices[-array.ndim :])}]"
     return Grid(
@@ -122,7 +117,7 @@ def image(
         [[text(r, c) for c in cols] for r in rows],
         {cell: look for look, cells in looks.items() for cell in moved(cells)},
         tuple(frame for look, cells in frames.items() for frame in _frames(moved(cells), FRAMES[look])),
-        tuple(side for side, there in cut.items() if there),
+        tuple(side for side, there in zip(("north", "south", "west", "east"), cut, strict=True) if there),
     )
 
 

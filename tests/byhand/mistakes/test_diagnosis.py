@@ -566,6 +566,8 @@ def test_in_large_arrays_no_misread_number_is_looked_for():
 def test_all_ways_to_make_a_mistake_are_told():
     (mistake,) = byhand.conv2d(np.ones((2, 3, 3)), np.ones((1, 2, 2, 2))).check([[[4, 4], [4, 4]]]).mistakes
     assert (mistake.name, mistake.detail) == ("one channel skipped", "channel 0 or channel 1")
+    (mistake,) = byhand.conv2d([[1, 2], [3, 4]], [[1, -1], [0, 1]]).check([[5]]).mistakes
+    assert (mistake.name, mistake.detail) == ("zero or negative weight skipped", "negative ones left out")
 
 
 def test_a_map_of_one_element_is_checked_as_that_element():

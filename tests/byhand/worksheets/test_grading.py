@@ -180,7 +180,7 @@ def test_what_is_not_answered_is_missing(tmp_path):
 
 
 MUTANTS = {
-    "byhand.worksheets.grading:grade": [
+    "byhand.worksheets.sheets:grade": [
         ("missing answers are not counted", "verdicts = dict.fromkeys(whole.questions, MISSING)", "verdicts = {}"),
     ],
 }

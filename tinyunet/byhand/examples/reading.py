@@ -44,20 +44,12 @@ def load(text: str, name: str = "the example") -> Example:
 
 
 def read(path: str | Path) -> Example:
-    """Read an example from a file.
-
-    Raises:
-        ValueError: whatever is wrong with it, with the line and the key.
-    """
+    """Read an example from a file; errors as those of `load`."""
     return from_source(Source.read(path))
 
 
 def from_source(source: Source) -> Example:
-    """Read an example from the text of a file.
-
-    Raises:
-        ValueError: whatever is wrong with it, with the line and the key.
-    """
+    """Read an example from the text of a file; errors as those of `load`."""
     try:
         return from_keys(source.keys)
     except FieldError as error:

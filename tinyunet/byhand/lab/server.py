@@ -77,26 +77,28 @@ def answer(method: str, path: str, body: bytes = b"") -> Answer:
     (400, "operation: there is no 'conv3d'; ")
     """
     path = path.split("?")[0]
-    if method == "GET":
-        if path == "/operations":
-            return _json(HTTPStatus.OK, forms.operations())
-        if path not in PAGES:
-            return _refused(HTTPStatus.NOT_FOUND, "there is nothing here")
+    if method == "GET" and path == "/operations":
+        return _json(HTTPStatus.OK, forms.operations())
+    if method == "GET" and path in PAGES:
         name, room, kind = PAGES[path]
         return HTTPStatus.OK, f"{kind}; charset=utf-8", page.asset(name, room).encode()
-    if path not in ANSWERS:
+    if method == "GET" or path not in ANSWERS:
         return _refused(HTTPStatus.NOT_FOUND, "there is nothing here")
+    try:
+        with np.errstate(all="ignore"):
+            return _json(HTTPStatus.OK, ANSWERS[path](_form(body)))
+    except (ValueError, TypeError, IndexError) as error:
+        return _refused(HTTPStatus.BAD_REQUEST, str(error))
+
+
+def _form(body: bytes) -> Form:
     try:
         form = json.loads(body)
     except (ValueError, RecursionError):
-        return _refused(HTTPStatus.BAD_REQUEST, "the request is not JSON")
+        raise ValueError("the request is not JSON") from None
     if not isinstance(form, dict):
-        return _refused(HTTPStatus.BAD_REQUEST, "the request must be a JSON object")
-    try:
-        with np.errstate(all="ignore"):
-            return _json(HTTPStatus.OK, ANSWERS[path](form))
-    except (ValueError, TypeError, IndexError) as error:
-        return _refused(HTTPStatus.BAD_REQUEST, str(error))
+        raise ValueError("the request must be a JSON object")
+    return form
 
 
 class _Handler(BaseHTTPRequestHandler):

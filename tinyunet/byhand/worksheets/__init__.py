@@ -12,12 +12,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from tinyunet.byhand.worksheets.grading import grade
 from tinyunet.byhand.worksheets.levels import topics
 from tinyunet.byhand.worksheets.paper.html import html
 from tinyunet.byhand.worksheets.paper.markdown import markdown
 from tinyunet.byhand.worksheets.problems import problem
-from tinyunet.byhand.worksheets.sheets import USUAL, Sheet, read_code, sheet
+from tinyunet.byhand.worksheets.sheets import USUAL, Sheet, grade, read_code, sheet
 from tinyunet.files import atomic
 
 __all__ = ["USUAL", "Sheet", "grade", "problem", "read_code", "sheet", "topics"]
@@ -37,14 +36,13 @@ def save(sheet: Sheet, path: str | os.PathLike[str], key: bool = False) -> None:
         ValueError: an ending other than .pdf, .html or .md.
     """
     suffix = Path(path).suffix.lower()
-    if suffix not in (".pdf", ".html", ".md"):
-        raise ValueError(f"{path}: a worksheet is written as .pdf, .html or .md")
     if suffix == ".pdf":
-        pdf(sheet, path, key)
-    else:
-        with atomic(path) as part:
-            text = html(sheet, key) if suffix == ".html" else markdown(sheet, key)
-            part.write_text(text, encoding="utf-8", newline="\n")
+        return pdf(sheet, path, key)
+    if suffix not in (".html", ".md"):
+        raise ValueError(f"{path}: a worksheet is written as .pdf, .html or .md")
+    text = html(sheet, key) if suffix == ".html" else markdown(sheet, key)
+    with atomic(path) as part:
+        part.write_text(text, encoding="utf-8", newline="\n")
 
 
 for _method in (markdown, html, pdf, save):  # a sheet does not know how it is printed, but it can be asked to

@@ -27,26 +27,21 @@ from tinyunet.tensor import Array
 # The mistakes that a problem must tell apart. It decides which problems are drawn, so a sheet that was printed can be
 # graded only as long as this list stays what it is. Mistakes that are added later are recognised in answers and stand
 # in keys, but not in this list: old codes must draw the same problems.
-LISTED = frozenset(
-    re.split(
-        r";\s+",
-        """kernel flipped; kernel transposed; stride forgotten; stride applied twice; padding forgotten; edge padding;
-    reflect padding; asymmetric 'same'; output size off by one; dilation off by one; channels kept apart;
-    one channel skipped; bias forgotten; bias subtracted; bias added per tap; bias added per channel;
-    zero or negative weight skipped; average instead of sum; overlaps overwritten; padding added instead of cropped;
-    output_padding as zeros; output_padding forgotten; weight layout swapped; treated as the inverse;
-    zero padding in max-pool; ceil for floor; average instead of maximum; divisor at the border;
-    maximum instead of average; not divided; weight transposed; one input skipped; ties shared; last of equal numbers;
-    gradient to the whole window; col2im that assigns; no rot180; no zeros inserted for the stride;
-    not summed over filters; gradient with the wrong sign; upstream gradient forgotten;
-    not summed over output channels; not summed over the batch; averaged over the map; gradient transposed;
-    dx as dy·γ/σ; without its variance term; without its mean term; gamma forgotten; bias gradient not summed;
-    unbiased variance; variance for standard deviation; epsilon forgotten; mean not subtracted; wrong axes;
-    gamma or beta forgotten; gamma and beta swapped; statistics of the wrong mode; momentum reversed;
-    momentum forgotten; biased variance; x in place of x̂; negative numbers kept; mask from the gradient's sign;
-    mask forgotten; zero counted as positive""",
-    )
-)
+_NAMES = """kernel flipped; kernel transposed; stride forgotten; stride applied twice; padding forgotten;
+edge padding; reflect padding; asymmetric 'same'; output size off by one; dilation off by one; channels kept apart;
+one channel skipped; bias forgotten; bias subtracted; bias added per tap; bias added per channel;
+zero or negative weight skipped; average instead of sum; overlaps overwritten; padding added instead of cropped;
+output_padding as zeros; output_padding forgotten; weight layout swapped; treated as the inverse;
+zero padding in max-pool; ceil for floor; average instead of maximum; divisor at the border;
+maximum instead of average; not divided; weight transposed; one input skipped; ties shared; last of equal numbers;
+gradient to the whole window; col2im that assigns; no rot180; no zeros inserted for the stride;
+not summed over filters; gradient with the wrong sign; upstream gradient forgotten; not summed over output channels;
+not summed over the batch; averaged over the map; gradient transposed; dx as dy·γ/σ; without its variance term;
+without its mean term; gamma forgotten; bias gradient not summed; unbiased variance; variance for standard deviation;
+epsilon forgotten; mean not subtracted; wrong axes; gamma or beta forgotten; gamma and beta swapped;
+statistics of the wrong mode; momentum reversed; momentum forgotten; biased variance; x in place of x̂;
+negative numbers kept; mask from the gradient's sign; mask forgotten; zero counted as positive"""
+LISTED = frozenset(re.split(r";\s+", _NAMES))
 
 MOST = 100  # problems on a sheet
 LARGEST_ANSWER, DENOMINATOR = 100, 12  # for a pencil

@@ -90,20 +90,21 @@ def _draw_lines(axes: Any, x: float, y: float, cells: tuple[int, int], size: tup
     axes.vlines([x + j * width for j in range(columns + 1)], y, y + rows * height, **style)
 
 
-def _draw_grid(axes: Any, grid: Grid, x: float, y: float) -> None:
-    """The caption, the numbers of rows and columns, light lines, and the numbers."""
-    cell, rows, cols = _cell(grid), len(grid.texts), len(grid.texts[0])
-    x += 3.5
-    _write(x, grid.caption, 7, color="#333333")(axes, y)
-    y += 8
-    for j, text in enumerate(grid.columns):
-        _write(x + (j + 0.5) * cell, text, 6, "bottom", ha="center", color=GREY)(axes, y - 0.7)
-    for i, text in enumerate(grid.rows):
-        _write(x - 1, text, 6, "center", ha="right", color=GREY)(axes, y + (i + 0.5) * CELL)
-    _draw_lines(axes, x, y, (rows, cols), (CELL, cell), colors=LINE, linewidth=0.6)
-    for i, row in enumerate(grid.texts):
-        for j, text in enumerate(row):
-            _write(x + (j + 0.5) * cell, text, 9.5, "center_baseline", ha="center")(axes, y + (i + 0.5) * CELL)
+def _draw_grids(row: list[tuple[Grid, float]], axes: Any, y: float) -> None:
+    """Of each, from its x: the caption, the numbers of rows and columns, light lines, and the numbers."""
+    for grid, x in row:
+        cell, top = _cell(grid), y + 8
+        centres = [x + (j + 0.5) * cell for j in range(len(grid.columns))]
+        middles = [top + (i + 0.5) * CELL for i in range(len(grid.rows))]
+        _write(x, grid.caption, 7, color="#333333")(axes, y)
+        for centre, text in zip(centres, grid.columns, strict=True):
+            _write(centre, text, 6, "bottom", ha="center", color=GREY)(axes, top - 0.7)
+        for middle, text in zip(middles, grid.rows, strict=True):
+            _write(x - 1, text, 6, "center", ha="right", color=GREY)(axes, middle)
+        _draw_lines(axes, x, top, (len(middles), len(centres)), (CELL, cell), colors=LINE, linewidth=0.6)
+        for middle, texts in zip(middles, grid.texts, strict=True):
+            for centre, text in zip(centres, texts, strict=True):
+                _write(centre, text, 9.5, "center_baseline", ha="center")(axes, middle)
 
 
 def _grid_rows(grids: list[Grid]) -> tuple[list[Block], float]:
@@ -115,16 +116,11 @@ def _grid_rows(grids: list[Grid]) -> tuple[list[Block], float]:
         if rows[-1] and x + width > INNER:
             rows.append([])
             x = 0.0
-        rows[-1].append((grid, LEFT + x))
+        rows[-1].append((grid, LEFT + x + 3.5))
         x += width
         used = max(used, x)
     heights = [8 + CELL * max(len(grid.texts) for grid, _ in row) + 3 for row in rows]
     return [Block(height, partial(_draw_grids, row)) for height, row in zip(heights, rows, strict=True)], INNER - used
-
-
-def _draw_grids(row: list[tuple[Grid, float]], axes: Any, y: float) -> None:
-    for grid, x in row:
-        _draw_grid(axes, grid, x, y)
 
 
 # ---- the sheet and its key, in blocks

@@ -45,11 +45,7 @@ def blaming(key: str, ask: int | None = None) -> Iterator[None]:
 
 
 def leaves(value: Any, depth: int = 0) -> Iterator[Any]:
-    """What stands in nested lists.
-
-    Raises:
-        ValueError: too many brackets in brackets.
-    """
+    """What stands in nested lists; a ValueError if there are too many brackets in brackets."""
     if not isinstance(value, list):
         yield value
     elif depth == DEEPEST:

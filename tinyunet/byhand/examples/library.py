@@ -23,11 +23,7 @@ def names() -> list[str]:
 
 
 def source(name: str) -> Source:
-    """The text of a built-in example.
-
-    Raises:
-        ValueError: there is none of that name.
-    """
+    """The text of a built-in example; a ValueError if there is none of that name."""
     if name not in names():
         raise ValueError(f"there is no built-in example {name!r}; {hint(name, names())}")
     return Source((FOLDER / f"{name}.toml").read_text(encoding="utf-8"), name)
@@ -36,12 +32,8 @@ def source(name: str) -> Source:
 def built_in(name: str) -> Example:
     """A built-in example.
 
-    >>> print(built_in("transposed-overlap").explanation.result)
-    [[ 1.  1.  3.  2.  2.]
-     [ 1.  1.  3.  2.  2.]
-     [ 4.  4. 10.  6.  6.]
-     [ 3.  3.  7.  4.  4.]
-     [ 3.  3.  7.  4.  4.]]
+    >>> built_in("transposed-overlap").explanation.result[0].tolist()
+    [1.0, 1.0, 3.0, 2.0, 2.0]
     """
     return from_source(source(name))
 

@@ -135,15 +135,13 @@ def _explanation(given: Mapping[str, Any], asks: int) -> Explanation:
     operation = OPERATIONS[given["operation"]]
     arrays, settings = {}, {}
     for name, parameter in operation.parameters.items():
-        if name not in given:
-            if parameter.default is parameter.empty:
-                raise FieldError(f"missing; {operation.name} needs it", name)
-            continue
         with blaming(name):
-            if name in operation.array_names:
+            if name in given and name in operation.array_names:
                 arrays[name] = numbers(given[name])
-            else:
+            elif name in given:
                 settings[name] = _setting(given[name], parameter.annotation)
+            elif parameter.default is parameter.empty:
+                raise ValueError(f"missing; {operation.name} needs it")
     if operation.products(arrays, settings) * max(asks, 1) > MOST_PRODUCTS:
         raise FieldError("too much to work out by hand; take smaller arrays and settings, and ask less", "operation")
     # As they were written, not as float64: the numbers of classes must be integers.

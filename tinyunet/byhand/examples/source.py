@@ -40,11 +40,7 @@ class Source:
 
     @classmethod
     def read(cls, path: str | Path) -> Source:
-        """The text of a file.
-
-        Raises:
-            ValueError: a file that is not there, too large, or not in UTF-8.
-        """
+        """The text of a file; a ValueError if it is not there, too large, or not in UTF-8."""
         try:
             with Path(path).open("rb") as file:
                 raw = file.read(MOST_BYTES + 1)
@@ -60,10 +56,7 @@ class Source:
 
     @functools.cached_property
     def keys(self) -> dict[str, Any]:
-        """The keys and their values; decimals are texts with their `Digits`.
-
-        Raises:
-            ValueError: what is not TOML.
+        """The keys and their values; decimals are texts with their `Digits`. What is not TOML is a ValueError.
 
         >>> Source("x = [1, 2\\ny = 3", "my.toml").keys
         Traceback (most recent call last):

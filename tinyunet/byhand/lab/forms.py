@@ -1,6 +1,7 @@
 """What stands in the fields of the lab's page, read as an example; and what is worked out, ready for JSON.
 
-The page sends what stands in its fields as texts, and shows what comes back: everything is computed here.
+The page sends what stands in its fields as texts, and shows what comes back: everything is computed here. Whatever is
+wrong with the fields is a ValueError, a TypeError or, for an element that there is not, an IndexError.
 """
 
 from __future__ import annotations
@@ -50,9 +51,6 @@ def _fields(name: str) -> dict[str, Any]:
 def work(form: Mapping[str, Any]) -> dict[str, Any]:
     """The view of a result, what else there is to see, and the example as TOML.
 
-    Raises:
-        ValueError, TypeError: a field that cannot be read, too many numbers.
-
     >>> work({"operation": "relu", "arrays": {"x": "-3 2"}})["quantities"]
     ['y', 'dx']
     """
@@ -63,9 +61,6 @@ def work(form: Mapping[str, Any]) -> dict[str, Any]:
 
 def check(form: Mapping[str, Any]) -> dict[str, Any]:
     """Whether an answer is right, for one element, or for all of them if `at` is None; and the example with it.
-
-    Raises:
-        ValueError, TypeError, IndexError: a field that cannot be read, no such element.
 
     >>> check({"operation": "relu", "arrays": {"x": "-3 2"}, "at": [1], "answer": "2.0"})["text"]
     'right'
@@ -83,9 +78,6 @@ def check(form: Mapping[str, Any]) -> dict[str, Any]:
 
 def load(form: Mapping[str, Any]) -> dict[str, Any]:
     """What stands in the fields for an example in TOML; of several questions the first.
-
-    Raises:
-        ValueError: whatever is wrong with the text, with the line and the key.
 
     >>> load({"toml": 'operation = "relu"\\nx = [[-3, 2], [1, 0]]'})["arrays"]
     {'x': '-3   2\\n 1   0'}

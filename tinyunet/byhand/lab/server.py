@@ -85,20 +85,16 @@ def answer(method: str, path: str, body: bytes = b"") -> Answer:
     if method == "GET" or path not in ANSWERS:
         return _refused(HTTPStatus.NOT_FOUND, "there is nothing here")
     try:
-        with np.errstate(all="ignore"):
-            return _json(HTTPStatus.OK, ANSWERS[path](_form(body)))
-    except (ValueError, TypeError, IndexError) as error:
-        return _refused(HTTPStatus.BAD_REQUEST, str(error))
-
-
-def _form(body: bytes) -> Form:
-    try:
         form = json.loads(body)
     except (ValueError, RecursionError):
-        raise ValueError("the request is not JSON") from None
+        return _refused(HTTPStatus.BAD_REQUEST, "the request is not JSON")
     if not isinstance(form, dict):
-        raise ValueError("the request must be a JSON object")
-    return form
+        return _refused(HTTPStatus.BAD_REQUEST, "the request must be a JSON object")
+    try:
+        with np.errstate(all="ignore"):
+            return _json(HTTPStatus.OK, ANSWERS[path](form))
+    except (ValueError, TypeError, IndexError) as error:
+        return _refused(HTTPStatus.BAD_REQUEST, str(error))
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -152,11 +148,7 @@ class _Server(ThreadingHTTPServer):
 
 
 def server(port: int = 0) -> ThreadingHTTPServer:
-    """The server, on this machine alone, at a free port if it is 0.
-
-    Raises:
-        OSError: the port is taken.
-    """
+    """The server, on this machine alone, at a free port if it is 0; an OSError if the port is taken."""
     try:
         return _Server(("127.0.0.1", port), _Handler)
     except (OSError, OverflowError) as error:

@@ -99,10 +99,7 @@ class Level:
 
 
 def level_of(topic: str, number: int) -> Level:
-    """The level of this number, from 1.
-
-    Raises:
-        ValueError: a topic or level that there is not.
+    """The level of this number, from 1; a ValueError if there is no such topic or level.
 
     >>> level_of("relu", 1).teaches
     'negative numbers become 0'

@@ -36,8 +36,7 @@ class Ask:
     @property
     def heading(self) -> str:
         """Such as "y[0, 1, 1]"."""
-        subject = self.subject
-        return subject.symbol.text if isinstance(subject, Element) else subject.what
+        return self.of.what if self.at is None else self.of.at(*self.at).symbol.text
 
     def check(self) -> Verdict:
         """Whether the answer is right, or the mistake that leads to it. No answer is not right."""

@@ -55,8 +55,7 @@ def even(*shape: int) -> Draw:
 
     def draw(random: Random) -> Array:
         x = np.empty(shape)
-        for c in range(shape[1]):
-            channel = x[:, c]
+        for channel in np.moveaxis(x, 1, 0):
             while True:
                 channel[...] = numbers(0, 9, *channel.shape)(random)
                 sigma = math.sqrt(channel.var())

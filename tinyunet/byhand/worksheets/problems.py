@@ -106,14 +106,10 @@ class Question:
 
 @dataclass(frozen=True)
 class Problem:
-    """A number of questions about one operation.
-
-    Attributes:
-        call: the operation with its settings, as in Python: "y = conv2d(x, w, stride=2)".
-    """
+    """A number of questions about one operation."""
 
     number: int
-    call: str
+    call: str  # the operation with its settings, as in Python: "y = conv2d(x, w, stride=2)"
     questions: tuple[Question, ...]
 
     @property

@@ -28,16 +28,12 @@ LINE = re.compile(r"""^[ \t]*["']?([^\s"'=]+)["']?[ \t]*=""", re.MULTILINE)  # t
 
 @dataclass(frozen=True)
 class Sheet:
-    """Some problems of a topic and level.
-
-    Attributes:
-        problems: in order. Problem k is the same on every sheet of this code.
-    """
+    """Some problems of a topic and level."""
 
     topic: str
     seed: int
     level: int
-    problems: tuple[Problem, ...]
+    problems: tuple[Problem, ...]  # in order; problem k is the same on every sheet of this topic, seed and level
 
     @property
     def code(self) -> str:

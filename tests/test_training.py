@@ -357,6 +357,19 @@ def test_load_needs_a_folder():
         make().load()
 
 
+def test_batches_that_could_not_be_resumed_are_refused(tmp_path):
+    def drawn():
+        rng = np.random.default_rng(0)
+        while True:
+            yield rng.random((1, 1, 16, 16)), np.zeros((1, 1, 16, 16))
+
+    model = UNet(1, 1, channels=(4,), rng=0)
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    Trainer(model, drawn(), cross_entropy, optimizer).run(1)
+    with pytest.raises(TypeError, match="batches from a generator function cannot be resumed"):
+        Trainer(model, drawn(), cross_entropy, optimizer, out=tmp_path)
+
+
 def test_progress_before_the_first_validation():
     trainer = make()
     assert trainer.best == -math.inf

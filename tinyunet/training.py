@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import os
 import signal
@@ -73,6 +74,11 @@ class Trainer(Generic[M]):
         self.model, self.batches, self.loss, self.optimizer = model, batches, loss, optimizer
         self.schedule, self.after_step, self.validate = schedule, after_step, validate
         self.out = None if out is None else Path(out)
+        if out is not None and inspect.isgenerator(batches):
+            raise TypeError(
+                "Trainer: batches from a generator function cannot be resumed, because what it draws from cannot be "
+                "saved; write a class with __iter__ and __next__ that keeps its numpy.random.Generator as an attribute"
+            )
         self.step = 0
         self.losses: list[float] = []
         self.scores: list[tuple[int, dict[str, float]]] = []

@@ -3,6 +3,7 @@
 import re
 
 import numpy as np
+import pytest
 
 from tests.byhand.worksheets.drawn import ALL, every, questions, sheets, wrong
 from tinyunet.byhand import mistakes, worksheets
@@ -92,6 +93,12 @@ def test_mistakes_that_are_learned_later_draw_no_other_problems(monkeypatch):
     assert [m.name for m in question.check(-3).mistakes] == ["stride forgotten", "late"]
     shown = [line for row in content.warnings(question) for line in row]
     assert len(re.findall(r"\d  late\b|or late\b", "\n".join(shown))) == 2
+
+
+def test_a_level_whose_problems_cannot_tell_its_mistakes_is_an_error(monkeypatch):
+    monkeypatch.setattr(LEVELS["relu"][0], "central", ("kernel flipped",))
+    with pytest.raises(ValueError, match="relu, level 1: none of .* drawn problems tells the mistakes apart"):
+        worksheets.problem("relu", 0, 1, 1)
 
 
 MUTANTS = {

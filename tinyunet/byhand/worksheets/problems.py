@@ -42,6 +42,7 @@ epsilon forgotten; mean not subtracted; wrong axes; gamma or beta forgotten; gam
 statistics of the wrong mode; momentum reversed; momentum forgotten; biased variance; x in place of x̂;
 negative numbers kept; mask from the gradient's sign; mask forgotten; zero counted as positive"""
 LISTED = frozenset(re.split(r";\s+", _NAMES))
+TRIES = 1000  # of drawing a problem: seldom are more than 20 needed
 
 MOST = 100  # problems on a sheet
 LARGEST_ANSWER, DENOMINATOR = 100, 12  # for a pencil
@@ -164,7 +165,7 @@ def problem(topic: str, seed: int, level: int, number: int) -> Problem:
     """One problem of a sheet, whatever the others are.
 
     Raises:
-        ValueError: a topic, level, seed or number that does not exist.
+        ValueError: a topic, level, seed or number that does not exist; a level of which no problem can be drawn.
 
     >>> problem("conv2d", seed=7, level=2, number=1).call
     'y = conv2d(x, w, stride=2)'
@@ -176,7 +177,12 @@ def problem(topic: str, seed: int, level: int, number: int) -> Problem:
         raise ValueError(f"there is no problem {number}; a sheet has at most {MOST}")
     random = Random(f"{topic}:{seed}:{level}:{number}")
     kind = chosen.kinds[(number - 1) % len(chosen.kinds)]
-    while True:
+    for _ in range(TRIES):
         drawn = _draw(topic, kind, number, chosen.central, random)
         if drawn is not None:
             return drawn
+    raise ValueError(
+        f"{topic}, level {level}: none of {TRIES} drawn problems tells the mistakes apart; what the level is about "
+        f"({', '.join(chosen.central)}) must be in LISTED and change the answer, and no two listed mistakes may always "
+        "give the same one"
+    )

@@ -33,8 +33,8 @@ class Weighted(Quantities):
     b: Array
     bias: Any
 
-    def __init__(self, op: Operation, dy: Any) -> None:
-        super().__init__(op, dy)
+    def __init__(self, op: Operation, dy: Any, what: str) -> None:
+        super().__init__(op, dy, what)
         self.bias = (self.b if op.name == "linear" else self.b[:, None, None]) if biased(self) else 0.0  # as y adds it
 
     @functools.cached_property
@@ -46,8 +46,8 @@ class Weighted(Quantities):
 class Convolution(Weighted, Window):
     """Kernels of cells (u, v), the channels that they read, and the products that are added up."""
 
-    def __init__(self, op: Operation, dy: Any) -> None:
-        super().__init__(op, dy)
+    def __init__(self, op: Operation, dy: Any, what: str) -> None:
+        super().__init__(op, dy, what)
         self.channels = self.x.shape[1] // self.groups  # that a filter reads
         self.numbers = np.arange(self.x.shape[1]).reshape(self.groups, -1)  # of channels, group by group
         self.reads = 1 if op.name == "conv2d" else 0  # the axis of w that counts them

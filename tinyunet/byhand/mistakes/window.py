@@ -67,8 +67,8 @@ class Window(Quantities):
     groups: int
     ceil_mode: bool
 
-    def __init__(self, op: Operation, dy: Any) -> None:
-        super().__init__(op, dy)
+    def __init__(self, op: Operation, dy: Any, what: str) -> None:
+        super().__init__(op, dy, what)
         self.name = op.name
         axes = op.axes()
         self.input, self.output, self.kernel, self.span, self.stride, self.dilation = (

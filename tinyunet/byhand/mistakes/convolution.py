@@ -138,11 +138,7 @@ weighted("bias subtracted", "the bias is added, with its sign", lambda q: q.y(b=
 conv2d("bias added per tap", "the bias is added once to an output, not to every product", where=biased)
 conv2d.way("", lambda q: q.sums + q.channels * q.size * q.bias)
 conv2d.way("in one channel", lambda q: q.sums + q.size * q.bias if q.channels > 1 else None)
-both(
-    "bias added per channel",
-    "the bias is added once to an output, not once for each input channel",
-    where=lambda q: biased(q) and q.channels > 1,
-)
+both("bias added per channel", "the bias is added once to an output, not once for each input channel", where=biased)
 both.way("", lambda q: q.sums + q.channels * q.bias)
 both("zero or negative weight skipped", "every weight takes part, with its sign")
 both.way("negative ones left out", lambda q: q.y(w=np.maximum(q.w, 0)))
@@ -178,11 +174,7 @@ both.way("of the weights without their signs", lambda q: q.y(w=q.w / np.abs(q.w)
 conv2d("maximum instead of sum", "a convolution adds the products up; the largest is what max-pooling takes")
 conv2d.way("", lambda q: q.summed(q.products.max((3, 6))))
 conv2d.way("in each channel", lambda q: q.summed(q.products.max(6).sum(3)) if q.channels > 1 else None)
-conv2d(
-    "matrix product",
-    "window and kernel are multiplied cell by cell, not as matrices",
-    where=lambda q: square(q) and q.size > 1,
-)
+conv2d("matrix product", "window and kernel are multiplied cell by cell, not as matrices", where=square)
 # They are the sums of each column of the window times the sum of that row of the kernel.
 conv2d.way("its numbers added up", lambda q: q.y(w=np.broadcast_to(q.w.sum(3)[:, :, None], q.w.shape)))
 conv2d.way("or only products on the diagonal", lambda q: q.y(w=q.w * (q.u == q.v)))

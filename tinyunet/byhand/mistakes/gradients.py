@@ -75,7 +75,9 @@ every_db, rare_every_db = usual_and_rare("conv2d db, conv_transpose2d db, linear
 conv2d_dx("no rot180", "the window that looks back from a pixel meets the kernel from its other end")
 conv2d_dx.way("", lambda q: q.dx(w=turned(q.w)))
 conv2d_dx(
-    "no zeros inserted for the stride", "outputs are `stride` pixels apart: with zeros between them", where=strided
+    "no zeros inserted for the stride",
+    "outputs are `stride` pixels apart: with zeros between them",
+    where=lambda q: strided(q) and min(q.unstrided_size) > 0,
 )
 conv2d_dx.way("too small", lambda q: q.dx_of(q.unstrided_size, stride=1))
 conv2d_dx.way("zeros at the end", lambda q: resized(q.dx_of(q.unstrided_size, stride=1), *q.input))

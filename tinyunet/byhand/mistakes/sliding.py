@@ -92,12 +92,7 @@ forward.way("windows s² apart", lambda q: q.y(stride=q.stride**2))
 forward.way(
     "in the bound of a loop", lambda q: resized(q.y(), *-(-q.output // q.stride)) if q.name == "conv2d" else None
 )
-forward(
-    "padding forgotten",
-    "the image gets a border before the window slides",
-    where=lambda q: bordered(q) and all(q.span <= q.input),
-)
-forward.way("", lambda q: q.y(padding=0))
+forward("padding forgotten", "the image gets a border before the window slides", lambda q: q.y(padding=0), bordered)
 conv_transpose2d("padding forgotten", "padding crops that many rows and columns from every side", where=bordered)
 conv_transpose2d.way("", lambda q: q.y(padding=0))
 conv2d("edge padding", "the border is zeros, not the pixels at the edge repeated", lambda q: q.padded(mode="edge"))
@@ -139,11 +134,7 @@ all_windows("one direction forgotten", "it holds for rows and for columns", lamb
 conv_transpose2d("stride off by one", "with stride s there are s − 1 zeros between pixels", lambda q: q.stride_off())
 forward("stride off by one", "the stride is the distance between windows, not the number of pixels skipped")
 forward.way("", lambda q: q.stride_off())
-dilated(
-    "stride and dilation exchanged",
-    "the stride moves the whole window, the dilation spreads its cells",
-    where=lambda q: any(q.stride != q.dilation),
-)
+dilated("stride and dilation exchanged", "the stride moves the whole window, the dilation spreads its cells")
 dilated.way("", lambda q: q.y(stride=q.dilation, dilation=q.stride))
 forward("padding of another width", "padding p puts p rows and columns on every side, and 0 none")
 forward.way("", lambda q: q.other_widths())

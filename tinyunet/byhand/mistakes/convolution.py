@@ -138,7 +138,11 @@ weighted("bias subtracted", "the bias is added, with its sign", lambda q: q.y(b=
 conv2d("bias added per tap", "the bias is added once to an output, not to every product", where=biased)
 conv2d.way("", lambda q: q.sums + q.channels * q.size * q.bias)
 conv2d.way("in one channel", lambda q: q.sums + q.size * q.bias if q.channels > 1 else None)
-both("bias added per channel", "the bias is added once to an output, not once for each input channel", where=biased)
+both(
+    "bias added per channel",
+    "the bias is added once to an output, not once for each input channel",
+    where=lambda q: biased(q) and q.channels > 1,
+)
 both.way("", lambda q: q.sums + q.channels * q.bias)
 both("zero or negative weight skipped", "every weight takes part, with its sign")
 both.way("negative ones left out", lambda q: q.y(w=np.maximum(q.w, 0)))
@@ -159,8 +163,7 @@ both.way("top and bottom exchanged", lambda q: q.y(w=q.w[..., ::-1, :]))
 both("kernel turned by 90°", "the kernel is used as it stands", where=square)
 both.way("to the left", lambda q: q.y(w=np.rot90(q.w, 1, (2, 3))))
 both.way("to the right", lambda q: q.y(w=np.rot90(q.w, -1, (2, 3))))
-# Of a square kernel, it is the kernel transposed.
-both("read column by column", "window and kernel are both read row by row", where=lambda q: not square(q))
+both("read column by column", "window and kernel are both read row by row")
 both.way("", lambda q: q.y(w=q.w.swapaxes(2, 3).reshape(q.w.shape)))
 both("edge of the kernel left out", "every row and column of the kernel takes part, the last one, too")
 both.way("last row", lambda q: q.without_cells(q.u == q.u.max()))
@@ -187,8 +190,7 @@ conv2d.way(
 
 # ---- less usual: channels, filters and groups
 
-# Of two channels, it is the other one skipped.
-both("only one channel counted", "every input channel counts", where=lambda q: q.x.shape[1] > 2)
+both("only one channel counted", "every input channel counts")
 both.way("", lambda q: ((q.y(x=only(q.x, np.s_[:, c])), f"channel {c}") for c in one_by_one(q.x.shape[1])))
 both("channels in another order", "channel c of the image meets channel c of the kernel")
 both.way("", lambda q: ((q.y(x=q.x[:, order]), listed(order)) for order in other_orders(q.x.shape[1])))
@@ -196,10 +198,7 @@ both("filters in another order", "output channel o is what filter o makes", lamb
 both("bias of another filter", "output channel o gets bias b[o]", where=biased)
 both.way("", lambda q: ((q.sums + q.bias[order], listed(order)) for order in other_orders(len(q.b))))
 both.way("", lambda q: ((q.sums + q.bias[o], f"b[{o}] everywhere") for o in one_by_one(len(q.b))))
-BIAS_TWICE = "bias added twice", "the bias is added once to an output"
-mistakes("linear y", Weighted, RARE)(*BIAS_TWICE, lambda q: q.y(b=2 * q.b), where=biased)
-both(*BIAS_TWICE, where=lambda q: biased(q) and q.channels != 2)  # of two channels, it is the bias added per channel
-both.way("", lambda q: q.y(b=2 * q.b))
+weighted("bias added twice", "the bias is added once to an output", lambda q: q.y(b=2 * q.b), where=biased)
 both(
     "groups mixed up",
     "the first filters read the first channels: each group has its own, in a row",

@@ -63,11 +63,7 @@ wrong, rare = usual_and_rare("linear y", Quantities)
 wrong("weight transposed", "y = x·Wᵀ: every row of W makes one output", lambda q: q.y(w=q.w.T), where=square)
 wrong("one input skipped", "every input counts")
 wrong.way("", lambda q: ((q.y(x=q.x - only(q.x, np.s_[..., k])), f"input {k}") for k in one_by_one(q.x.shape[-1])))
-rare(
-    "weight read in the other layout",
-    "w is (out, in): every row of it makes one output",
-    where=lambda q: q.w.shape[0] != q.w.shape[1],
-)
+rare("weight read in the other layout", "w is (out, in): every row of it makes one output")
 rare.way("", lambda q: q.y(w=q.w.reshape(q.w.shape[::-1]).T))
 rare("inputs in another order", "x[k] meets w[o, k]")
 rare.way("", lambda q: (q.y(x=q.x[..., order]) for order in other_orders(q.x.shape[-1])))

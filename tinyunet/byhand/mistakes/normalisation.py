@@ -152,7 +152,8 @@ rare("not divided", "x − μ is divided by √(σ² + ε)", lambda q: q.affine(
 
 MOMENTUM = "running ← (1 − momentum)·running + momentum·batch"
 wrong, rare = usual_and_rare("batch_norm running_mean, batch_norm running_var", Normalisation)
-wrong("momentum reversed", MOMENTUM, lambda q: q.asked(momentum=1 - q.momentum))
+wrong("momentum reversed", MOMENTUM)
+wrong.way("", lambda q: [q.result(name, momentum=1 - q.momentum) for name in q.op.updates])
 wrong("momentum forgotten", MOMENTUM)
 wrong.way("the batch alone", lambda q: q.batch)
 wrong.way("the old value in full", lambda q: q.old + q.momentum * q.batch)

@@ -8,8 +8,8 @@
 
 A way to make the mistake is a formula of named quantities. It gives the wrong answer, or None where the mistake cannot
 be made; a ValueError, because settings do not fit, means the same. Where it changes nothing it explains nothing, and
-needs no condition. Where channels or images are left out one by one, it gives several answers: arrays, or pairs of an
-array and a detail.
+where a rare mistake gives what a usual one does it is not asked for: neither needs a condition. Where channels or
+images are left out one by one, it gives several answers: arrays, or pairs of an array and a detail.
 """
 
 from __future__ import annotations

@@ -84,12 +84,7 @@ wrong(
     where=lambda q: q.y()[0].size <= INVERTED,
 )
 wrong.way("", lambda q: q.inverse())
-# Where the size stays the same, with the stride 1, it is the kernel flipped.
-rare(
-    "plain convolution",
-    "here every pixel of x lays the whole kernel down",
-    where=lambda q: q.groups == 1 and (strided(q) or any(2 * q.padding != q.span - 1)),
-)
+rare("plain convolution", "here every pixel of x lays the whole kernel down", where=lambda q: q.groups == 1)
 rare.way("", lambda q: q.convolved())
 rare("cropped on one side only", "padding takes p rows and columns away from every side", where=exact)
 rare.way("at the top and left", lambda q: q.cropped(1, 0))

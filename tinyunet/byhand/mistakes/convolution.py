@@ -48,6 +48,7 @@ class Convolution(Weighted, Window):
 
     def __init__(self, op: Operation, dy: Any, what: str) -> None:
         super().__init__(op, dy, what)
+        self.filters = op.shape("y")[1]
         self.channels = self.x.shape[1] // self.groups  # that a filter reads
         self.numbers = np.arange(self.x.shape[1]).reshape(self.groups, -1)  # of channels, group by group
         self.reads = 1 if op.name == "conv2d" else 0  # the axis of w that counts them
@@ -93,7 +94,7 @@ class Convolution(Weighted, Window):
 
     def other_filters(self) -> Iterator[tuple[Array, str]]:
         """y with its channels in another order, and the same with the biases as they are."""
-        for order in other_orders(self.y().shape[1]):
+        for order in other_orders(self.filters):
             yield self.y()[:, order], listed(order)
             if biased(self):
                 yield self.sums[:, order] + self.bias, f"{listed(order)}, but the biases as they are"
@@ -219,13 +220,8 @@ both(
 )
 both.way("", lambda q: ((q.y(w=q.w.take([c] * q.channels, q.reads)), f"channel {c}") for c in one_by_one(q.channels)))
 both("filters not kept apart", "every filter makes an output channel of its own")
-both.way("added up", lambda q: q.y().sum(1, keepdims=True) if q.y().shape[1] > 1 else None)
-both.way(
-    "",
-    lambda q: (
-        (np.broadcast_to(q.y()[:, [o]], q.y().shape), f"filter {o} everywhere") for o in one_by_one(q.y().shape[1])
-    ),
-)
+both.way("added up", lambda q: q.y().sum(1, keepdims=True) if q.filters > 1 else None)
+both.way("", lambda q: ((q.y()[:, [o] * q.filters], f"filter {o} everywhere") for o in one_by_one(q.filters)))
 both("image read in another layout", "an image is (channels, rows, columns)", where=lambda q: q.x.shape[1] > 1)
 both.way("as (rows, columns, channels)", lambda q: q.y(x=np.moveaxis(q.x.reshape(q.channels_last.shape), 3, 1)))
 both.way("(rows, columns, channels), reshaped", lambda q: q.y(x=q.channels_last.reshape(q.x.shape)))

@@ -66,25 +66,25 @@ def one_filter(q: Any) -> Iterator[tuple[Array, str]]:
 INPUTS = "conv2d dx, conv_transpose2d dx, linear dx"
 WEIGHTS = "conv2d dw, conv_transpose2d dw, linear dw"
 
-conv2d_dx, rare_conv2d_dx = usual_and_rare("conv2d dx", Gradient)
-conv_transpose2d_dx, rare_conv_transpose2d_dx = usual_and_rare("conv_transpose2d dx", Gradient)
+conv_dx, rare_conv_dx = usual_and_rare("conv2d dx", Gradient)
+transposed_dx, rare_transposed_dx = usual_and_rare("conv_transpose2d dx", Gradient)
 kernel_dw, rare_kernel_dw = usual_and_rare("conv2d dw, conv_transpose2d dw", Quantities)
 every_dw, rare_every_dw = usual_and_rare(WEIGHTS, Quantities)
 every_db, rare_every_db = usual_and_rare("conv2d db, conv_transpose2d db, linear db, batch_norm dbias", Bias)
 
-conv2d_dx("no rot180", "the window that looks back from a pixel meets the kernel from its other end")
-conv2d_dx.way("", lambda q: q.dx(w=turned(q.w)))
-conv2d_dx(
+conv_dx("no rot180", "the window that looks back from a pixel meets the kernel from its other end")
+conv_dx.way("", lambda q: q.dx(w=turned(q.w)))
+conv_dx(
     "no zeros inserted for the stride",
     "outputs are `stride` pixels apart: with zeros between them",
     where=lambda q: strided(q) and min(q.unstrided_size) > 0,
 )
-conv2d_dx.way("too small", lambda q: q.dx_of(q.unstrided_size, stride=1))
-conv2d_dx.way("zeros at the end", lambda q: resized(q.dx_of(q.unstrided_size, stride=1), *q.input))
-conv2d_dx("not summed over filters", "a pixel is read by every filter; their gradients add up", one_filter)
-conv_transpose2d_dx("kernel flipped", "dx is a plain convolution of dy with the kernel as it stands")
-conv_transpose2d_dx.way("", lambda q: q.dx(w=turned(q.w)))
-conv_transpose2d_dx("not summed over output channels", "a pixel goes into every output channel", one_filter)
+conv_dx.way("too small", lambda q: q.dx_of(q.unstrided_size, stride=1))
+conv_dx.way("zeros at the end", lambda q: resized(q.dx_of(q.unstrided_size, stride=1), *q.input))
+conv_dx("not summed over filters", "a pixel is read by every filter; their gradients add up", one_filter)
+transposed_dx("kernel flipped", "dx is a plain convolution of dy with the kernel as it stands")
+transposed_dx.way("", lambda q: q.dx(w=turned(q.w)))
+transposed_dx("not summed over output channels", "a pixel goes into every output channel", one_filter)
 kernel_dw("kernel flipped", "dw[u, v] belongs to the same cell as w[u, v]", lambda q: turned(q.dw()))
 every_dw("not summed over the batch", "all images use the same weights", where=lambda q: q.dy.ndim in (2, 4))
 every_dw.way(
@@ -104,7 +104,7 @@ mistakes(f"{INPUTS}, {WEIGHTS}, batch_norm dx, softmax dx", Quantities)(*SIGN_RE
 mistakes(f"{INPUTS}, {WEIGHTS}", Quantities)(*DY_FORGOTTEN, lambda q: q.asked(np.ones_like(q.dy)))
 
 COL2IM = "col2im that assigns", "where windows overlap, gradients add up"
-conv2d_dx(*COL2IM, lambda q: q.spread(q.laid(q.dy), assign=True))
+conv_dx(*COL2IM, lambda q: q.spread(q.laid(q.dy), assign=True))
 every_db(
     "bias gradient not summed",
     "the bias is added at every place of every image, so its gradient is the sum over all of them",
@@ -150,25 +150,25 @@ both_dx.way("transposed", lambda q: q.dx_by(q.w.swapaxes(2, 3)))
 both_dx.way("transposed, and turned by 180°", lambda q: q.dx_by(turned(q.w.swapaxes(2, 3))))
 both_dx.way("by 90°", lambda q: q.dx_by(np.rot90(q.w, 1, (2, 3))))
 both_dx.way("by −90°", lambda q: q.dx_by(np.rot90(q.w, -1, (2, 3))))
-rare_conv2d_dx("padding not cropped", "the gradient of the padding is cut off: dx has the shape of x", where=bordered)
-rare_conv2d_dx.way("all of it is there", lambda q: q.uncropped())
-rare_conv2d_dx.way("cut off only at the end", lambda q: resized(q.uncropped(), *q.input))
-rare_conv2d_dx.way("cut off only at the beginning", lambda q: q.uncropped()[:, :, -q.input[0] :, -q.input[1] :])
+rare_conv_dx("padding not cropped", "the gradient of the padding is cut off: dx has the shape of x", where=bordered)
+rare_conv_dx.way("all of it is there", lambda q: q.uncropped())
+rare_conv_dx.way("cut off only at the end", lambda q: resized(q.uncropped(), *q.input))
+rare_conv_dx.way("cut off only at the beginning", lambda q: q.uncropped()[:, :, -q.input[0] :, -q.input[1] :])
 BORDER = "dy needs a border of zeros, as wide as the kernel less one"
-rare_conv2d_dx("'valid' instead of 'full'", BORDER, where=lambda q: not strided(q) and min(q.output - q.span) >= 0)
-rare_conv2d_dx.way("", lambda q: framed(q.uncropped(), [(1 - s, 1 - s) for s in q.span]))
-rare_conv2d_dx.way(
+rare_conv_dx("'valid' instead of 'full'", BORDER, where=lambda q: not strided(q) and min(q.output - q.span) >= 0)
+rare_conv_dx.way("", lambda q: framed(q.uncropped(), [(1 - s, 1 - s) for s in q.span]))
+rare_conv_dx.way(
     "and the kernel is not turned", lambda q: framed(q.uncropped(w=turned(q.w)), [(1 - s, 1 - s) for s in q.span])
 )
-rare_conv2d_dx("'same' instead of 'full'", BORDER, where=lambda q: not strided(q) and not bordered(q))
-rare_conv2d_dx.way("", lambda q: framed(q.dx(), [(-(s // 2), -((s - 1) // 2)) for s in q.span]))
-rare_conv2d_dx("dilation forgotten", "cells of the kernel are `dilation` pixels apart here, too")
-rare_conv2d_dx.way("", lambda q: q.cropped(q.dx_of(q.stride * (q.output - 1) + q.kernel, padding=0, dilation=1)))
-rare_conv2d_dx(*COL2IM)
-rare_conv2d_dx.way("window after window", lambda q: q.overwritten(q.laid(q.dy)))
-rare_conv_transpose2d_dx("stride forgotten", "dx is a convolution of dy with the same stride", where=strided)
-rare_conv_transpose2d_dx.way("all places", lambda q: q.dx_of(q.unstrided_size, stride=1, output_padding=0))
-rare_conv_transpose2d_dx.way(
+rare_conv_dx("'same' instead of 'full'", BORDER, where=lambda q: not strided(q) and not bordered(q))
+rare_conv_dx.way("", lambda q: framed(q.dx(), [(-(s // 2), -((s - 1) // 2)) for s in q.span]))
+rare_conv_dx("dilation forgotten", "cells of the kernel are `dilation` pixels apart here, too")
+rare_conv_dx.way("", lambda q: q.cropped(q.dx_of(q.stride * (q.output - 1) + q.kernel, padding=0, dilation=1)))
+rare_conv_dx(*COL2IM)
+rare_conv_dx.way("window after window", lambda q: q.overwritten(q.laid(q.dy)))
+rare_transposed_dx("stride forgotten", "dx is a convolution of dy with the same stride", where=strided)
+rare_transposed_dx.way("all places", lambda q: q.dx_of(q.unstrided_size, stride=1, output_padding=0))
+rare_transposed_dx.way(
     "and stopped at the right size", lambda q: resized(q.dx_of(q.unstrided_size, stride=1, output_padding=0), *q.output)
 )
 linear_dx("not summed over the outputs", "an input goes into every output; their gradients add up")

@@ -6,18 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from tinyunet.byhand.mistakes.registry import (
-    RARE,
-    TRANSPOSED,
-    Quantities,
-    mistakes,
-    one_by_one,
-    only,
-    other_orders,
-    usual_and_rare,
-)
+from tinyunet.byhand.mistakes.registry import TRANSPOSED, Quantities, one_by_one, only, other_orders, usual_and_rare
 
-rare = mistakes("conv2d y, conv_transpose2d y, linear y, batch_norm y", Quantities, RARE)
+_, rare = usual_and_rare("conv2d y, conv_transpose2d y, linear y, batch_norm y", Quantities)
 rare("ReLU applied", "negative results are kept; ReLU is a step of its own")
 rare.way("negative results as 0", lambda q: np.maximum(q.y(), 0))
 rare.way("negative results without their sign", lambda q: np.abs(q.y()))
@@ -32,8 +23,7 @@ rare("minimum instead of maximum", "the larger of 0 and x is kept", lambda q: np
 rare("another activation", "ReLU is max(0, x): 0 for negative x, x itself for positive x")
 rare.way("", lambda q: ((np.maximum(q.x, s * q.x), f"leaky ReLU, with the slope {s}") for s in (0.01, 0.1, 0.2)))
 rare.way("1 for positive x", lambda q: (q.x > 0).astype(float))
-rare.way("limited to 1", lambda q: np.clip(q.x, 0, 1))
-rare.way("limited to 6", lambda q: np.clip(q.x, 0, 6))
+rare.way("", lambda q: ((np.clip(q.x, 0, most), f"limited to {most}") for most in (1, 6)))
 rare.way("sigmoid", lambda q: 1 / (1 + np.exp(-q.x)))
 rare.way("tanh", lambda q: np.tanh(q.x))
 rare.way("SiLU", lambda q: q.x / (1 + np.exp(-q.x)))
@@ -85,8 +75,8 @@ rare(*TRANSPOSED, where=lambda q: q.y().ndim > 1)
 rare.way("rows and columns exchanged", lambda q: q.y().swapaxes(-1, -2))
 rare("products not added", "the products of a row of w are added up to one number", lambda q: q.x[..., None, :] * q.w)
 
-wrong = mistakes("linear dx", Quantities)
+wrong, _ = usual_and_rare("linear dx", Quantities)
 wrong("weight transposed", "dx = dy·W", lambda q: q.dx(w=q.w.T), where=square)
 
-wrong = mistakes("linear dw", Quantities)
+wrong, _ = usual_and_rare("linear dw", Quantities)
 wrong("gradient transposed", "dw has the shape of the weight, (out, in)", lambda q: q.dw().T)

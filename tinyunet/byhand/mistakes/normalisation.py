@@ -15,6 +15,8 @@ from tinyunet.tensor import Array
 class Normalisation(Quantities):
     """The moments of a channel's m numbers, x̂ and γ, as they enter y and the gradients; they broadcast over x."""
 
+    weight: Array
+    bias: Array
     training: bool
     eps: float
     momentum: float
@@ -49,11 +51,6 @@ class Normalisation(Quantities):
             return None
         mean, var = self.x.mean(axes, keepdims=True), self.x.var(axes, keepdims=True, ddof=ddof)
         return self.affine((self.x - mean) / np.sqrt(var + self.eps))
-
-    def without(self, *names: str) -> Array | None:
-        """y without γ or β, where it is there."""
-        there = all(self.op.arrays[name] is not None for name in names)
-        return self.y(**dict.fromkeys(names)) if there else None
 
     def reordered(self, *names: str) -> list[Array]:
         """y with γ or β of other channels."""
@@ -95,6 +92,10 @@ class Normalisation(Quantities):
         return self.gamma / root * (self.dy - self.mean(self.dy) - term)
 
 
+def affine(q: Normalisation) -> bool:
+    return q.weight is not None and q.bias is not None
+
+
 wrong, rare = usual_and_rare("batch_norm y", Normalisation)
 wrong(
     "unbiased variance",
@@ -115,10 +116,10 @@ wrong.way("image by image and channel by channel", lambda q: q.over(q.all[2:]))
 wrong.way("place by place", lambda q: q.over((0,)))
 wrong.way("over the channels", lambda q: q.over((1,)))
 wrong("gamma or beta forgotten", "y = γ·x̂ + β")
-wrong.way("gamma", lambda q: q.without("weight"))
-wrong.way("beta", lambda q: q.without("bias"))
-wrong.way("both", lambda q: q.without("weight", "bias"))
-wrong("gamma and beta swapped", "γ multiplies, β is added", where=lambda q: q.weight is not None and q.bias is not None)
+wrong.way("gamma", lambda q: q.y(weight=None))
+wrong.way("beta", lambda q: q.y(bias=None))
+wrong.way("both", lambda q: q.normal if affine(q) else None)
+wrong("gamma and beta swapped", "γ multiplies, β is added", where=affine)
 wrong.way("", lambda q: q.y(weight=q.bias, bias=q.weight))
 wrong("statistics of the wrong mode", "training uses the batch's mean and variance, evaluation the running ones")
 wrong.way("the running ones in training", lambda q: q.y(training=False) if q.training else None)

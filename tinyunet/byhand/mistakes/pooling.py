@@ -10,7 +10,7 @@ import numpy as np
 
 from tinyunet.byhand.mistakes.gradients import COL2IM, DY_FORGOTTEN
 from tinyunet.byhand.mistakes.registry import RARE, TRANSPOSED, mistakes, only
-from tinyunet.byhand.mistakes.window import Window
+from tinyunet.byhand.mistakes.window import Window, counted
 from tinyunet.tensor import Array
 
 PLACES = (
@@ -84,7 +84,7 @@ max_y("average instead of maximum", "max-pooling takes the largest number of the
 avg_y("maximum instead of average", "average pooling takes the mean of the window", lambda q: q.seen.max(-1))
 avg_y("not divided", "divide the sum by the number of cells in the window", lambda q: q.cells().sum(-1))
 max_dx(*COL2IM, lambda q: q.spread(q.shares(q.winner), assign=True))
-avg_dx(*COL2IM, lambda q: q.spread(q.shares(1 / q.size), assign=True), where=lambda q: q.count_include_pad)
+avg_dx(*COL2IM, lambda q: q.spread(q.shares(1 / q.size), assign=True), where=counted)
 max_dx("ties shared", "among equals the first alone receives the gradient")
 max_dx.way("each of them receives it", lambda q: q.back(q.largest))
 max_dx.way("divided among them", lambda q: q.back(q.largest / q.largest.sum(-1, keepdims=True)))

@@ -8,7 +8,17 @@ from typing import Any
 import numpy as np
 
 from tinyunet.byhand.mistakes.registry import RARE, TRANSPOSED, mistakes
-from tinyunet.byhand.mistakes.window import CONVOLUTIONS, Window, bordered, framed, resized, strided, tried, written
+from tinyunet.byhand.mistakes.window import (
+    CONVOLUTIONS,
+    Window,
+    bordered,
+    counted,
+    framed,
+    resized,
+    strided,
+    tried,
+    written,
+)
 from tinyunet.tensor import Array
 
 PLACES = (
@@ -136,11 +146,7 @@ dilated("stride and dilation exchanged", "the stride moves the whole window, the
 dilated.way("", lambda q: q.y(stride=q.dilation, dilation=q.stride))
 forward("padding of another width", "padding p puts p rows and columns on every side, and 0 none")
 forward.way("", lambda q: q.other_widths())
-forward(
-    "padding on one side only",
-    "the border goes around the image, on all four sides",
-    where=lambda q: q.count_include_pad,
-)
+forward("padding on one side only", "the border goes around the image, on all four sides", where=counted)
 forward.way("at the top and left", lambda q: q.padded(q.borders * (1, 0)))
 forward.way("at the bottom and right", lambda q: q.padded(q.borders * (0, 1)))
 conv2d("wrap-around padding", "the border is zeros, not the pixels from the other side of the image")
@@ -157,11 +163,7 @@ conv2d.way("255", lambda q: q.padded(constant_values=255))
 conv2d.way("the mean", lambda q: q.padded(constant_values=q.x.mean()))
 conv2d.way("the largest number", lambda q: q.padded(constant_values=q.x.max()))
 conv2d.way("the image mirrored, its edge included", lambda q: q.padded(mode="symmetric"))
-forward(
-    "windows shifted",
-    "output (i, j) starts at pixel (s·i, s·j) of the padded image",
-    where=lambda q: q.count_include_pad,
-)
+forward("windows shifted", "output (i, j) starts at pixel (s·i, s·j) of the padded image", where=counted)
 forward.way("down and right", lambda q: q.shifted(-1))
 forward.way("up and left", lambda q: q.shifted(1))
 forward("places left out", "every place where the window fits makes an output, also at the edge")

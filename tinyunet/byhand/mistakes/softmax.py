@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinyunet.byhand.arithmetic.operations import Operation
-from tinyunet.byhand.mistakes.registry import RARE, Quantities, mistakes, usual_and_rare
+from tinyunet.byhand.mistakes.registry import Quantities, usual_and_rare
 from tinyunet.tensor import Array
 
 
@@ -125,7 +125,7 @@ def is_mean(q: CrossEntropy) -> bool:
     return q.reduction == "mean"
 
 
-rare = mistakes("cross_entropy y, cross_entropy dx", CrossEntropy, RARE)
+_, rare = usual_and_rare("cross_entropy y, cross_entropy dx", CrossEntropy)
 rare("target off by one", "classes are counted from 0")
 rare.way("one too low", lambda q: q.asked(target=(q.target - 1) % q.classes))
 rare.way("one too high", lambda q: q.asked(target=(q.target + 1) % q.classes))

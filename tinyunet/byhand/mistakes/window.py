@@ -140,3 +140,7 @@ def bordered(q: Window) -> bool:
 
 def strided(q: Window) -> bool:
     return max(q.stride) > 1
+
+
+def counted(q: Window) -> bool:
+    return bool(q.count_include_pad)

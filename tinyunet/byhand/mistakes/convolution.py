@@ -1,7 +1,5 @@
 """What a convolution adds up: mistakes with kernel, channels and bias, of both convolutions."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Iterator
 from typing import Any

@@ -7,8 +7,6 @@ multiplied, or a multiplication that is one off. Failing that, the mistakes that
 and a number that was copied wrongly (`misread.py`). If nothing explains the answer, that is what is said.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple

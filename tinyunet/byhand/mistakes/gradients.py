@@ -1,7 +1,5 @@
 """Gradients of convolutions and linear layers, and what goes wrong in every gradient: signs, sums, dy."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

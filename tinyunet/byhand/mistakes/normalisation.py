@@ -1,7 +1,5 @@
 """Batch normalisation: the axes and moments, γ and β, the running statistics, the gradients."""
 
-from __future__ import annotations
-
 import functools
 from typing import Any
 

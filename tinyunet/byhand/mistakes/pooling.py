@@ -1,7 +1,5 @@
 """Pooling and its gradients."""
 
-from __future__ import annotations
-
 import functools
 import math
 from typing import Any

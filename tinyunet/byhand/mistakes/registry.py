@@ -12,8 +12,6 @@ where a rare mistake gives what a usual one does it is not asked for: neither ne
 images are left out one by one, it gives several answers: arrays, or pairs of an array and a detail.
 """
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import itertools

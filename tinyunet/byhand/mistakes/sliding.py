@@ -1,7 +1,5 @@
 """How the window slides: mistakes with stride, padding, dilation and size, of convolutions and pooling."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

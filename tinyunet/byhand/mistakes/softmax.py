@@ -1,7 +1,5 @@
 """Softmax and cross-entropy."""
 
-from __future__ import annotations
-
 import functools
 import math
 from typing import Any

@@ -1,7 +1,5 @@
 """What only a transposed convolution has: kernels that are laid down and overlap, cropping, zeros inserted."""
 
-from __future__ import annotations
-
 import functools
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What formulas say of a sliding window: how it slides, the border around the image, the cells under the window."""
 
-from __future__ import annotations
-
 import functools
 import math
 from typing import Any

@@ -17,6 +17,7 @@ explains it: they are many, and a single number often equals what one of them gi
     normalisation.py  batch normalisation
     layers.py         linear layers and ReLU
     softmax.py        softmax and cross-entropy
+    together.py       two mistakes at once
 """
 
 import importlib

@@ -7,20 +7,8 @@ from typing import Any
 import numpy as np
 
 from tinyunet.byhand.arithmetic.operations import Operation
-from tinyunet.byhand.mistakes.registry import (
-    RARE,
-    TOGETHER,
-    WAYS,
-    Mistake,
-    Quantities,
-    Way,
-    mistakes,
-    one_by_one,
-    only,
-    other_orders,
-    wrong_answers,
-)
-from tinyunet.byhand.mistakes.window import CONVOLUTIONS, Window, tried, turned
+from tinyunet.byhand.mistakes.registry import RARE, Quantities, mistakes, one_by_one, only, other_orders
+from tinyunet.byhand.mistakes.window import CONVOLUTIONS, Window, turned
 from tinyunet.tensor import Array
 
 
@@ -241,29 +229,3 @@ both.way("the remainder by 256", lambda q: q.y() % 256)
 weighted("sign reversed", "the products keep their signs")
 weighted.way("of the products", lambda q: q.y(w=-q.w))
 weighted.way("of the result", lambda q: -q.y() if biased(q) else None)
-
-# ---- two mistakes at once
-
-CHANGES: dict[str, Way] = {  # of the first one
-    "kernel flipped": lambda q: {"w": turned(q.w)},
-    "kernel transposed": lambda q: {"w": q.w.swapaxes(2, 3)},
-    "bias forgotten": lambda q: {"b": None},
-    "stride forgotten": lambda q: {"stride": 1},
-    "padding forgotten": lambda q: {"padding": 0},
-}
-
-
-def two(q: Quantities) -> Iterator[tuple[Array, Mistake]]:
-    """What every other mistake makes of the problem that the first one has changed."""
-    place = q.op.name, "y"
-    wider = [entry for entry in RARE[place] if entry[0].name == "padding of another width"]
-    firsts = [known for known, _ in WAYS[place] if known.name in CHANGES]
-    for k, first in enumerate(firsts):
-        changes = CHANGES[first.name](q)
-        if any(not np.array_equal(y, q.y()) for y in tried(q, **changes)):
-            for other, y in wrong_answers(q.op.changed(**changes), "y", None, {place: [*WAYS[place], *wider]}):
-                if other.name not in [known.name for known in firsts[: k + 1]]:
-                    yield y, Mistake(f"{first.name}, and {other.name}", f"{first.hint}; {other.hint}", other.detail)
-
-
-mistakes(f"{CONVOLUTIONS}, linear y", Quantities, TOGETHER)("two mistakes", "one after the other", two)

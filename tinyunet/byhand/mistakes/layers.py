@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from tinyunet.byhand.mistakes.convolution import Weighted, biased
 from tinyunet.byhand.mistakes.registry import TRANSPOSED, Quantities, one_by_one, only, other_orders, usual_and_rare
 
 _, rare = usual_and_rare("conv2d y, conv_transpose2d y, linear y, batch_norm y", Quantities)
@@ -47,7 +48,7 @@ def square(q: Any) -> bool:
     return q.w.shape[0] == q.w.shape[1] > 1
 
 
-wrong, rare = usual_and_rare("linear y", Quantities)
+wrong, rare = usual_and_rare("linear y", Weighted)
 wrong("weight transposed", "y = x·Wᵀ: every row of W makes one output", lambda q: q.y(w=q.w.T), where=square)
 wrong("one input skipped", "every input counts")
 wrong.way("", lambda q: ((q.y(x=q.x - only(q.x, np.s_[..., k])), f"input {k}") for k in one_by_one(q.x.shape[-1])))
@@ -55,17 +56,15 @@ rare("weight read in the other layout", "w is (out, in): every row of it makes o
 rare.way("", lambda q: q.y(w=q.w.reshape(q.w.shape[::-1]).T))
 rare("inputs in another order", "x[k] meets w[o, k]")
 rare.way("", lambda q: (q.y(x=q.x[..., order]) for order in other_orders(q.x.shape[-1])))
-rare("bias of another output", "output o gets b[o]", where=lambda q: q.b is not None)
+rare("bias of another output", "output o gets b[o]", where=biased)
 rare.way("", lambda q: (q.y(b=q.b[order]) for order in other_orders(len(q.b))))
 rare("only products of the same number", "every output reads all inputs", where=square)
 rare.way("", lambda q: q.y(w=q.w * np.eye(len(q.w))))
 rare("average instead of sum", "the products are added up and not divided")
 rare.way("", lambda q: q.y(w=q.w / q.w.shape[1]))
 rare.way("of the bias, too", lambda q: q.y() / q.w.shape[1])
-rare(
-    "bias added per input", "the bias is added once to an output, not to every product", where=lambda q: q.b is not None
-)
-rare.way("", lambda q: q.y(b=q.w.shape[1] * q.b))
+rare("bias added per input", "the bias is added once to an output, not to every product")
+rare.way("", lambda q: q.sums + q.w.shape[1] * q.bias)
 rare("zero or negative weight skipped", "every weight takes part, with its sign")
 rare.way("negative ones left out", lambda q: q.y(w=np.maximum(q.w, 0)))
 rare.way("the sign left out", lambda q: q.y(w=np.abs(q.w)))

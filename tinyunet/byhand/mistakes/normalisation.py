@@ -90,7 +90,7 @@ class Normalisation(Quantities):
         return self.gamma / root * (self.dy - self.mean(self.dy) - term)
 
 
-def affine(q: Normalisation) -> bool:
+def has_both(q: Normalisation) -> bool:
     return q.weight is not None and q.bias is not None
 
 
@@ -116,8 +116,8 @@ wrong.way("over the channels", lambda q: q.over((1,)))
 wrong("gamma or beta forgotten", "y = γ·x̂ + β")
 wrong.way("gamma", lambda q: q.y(weight=None))
 wrong.way("beta", lambda q: q.y(bias=None))
-wrong.way("both", lambda q: q.normal if affine(q) else None)
-wrong("gamma and beta swapped", "γ multiplies, β is added", where=affine)
+wrong.way("both", lambda q: q.normal if has_both(q) else None)
+wrong("gamma and beta swapped", "γ multiplies, β is added", where=has_both)
 wrong.way("", lambda q: q.y(weight=q.bias, bias=q.weight))
 wrong("statistics of the wrong mode", "training uses the batch's mean and variance, evaluation the running ones")
 wrong.way("the running ones in training", lambda q: q.y(training=False) if q.training else None)
@@ -174,7 +174,7 @@ wrong("gamma forgotten", "dx̂ = γ·dy", lambda q: q.dx(weight=None))
 rare(
     "statistics of the wrong mode",
     "in evaluation mean and variance are constants: dx = dy·γ/σ",
-    where=lambda q: not q.training and q.m > 1,
+    where=lambda q: q.m > 1,
 )
 rare.way("as in training", lambda q: q.dx(training=True))
 rare.way("dy·γ/σ, with the batch's σ", lambda q: q.dx(running_var=q.x.var(q.axes)))

@@ -6,17 +6,7 @@ from typing import Any
 import numpy as np
 
 from tinyunet.byhand.mistakes.registry import RARE, TRANSPOSED, mistakes
-from tinyunet.byhand.mistakes.window import (
-    CONVOLUTIONS,
-    Window,
-    bordered,
-    counted,
-    framed,
-    resized,
-    strided,
-    tried,
-    written,
-)
+from tinyunet.byhand.mistakes.window import CONVOLUTIONS, Window, bordered, counted, framed, resized, strided, tried
 from tinyunet.tensor import Array
 
 PLACES = (
@@ -26,6 +16,16 @@ PLACES = (
     "conv2d y",
     "conv_transpose2d y",
 )
+
+
+def written(pair: Array) -> str:
+    """A setting for rows and columns: one number if it is the same.
+
+    >>> written(np.array([2, 2])), written(np.array([1, 2]))
+    ('2', '(1, 2)')
+    """
+    rows, cols = pair.tolist()
+    return str(rows) if rows == cols else f"({rows}, {cols})"
 
 
 class Sliding(Window):

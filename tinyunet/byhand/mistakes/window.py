@@ -45,16 +45,6 @@ def tried(q: Quantities, **changes: Any) -> list[Array]:
         return []
 
 
-def written(pair: Array) -> str:
-    """A setting for rows and columns: one number if it is the same.
-
-    >>> written(np.array([2, 2])), written(np.array([1, 2]))
-    ('2', '(1, 2)')
-    """
-    rows, cols = pair.tolist()
-    return str(rows) if rows == cols else f"({rows}, {cols})"
-
-
 class Window(Quantities):
     """How a window slides (`ops/window.py`), in vectors [of rows, of columns].
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from tinyunet.byhand.arithmetic.explanation import Explanation, explained
 from tinyunet.byhand.arithmetic.numbers import array
-from tinyunet.byhand.arithmetic.operation import Border
+from tinyunet.byhand.arithmetic.operation import Operation
 from tinyunet.byhand.arithmetic.windows import SIZE, Pairs, Sliding, covering, images, meetings, window
 from tinyunet.byhand.arithmetic.worked import Numbers, Part, Sum, Terms
 from tinyunet.ops import conv
@@ -158,6 +158,7 @@ class ConvTranspose2d(Convolution):
     to_y, to_x = Convolution.spread, Convolution.gathered
     title = "Transposed convolution"
     enlarges = True
+    border = Operation.border  # none: the padding crops y
     size = (
         "y has the size (input − 1)·stride − 2·padding + dilation·(kernel − 1) + 1 + output_padding, "
         "and a channel for every output of w, which is (in, out, rows, columns)"
@@ -181,9 +182,6 @@ class ConvTranspose2d(Convolution):
 
     def axes(self) -> Axes:
         return conv.transposed_axes(*self.arrays.values(), **self.settings)
-
-    def border(self, array: str) -> Border:
-        return (0, 0), (0, 0)  # the padding crops y
 
     def seen(self, axis: Axis, pairs: Pairs) -> Pairs:
         kept = [(k, position) for k, position in zip(*pairs, strict=True) if 0 <= position < axis.input]

@@ -81,10 +81,7 @@ class Explanation:
     @property
     def arrays(self) -> dict[str, Array]:
         """The arrays that it is made from, by name, as they were given: also dy, for a gradient."""
-        found = dict(self.operation.arrays)
-        if self.dy is not None:
-            found["dy"] = self.dy
-        shown = self.operation.shown
+        found, shown = self.operation.arrays | {"dy": self.dy}, self.operation.shown
         return {name: np.reshape(a, shown(name, np.shape(a))) for name, a in found.items() if a is not None}
 
     def at(self, *index: int) -> Element:

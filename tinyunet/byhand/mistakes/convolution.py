@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from tinyunet.byhand.arithmetic.operations import Operation
 from tinyunet.byhand.mistakes.registry import RARE, Quantities, mistakes, one_by_one, only, other_orders
 from tinyunet.byhand.mistakes.window import CONVOLUTIONS, Window, turned
 from tinyunet.tensor import Array
@@ -17,11 +16,11 @@ class Weighted(Quantities):
 
     w: Array
     b: Array
-    bias: Any
+    bias: Any  # as y adds it
 
-    def __init__(self, op: Operation, dy: Any, what: str) -> None:
-        super().__init__(op, dy, what)
-        self.bias = (self.b if op.name == "linear" else self.b[:, None, None]) if biased(self) else 0.0  # as y adds it
+    def prepare(self) -> None:
+        super().prepare()
+        self.bias = (self.b if self.name == "linear" else self.b[:, None, None]) if biased(self) else 0.0
 
     @functools.cached_property
     def sums(self) -> Array:
@@ -32,12 +31,12 @@ class Weighted(Quantities):
 class Convolution(Weighted, Window):
     """Kernels of cells (u, v), the channels that they read, and the products that are added up."""
 
-    def __init__(self, op: Operation, dy: Any, what: str) -> None:
-        super().__init__(op, dy, what)
-        self.filters = op.shape("y")[1]
+    def prepare(self) -> None:
+        super().prepare()
+        self.filters = self.op.shape("y")[1]
         self.channels = self.x.shape[1] // self.groups  # that a filter reads
         self.numbers = np.arange(self.x.shape[1]).reshape(self.groups, -1)  # of channels, group by group
-        self.reads = 1 if op.name == "conv2d" else 0  # the axis of w that counts them
+        self.reads = 1 if self.name == "conv2d" else 0  # the axis of w that counts them
         self.u, self.v = np.indices(self.w.shape[2:])
         self.channels_last = np.moveaxis(self.x, 1, 3)
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from tinyunet.byhand.arithmetic.operations import Operation
 from tinyunet.byhand.mistakes.registry import RARE, TRANSPOSED, Quantities, mistakes, one_by_one, only, usual_and_rare
 from tinyunet.byhand.mistakes.window import Window, bordered, framed, resized, strided, turned
 from tinyunet.tensor import Array
@@ -14,8 +13,8 @@ from tinyunet.tensor import Array
 class Gradient(Window):
     """What a convolution's gradients are made of: its padded image, and images and kernels of other sizes."""
 
-    def __init__(self, op: Operation, dy: Array, what: str) -> None:
-        super().__init__(op, dy, what)
+    def prepare(self) -> None:
+        super().prepare()
         self.image = framed(self.x, self.borders)
         self.zeros = self.borders.sum(1)
         lost = self.span - 1 - self.zeros  # that a result is smaller than its image, if the stride is 1
@@ -51,9 +50,8 @@ class Gradient(Window):
 class Bias(Quantities):
     """dy by what has a bias of its own, channels or outputs of a linear layer: (C, places), image after image."""
 
-    def __init__(self, op: Operation, dy: Array, what: str) -> None:
-        super().__init__(op, dy, what)
-        by_channel = np.moveaxis(dy, -1 if op.name == "linear" else 1, 0)
+    def prepare(self) -> None:
+        by_channel = np.moveaxis(self.dy, -1 if self.name == "linear" else 1, 0)
         self.channels = by_channel.reshape(len(by_channel), -1)
 
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from tinyunet.byhand.arithmetic.operations import Operation
 from tinyunet.byhand.mistakes.registry import Quantities, other_orders, usual_and_rare
 from tinyunet.tensor import Array
 
@@ -13,14 +12,11 @@ from tinyunet.tensor import Array
 class Normalisation(Quantities):
     """The moments of a channel's m numbers, x̂ and γ, as they enter y and the gradients; they broadcast over x."""
 
-    weight: Array
-    bias: Array
     training: bool
     eps: float
     momentum: float
 
-    def __init__(self, op: Operation, dy: Any, what: str) -> None:
-        super().__init__(op, dy, what)
+    def prepare(self) -> None:
         self.all = tuple(range(self.x.ndim))
         self.axes = self.all[:1] + self.all[2:]
         self.m = self.x.size / self.x.shape[1]
@@ -90,7 +86,7 @@ class Normalisation(Quantities):
         return self.gamma / root * (self.dy - self.mean(self.dy) - term)
 
 
-def has_both(q: Normalisation) -> bool:
+def has_both(q: Any) -> bool:
     return q.weight is not None and q.bias is not None
 
 

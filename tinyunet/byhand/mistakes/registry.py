@@ -45,8 +45,12 @@ class Quantities:
     x: Array
 
     def __init__(self, op: Operation, dy: Any, what: str) -> None:
-        self.op, self.dy, self.what = op, dy, what
+        self.op, self.name, self.dy, self.what = op, op.name, dy, what
         vars(self).update(op.arrays | op.settings)
+        self.prepare()
+
+    def prepare(self) -> None:
+        """Add what else formulas are made of."""
 
     def result(self, what: str, dy: Array | None = None, **changes: Any) -> Array:
         """Any quantity: "y", a gradient such as "db", or a running statistic."""

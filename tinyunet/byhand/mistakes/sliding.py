@@ -136,7 +136,6 @@ all_windows("rows and columns exchanged", "a pair of settings is meant as (rows,
 all_windows.way("", lambda q: ((y, s) for s, pair in q.pairs.items() for y in tried(q, **{s: pair[::-1]})))
 all_windows("one direction forgotten", "it holds for rows and for columns", lambda q: q.one_direction())
 
-
 conv_transpose2d("stride off by one", "with stride s there are s − 1 zeros between pixels", lambda q: q.stride_off())
 forward("stride off by one", "the stride is the distance between windows, not the number of pixels skipped")
 forward.way("", lambda q: q.stride_off())

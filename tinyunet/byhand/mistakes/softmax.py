@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from tinyunet.byhand.arithmetic.operations import Operation
 from tinyunet.byhand.mistakes.registry import Quantities, usual_and_rare
 from tinyunet.tensor import Array
 
@@ -35,8 +34,7 @@ def several_rows(q: Any) -> bool:
 class Softmax(Quantities):
     """The powers e^x, their sum Z in every row, and p, the result."""
 
-    def __init__(self, op: Operation, dy: Any, what: str) -> None:
-        super().__init__(op, dy, what)
+    def prepare(self) -> None:
         self.powers = np.exp(self.x)
         self.Z = total(self.powers)
         self.p = self.y()
@@ -98,8 +96,7 @@ class CrossEntropy(Quantities):
     target: Array
     reduction: str
 
-    def __init__(self, op: Operation, dy: Any, what: str) -> None:
-        super().__init__(op, dy, what)
+    def prepare(self) -> None:
         self.classes = self.x.shape[-1]
         self.onehot = (np.arange(self.classes) == np.expand_dims(self.target, -1)).astype(float)
         self.p = softmax(self.x)

@@ -1,11 +1,9 @@
 """What only a transposed convolution has: kernels that are laid down and overlap, cropping, zeros inserted."""
 
 import functools
-from typing import Any
 
 import numpy as np
 
-from tinyunet.byhand.arithmetic.operations import Operation
 from tinyunet.byhand.arithmetic.operations.convolution import Conv2d
 from tinyunet.byhand.mistakes.convolution import Convolution, biased
 from tinyunet.byhand.mistakes.registry import only, usual_and_rare
@@ -18,8 +16,8 @@ INVERTED = 400  # cells of the largest map for which the inverse is computed
 class Transposed(Convolution):
     """Kernels that are laid down, one for every pixel, and the padding that is cropped from them."""
 
-    def __init__(self, op: Operation, dy: Any, what: str) -> None:
-        super().__init__(op, dy, what)
+    def prepare(self) -> None:
+        super().prepare()
         self.padding, self.output_padding = self.pairs["padding"], self.pairs["output_padding"]
         self.repeated = self.x.repeat(self.stride[0], 2).repeat(self.stride[1], 3)
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from tinyunet.byhand.arithmetic.operations import Operation
 from tinyunet.byhand.mistakes.registry import Quantities
 from tinyunet.tensor import Array
 
@@ -55,21 +54,19 @@ class Window(Quantities):
     groups: int
     ceil_mode: bool
 
-    def __init__(self, op: Operation, dy: Any, what: str) -> None:
-        super().__init__(op, dy, what)
-        self.name = op.name
-        axes = op.axes()
+    def prepare(self) -> None:
+        axes = self.op.axes()
         self.input, self.output, self.kernel, self.span, self.stride, self.dilation = (
             np.array([getattr(axis, name) for axis in axes])
             for name in ("input", "output", "kernel", "span", "stride", "dilation")
         )
         self.size = math.prod(self.kernel)  # cells of the window
-        given = {name: op.settings.get(name) for name in PAIRS}
+        given = {name: self.op.settings.get(name) for name in PAIRS}
         self.pairs = {name: np.broadcast_to(v, 2) for name, v in given.items() if not isinstance(v, str | None)}
         same = given["padding"] == "same"  # the odd one of the zeros comes after the image
         self.borders = np.array([(a.padding, a.span - 1 - a.padding if same else a.padding) for a in axes])
-        self.count_include_pad = op.settings.get("count_include_pad", True)
-        self.fill = op.outside
+        self.count_include_pad = self.op.settings.get("count_include_pad", True)
+        self.fill = self.op.outside
         self.reach = np.array([(axis.padding, axis.overhang) for axis in axes])  # of windows beyond the image
 
     def result(self, what: str, dy: Array | None = None, **changes: Any) -> Array:

@@ -32,8 +32,7 @@ class Convolution(Sliding):
     to_x: ClassVar[Callable[..., list[Part]]]  # and dx: the other way round
 
     def y(self, *index: int) -> Sum:
-        parts = self.to_y("channel", "x", None, *index)
-        return Sum(self.symbol("y", *index), (*parts, *self.bias(index[1])))
+        return Sum(self.symbol("y", *index), (*self.to_y("channel", "x", None, *index), *self.bias(index[1])))
 
     def dx(self, dy: Array, *index: int) -> Sum:
         return Sum(self.symbol("dx", *index), tuple(self.to_x(self.axis_names["y"][1], "dy", dy, *index)))

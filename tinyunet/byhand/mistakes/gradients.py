@@ -51,8 +51,8 @@ class Bias(Quantities):
     """dy by what has a bias of its own, channels or outputs of a linear layer: (C, places), image after image."""
 
     def prepare(self) -> None:
-        by_channel = np.moveaxis(self.dy, -1 if self.name == "linear" else 1, 0)
-        self.channels = by_channel.reshape(len(by_channel), -1)
+        axis = -1 if self.name == "linear" else 1
+        self.channels = np.moveaxis(self.dy, axis, 0).reshape(self.dy.shape[axis], -1)
 
 
 def one_filter(q: Any) -> Iterator[tuple[Array, str]]:

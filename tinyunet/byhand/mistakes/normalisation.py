@@ -25,6 +25,7 @@ class Normalisation(Quantities):
             self.mu, self.var = self.mean(self.x), self.x.var(self.axes, keepdims=True)
         else:
             self.mu, self.var = self._over_x("running_mean"), self._over_x("running_var")
+        self.low, self.range = self.x.min(self.axes, keepdims=True), np.ptp(self.x, self.axes, keepdims=True)
         self.off, self.root = self.x - self.mu, np.sqrt(self.var + self.eps)
         self.normal, self.scale = self.off / self.root, self.gamma / self.root  # x̂, and γ/√(σ² + ε)
 
@@ -113,8 +114,7 @@ wrong("gamma or beta forgotten", "y = γ·x̂ + β")
 wrong.way("gamma", lambda q: q.y(weight=None))
 wrong.way("beta", lambda q: q.y(bias=None))
 wrong.way("both", lambda q: q.normal if has_both(q) else None)
-wrong("gamma and beta swapped", "γ multiplies, β is added", where=has_both)
-wrong.way("", lambda q: q.y(weight=q.bias, bias=q.weight))
+wrong("gamma and beta swapped", "γ multiplies, β is added", lambda q: q.y(weight=q.bias, bias=q.weight), where=has_both)
 wrong("statistics of the wrong mode", "training uses the batch's mean and variance, evaluation the running ones")
 wrong.way("the running ones in training", lambda q: q.y(training=False) if q.training else None)
 wrong.way("the batch's in evaluation", lambda q: None if q.training else q.y(training=True))
@@ -130,11 +130,8 @@ rare.way("the mean of |x − μ|", lambda q: q.affine(q.off / q.mean(np.abs(q.of
 rare.way("the mean of x², without μ", lambda q: q.affine(q.off / np.sqrt(q.mean(q.x**2) + q.eps)))
 rare.way("the mean of x², and μ left in", lambda q: q.affine(q.x / np.sqrt(q.mean(q.x**2) + q.eps)))
 rare.way("the square of σ²", lambda q: q.affine(q.off / (q.var + q.eps) ** 2))
-rare.way("the range", lambda q: q.affine(q.off / np.ptp(q.x, q.axes, keepdims=True)))
-rare.way(
-    "the range, and the minimum for μ",
-    lambda q: q.affine((q.x - q.x.min(q.axes, keepdims=True)) / np.ptp(q.x, q.axes, keepdims=True)),
-)
+rare.way("the range", lambda q: q.affine(q.off / q.range))
+rare.way("the range, and the minimum for μ", lambda q: q.affine((q.x - q.low) / q.range))
 rare(*AXES, where=lambda q: q.x[0].size > 1)
 rare.way("over everything, and unbiased", lambda q: q.over(q.all, ddof=1))
 rare.way("image by image, and unbiased", lambda q: q.over(q.all[1:], ddof=1))
@@ -147,8 +144,7 @@ rare("not divided", "x − μ is divided by √(σ² + ε)", lambda q: q.affine(
 
 MOMENTUM = "running ← (1 − momentum)·running + momentum·batch"
 wrong, rare = usual_and_rare("batch_norm running_mean, batch_norm running_var", Normalisation)
-wrong("momentum reversed", MOMENTUM)
-wrong.way("", lambda q: [q.result(name, momentum=1 - q.momentum) for name in q.op.updates])
+wrong("momentum reversed", MOMENTUM, lambda q: [q.result(name, momentum=1 - q.momentum) for name in q.op.updates])
 wrong("momentum forgotten", MOMENTUM)
 wrong.way("the batch alone", lambda q: q.batch)
 wrong.way("the old value in full", lambda q: q.old + q.momentum * q.batch)

@@ -5,7 +5,7 @@ import functools
 import numpy as np
 
 from tinyunet.byhand.arithmetic.operations.convolution import Conv2d
-from tinyunet.byhand.mistakes.convolution import Convolution, biased
+from tinyunet.byhand.mistakes.convolution import Convolution
 from tinyunet.byhand.mistakes.registry import only, usual_and_rare
 from tinyunet.byhand.mistakes.window import bordered, framed, resized, strided, turned
 from tinyunet.tensor import Array
@@ -105,8 +105,7 @@ rare.way(
 )
 rare("overlaps averaged", "where kernels that were laid down overlap, they are added")
 rare.way("", lambda q: q.sums / np.maximum(q.overlaps, 1) + q.bias)
-rare("bias added per pixel", "the bias is added once to an output", where=biased)
-rare.way("", lambda q: q.sums + q.bias * q.overlaps)
+rare("bias added per pixel", "the bias is added once to an output", lambda q: q.sums + q.bias * q.overlaps)
 rare("pixels repeated", "between pixels are zeros, which the kernels fill", where=strided)
 rare.way("before the kernel", lambda q: q.y(x=q.repeated, stride=1, output_padding=0))
 rare.way("before a plain convolution", lambda q: q.y(x=q.repeated, w=turned(q.w), stride=1, output_padding=0))

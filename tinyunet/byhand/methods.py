@@ -1,7 +1,5 @@
 """What can be asked of a result itself: `y.check(answer)` is `check(y, answer)`, `print(y)` writes `text.whole(y)`."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from tinyunet.byhand.arithmetic.explanation import Element, Explanation

@@ -803,7 +803,7 @@ MUTANTS = {
     "byhand.mistakes.pooling": [
         ("ties are not shared", "q.largest / q.largest.sum(-1, keepdims=True)", "q.largest * 1"),
     ],
-    "byhand.mistakes.convolution:two": [
+    "byhand.mistakes.together:two": [
         ("one mistake is enough", "wrong_answers(q.op.changed(**changes),", "wrong_answers(q.op,"),
     ],
     "byhand.mistakes.transposed": [

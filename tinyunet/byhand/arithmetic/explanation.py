@@ -81,10 +81,7 @@ class Explanation:
     @property
     def arrays(self) -> dict[str, Array]:
         """The arrays that it is made from, by name, as they were given: also dy, for a gradient."""
-        found = dict(self.operation.arrays)
-        if self.dy is not None:
-            found["dy"] = self.dy
-        shown = self.operation.shown
+        found, shown = self.operation.arrays | {"dy": self.dy}, self.operation.shown
         return {name: np.reshape(a, shown(name, np.shape(a))) for name, a in found.items() if a is not None}
 
     def at(self, *index: int) -> Element:
@@ -128,15 +125,10 @@ class Explanation:
             of = f"{self.operation.name}'s {self.what}"
             raise ValueError(f"there is no gradient of {of} with respect to {name!r}; there is {', '.join(known)}")
         y = self.operation.result()
-        if dy is None:
-            full = np.ones_like(y)
-        else:
-            full = read_array(dy)[0]
-            shape = self.operation.shown("y", y.shape)
-            if full.shape not in (shape, y.shape):
-                raise ValueError(f"dy has the shape {full.shape}; it must have that of y, {shape}")
-            full = full.reshape(y.shape)
-        return Explanation(self.operation, f"d{name}", full)
+        full, shape = np.ones_like(y) if dy is None else read_array(dy)[0], self.operation.shown("y", y.shape)
+        if full.shape not in (shape, y.shape):
+            raise ValueError(f"dy has the shape {full.shape}; it must have that of y, {shape}")
+        return Explanation(self.operation, f"d{name}", full.reshape(y.shape))
 
     def updated(self, name: str) -> Explanation:
         """What the operation leaves in one of its arrays: batch_norm in "running_mean" and "running_var".

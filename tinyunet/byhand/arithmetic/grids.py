@@ -1,7 +1,5 @@
 """Grids of numbers in a text field: read as people type and paste them, and written so that they can be read."""
 
-from __future__ import annotations
-
 import json
 import re
 from typing import Any

@@ -4,8 +4,6 @@ An answer is right if it equals the result as far as it was written out. A whole
 decimal 0.248 stands for everything from 0.2475 to 0.2485, so half a unit of its last digit is allowed.
 """
 
-from __future__ import annotations
-
 import math
 import re
 import sys

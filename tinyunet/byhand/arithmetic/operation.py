@@ -128,9 +128,8 @@ class Operation:
 
     def rule(self, what: str) -> str:
         """How the shape of a quantity is found, in words."""
-        if what != "y":
-            return f"{what} has the shape of {what.removeprefix('d')}"
-        return self.size or "y has the shape of x"
+        rule = self.size or "y has the shape of x"
+        return rule if what == "y" else f"{what} has the shape of {what.removeprefix('d')}"
 
     def result(self, what: str = "y", dy: Array | None = None) -> Array:
         """The whole of a quantity, computed by the operation and its backward; dy is 1 everywhere by default."""

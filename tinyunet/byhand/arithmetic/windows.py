@@ -3,8 +3,6 @@
 The sums are found by the equation in `ops/window.py`, and not by the code that computes them fast.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, ClassVar
 

@@ -7,8 +7,6 @@ A sum over an image has 100,000 terms, of which a text shows 18. So its numbers 
 is made when it is looked at (`Terms`).
 """
 
-from __future__ import annotations
-
 import functools
 import itertools
 import math

@@ -17,34 +17,15 @@ explains it: they are many, and a single number often equals what one of them gi
     normalisation.py  batch normalisation
     layers.py         linear layers and ReLU
     softmax.py        softmax and cross-entropy
+    together.py       two mistakes at once
 """
 
-from tinyunet.byhand.mistakes import (
-    convolution,
-    gradients,
-    layers,
-    normalisation,
-    pooling,
-    sliding,
-    softmax,
-    transposed,
-)
+import importlib
+import pkgutil
+
 from tinyunet.byhand.mistakes.registry import RARE, TOGETHER, WAYS, Mistake, Quantities, mistakes, wrong_answers
 
-__all__ = [
-    "Mistake",
-    "Quantities",
-    "WAYS",
-    "RARE",
-    "TOGETHER",
-    "mistakes",
-    "wrong_answers",
-    "convolution",
-    "gradients",
-    "layers",
-    "normalisation",
-    "pooling",
-    "sliding",
-    "softmax",
-    "transposed",
-]
+__all__ = ["RARE", "TOGETHER", "WAYS", "Mistake", "Quantities", "mistakes", "wrong_answers"]
+
+for _file in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_file.name}")

@@ -1,28 +1,13 @@
 """What a convolution adds up: mistakes with kernel, channels and bias, of both convolutions."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from tinyunet.byhand.arithmetic.operations import Operation
-from tinyunet.byhand.mistakes.registry import (
-    RARE,
-    TOGETHER,
-    WAYS,
-    Mistake,
-    Quantities,
-    Way,
-    mistakes,
-    one_by_one,
-    only,
-    other_orders,
-    wrong_answers,
-)
-from tinyunet.byhand.mistakes.window import CONVOLUTIONS, Window, tried, turned
+from tinyunet.byhand.mistakes.registry import RARE, Quantities, mistakes, one_by_one, only, other_orders
+from tinyunet.byhand.mistakes.window import CONVOLUTIONS, Window, turned
 from tinyunet.tensor import Array
 
 
@@ -31,11 +16,11 @@ class Weighted(Quantities):
 
     w: Array
     b: Array
-    bias: Any
+    bias: Any  # as y adds it
 
-    def __init__(self, op: Operation, dy: Any) -> None:
-        super().__init__(op, dy)
-        self.bias = (self.b if op.name == "linear" else self.b[:, None, None]) if biased(self) else 0.0  # as y adds it
+    def prepare(self) -> None:
+        super().prepare()
+        self.bias = (self.b if self.name == "linear" else self.b[:, None, None]) if biased(self) else 0.0
 
     @functools.cached_property
     def sums(self) -> Array:
@@ -46,11 +31,12 @@ class Weighted(Quantities):
 class Convolution(Weighted, Window):
     """Kernels of cells (u, v), the channels that they read, and the products that are added up."""
 
-    def __init__(self, op: Operation, dy: Any) -> None:
-        super().__init__(op, dy)
+    def prepare(self) -> None:
+        super().prepare()
+        self.filters = self.op.shape("y")[1]
         self.channels = self.x.shape[1] // self.groups  # that a filter reads
         self.numbers = np.arange(self.x.shape[1]).reshape(self.groups, -1)  # of channels, group by group
-        self.reads = 1 if op.name == "conv2d" else 0  # the axis of w that counts them
+        self.reads = 1 if self.name == "conv2d" else 0  # the axis of w that counts them
         self.u, self.v = np.indices(self.w.shape[2:])
         self.channels_last = np.moveaxis(self.x, 1, 3)
 
@@ -93,7 +79,7 @@ class Convolution(Weighted, Window):
 
     def other_filters(self) -> Iterator[tuple[Array, str]]:
         """y with its channels in another order, and the same with the biases as they are."""
-        for order in other_orders(self.y().shape[1]):
+        for order in other_orders(self.filters):
             yield self.y()[:, order], listed(order)
             if biased(self):
                 yield self.sums[:, order] + self.bias, f"{listed(order)}, but the biases as they are"
@@ -163,8 +149,7 @@ both.way("top and bottom exchanged", lambda q: q.y(w=q.w[..., ::-1, :]))
 both("kernel turned by 90°", "the kernel is used as it stands", where=square)
 both.way("to the left", lambda q: q.y(w=np.rot90(q.w, 1, (2, 3))))
 both.way("to the right", lambda q: q.y(w=np.rot90(q.w, -1, (2, 3))))
-# Of a square kernel, it is the kernel transposed.
-both("read column by column", "window and kernel are both read row by row", where=lambda q: not square(q))
+both("read column by column", "window and kernel are both read row by row")
 both.way("", lambda q: q.y(w=q.w.swapaxes(2, 3).reshape(q.w.shape)))
 both("edge of the kernel left out", "every row and column of the kernel takes part, the last one, too")
 both.way("last row", lambda q: q.without_cells(q.u == q.u.max()))
@@ -178,11 +163,7 @@ both.way("of the weights without their signs", lambda q: q.y(w=q.w / np.abs(q.w)
 conv2d("maximum instead of sum", "a convolution adds the products up; the largest is what max-pooling takes")
 conv2d.way("", lambda q: q.summed(q.products.max((3, 6))))
 conv2d.way("in each channel", lambda q: q.summed(q.products.max(6).sum(3)) if q.channels > 1 else None)
-conv2d(
-    "matrix product",
-    "window and kernel are multiplied cell by cell, not as matrices",
-    where=lambda q: square(q) and q.size > 1,
-)
+conv2d("matrix product", "window and kernel are multiplied cell by cell, not as matrices", where=square)
 # They are the sums of each column of the window times the sum of that row of the kernel.
 conv2d.way("its numbers added up", lambda q: q.y(w=np.broadcast_to(q.w.sum(3)[:, :, None], q.w.shape)))
 conv2d.way("or only products on the diagonal", lambda q: q.y(w=q.w * (q.u == q.v)))
@@ -195,8 +176,7 @@ conv2d.way(
 
 # ---- less usual: channels, filters and groups
 
-# Of two channels, it is the other one skipped.
-both("only one channel counted", "every input channel counts", where=lambda q: q.x.shape[1] > 2)
+both("only one channel counted", "every input channel counts")
 both.way("", lambda q: ((q.y(x=only(q.x, np.s_[:, c])), f"channel {c}") for c in one_by_one(q.x.shape[1])))
 both("channels in another order", "channel c of the image meets channel c of the kernel")
 both.way("", lambda q: ((q.y(x=q.x[:, order]), listed(order)) for order in other_orders(q.x.shape[1])))
@@ -204,10 +184,7 @@ both("filters in another order", "output channel o is what filter o makes", lamb
 both("bias of another filter", "output channel o gets bias b[o]", where=biased)
 both.way("", lambda q: ((q.sums + q.bias[order], listed(order)) for order in other_orders(len(q.b))))
 both.way("", lambda q: ((q.sums + q.bias[o], f"b[{o}] everywhere") for o in one_by_one(len(q.b))))
-BIAS_TWICE = "bias added twice", "the bias is added once to an output"
-mistakes("linear y", Weighted, RARE)(*BIAS_TWICE, lambda q: q.y(b=2 * q.b), where=biased)
-both(*BIAS_TWICE, where=lambda q: biased(q) and q.channels != 2)  # of two channels, it is the bias added per channel
-both.way("", lambda q: q.y(b=2 * q.b))
+weighted("bias added twice", "the bias is added once to an output", lambda q: q.y(b=2 * q.b), where=biased)
 both(
     "groups mixed up",
     "the first filters read the first channels: each group has its own, in a row",
@@ -228,13 +205,8 @@ both(
 )
 both.way("", lambda q: ((q.y(w=q.w.take([c] * q.channels, q.reads)), f"channel {c}") for c in one_by_one(q.channels)))
 both("filters not kept apart", "every filter makes an output channel of its own")
-both.way("added up", lambda q: q.y().sum(1, keepdims=True) if q.y().shape[1] > 1 else None)
-both.way(
-    "",
-    lambda q: (
-        (np.broadcast_to(q.y()[:, [o]], q.y().shape), f"filter {o} everywhere") for o in one_by_one(q.y().shape[1])
-    ),
-)
+both.way("added up", lambda q: q.y().sum(1, keepdims=True) if q.filters > 1 else None)
+both.way("", lambda q: ((q.y()[:, [o] * q.filters], f"filter {o} everywhere") for o in one_by_one(q.filters)))
 both("image read in another layout", "an image is (channels, rows, columns)", where=lambda q: q.x.shape[1] > 1)
 both.way("as (rows, columns, channels)", lambda q: q.y(x=np.moveaxis(q.x.reshape(q.channels_last.shape), 3, 1)))
 both.way("(rows, columns, channels), reshaped", lambda q: q.y(x=q.channels_last.reshape(q.x.shape)))
@@ -256,29 +228,3 @@ both.way("the remainder by 256", lambda q: q.y() % 256)
 weighted("sign reversed", "the products keep their signs")
 weighted.way("of the products", lambda q: q.y(w=-q.w))
 weighted.way("of the result", lambda q: -q.y() if biased(q) else None)
-
-# ---- two mistakes at once
-
-CHANGES: dict[str, Way] = {  # of the first one
-    "kernel flipped": lambda q: {"w": turned(q.w)},
-    "kernel transposed": lambda q: {"w": q.w.swapaxes(2, 3)},
-    "bias forgotten": lambda q: {"b": None},
-    "stride forgotten": lambda q: {"stride": 1},
-    "padding forgotten": lambda q: {"padding": 0},
-}
-
-
-def two(q: Quantities) -> Iterator[tuple[Array, Mistake]]:
-    """What every other mistake makes of the problem that the first one has changed."""
-    place = q.op.name, "y"
-    wider = [entry for entry in RARE[place] if entry[0].name == "padding of another width"]
-    firsts = [known for known, _ in WAYS[place] if known.name in CHANGES]
-    for k, first in enumerate(firsts):
-        changes = CHANGES[first.name](q)
-        if any(not np.array_equal(y, q.y()) for y in tried(q, **changes)):
-            for other, y in wrong_answers(q.op.changed(**changes), "y", None, {place: [*WAYS[place], *wider]}):
-                if other.name not in [known.name for known in firsts[: k + 1]]:
-                    yield y, Mistake(f"{first.name}, and {other.name}", f"{first.hint}; {other.hint}", other.detail)
-
-
-mistakes(f"{CONVOLUTIONS}, linear y", Quantities, TOGETHER)("two mistakes", "one after the other", two)

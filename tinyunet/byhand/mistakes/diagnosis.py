@@ -7,8 +7,6 @@ multiplied, or a multiplication that is one off. Failing that, the mistakes that
 and a number that was copied wrongly (`misread.py`). If nothing explains the answer, that is what is said.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -18,9 +16,8 @@ import numpy as np
 from tinyunet.byhand.arithmetic.explanation import Element, Explanation
 from tinyunet.byhand.arithmetic.numbers import EXACT, Given, read, read_array, write
 from tinyunet.byhand.arithmetic.worked import Sum, Term, place
-from tinyunet.byhand.mistakes import RARE, TOGETHER, WAYS, Mistake, wrong_answers
 from tinyunet.byhand.mistakes.misread import misread
-from tinyunet.byhand.mistakes.registry import Ways
+from tinyunet.byhand.mistakes.registry import RARE, TOGETHER, WAYS, Mistake, Ways, wrong_answers
 from tinyunet.tensor import Array, Tensor
 
 SLIPS = 3  # that fit, beyond which it is not said which

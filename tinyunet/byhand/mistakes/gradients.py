@@ -1,14 +1,11 @@
 """Gradients of convolutions and linear layers, and what goes wrong in every gradient: signs, sums, dy."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from tinyunet.byhand.arithmetic.operations import Operation
-from tinyunet.byhand.mistakes.registry import RARE, TRANSPOSED, Quantities, mistakes, one_by_one, only
+from tinyunet.byhand.mistakes.registry import RARE, TRANSPOSED, Quantities, mistakes, one_by_one, only, usual_and_rare
 from tinyunet.byhand.mistakes.window import Window, bordered, framed, resized, strided, turned
 from tinyunet.tensor import Array
 
@@ -16,13 +13,11 @@ from tinyunet.tensor import Array
 class Gradient(Window):
     """What a convolution's gradients are made of: its padded image, and images and kernels of other sizes."""
 
-    def __init__(self, op: Operation, dy: Array) -> None:
-        super().__init__(op, dy)
+    def prepare(self) -> None:
+        super().prepare()
         self.image = framed(self.x, self.borders)
         self.zeros = self.borders.sum(1)
-        lost = (
-            self.span - 1 - self.zeros
-        )  # rows and columns that a result is smaller than its image, if the stride is 1
+        lost = self.span - 1 - self.zeros  # that a result is smaller than its image, if the stride is 1
         self.unstrided_size = self.output + lost if self.name == "conv2d" else self.input - lost
 
     def dx_of(self, size: Array, **changes: Any) -> Array:
@@ -55,46 +50,39 @@ class Gradient(Window):
 class Bias(Quantities):
     """dy by what has a bias of its own, channels or outputs of a linear layer: (C, places), image after image."""
 
-    def __init__(self, op: Operation, dy: Array) -> None:
-        super().__init__(op, dy)
-        by_channel = np.moveaxis(dy, -1 if op.name == "linear" else 1, 0)
-        self.channels = by_channel.reshape(len(by_channel), -1)
-
-    def db(self, dy: Array | None = None) -> Array:
-        return self.result("dbias" if self.op.name == "batch_norm" else "db", dy)
+    def prepare(self) -> None:
+        axis = -1 if self.name == "linear" else 1
+        self.channels = np.moveaxis(self.dy, axis, 0).reshape(self.dy.shape[axis], -1)
 
 
 def one_filter(q: Any) -> Iterator[tuple[Array, str]]:
     return ((q.dx(dy=only(q.dy, np.s_[:, o])), f"only filter {o}") for o in one_by_one(q.dy.shape[1]))
 
 
-conv2d_dx = mistakes("conv2d dx", Gradient)
-conv_transpose2d_dx = mistakes("conv_transpose2d dx", Gradient)
-kernel_dw = mistakes("conv2d dw, conv_transpose2d dw", Quantities)
-every_dw = mistakes("conv2d dw, conv_transpose2d dw, linear dw", Quantities)
-every_dx = mistakes("conv2d dx, conv_transpose2d dx, linear dx, batch_norm dx, softmax dx", Quantities)
-weighted_dx = mistakes("conv2d dx, conv_transpose2d dx, linear dx", Quantities)
-every_db = mistakes("conv2d db, conv_transpose2d db, linear db, batch_norm dbias", Bias)
+INPUTS = "conv2d dx, conv_transpose2d dx, linear dx"
+WEIGHTS = "conv2d dw, conv_transpose2d dw, linear dw"
 
-conv2d_dx("no rot180", "the window that looks back from a pixel meets the kernel from its other end")
-conv2d_dx.way("", lambda q: q.dx(w=turned(q.w)))
-conv2d_dx(
+conv_dx, rare_conv_dx = usual_and_rare("conv2d dx", Gradient)
+transposed_dx, rare_transposed_dx = usual_and_rare("conv_transpose2d dx", Gradient)
+kernel_dw, rare_kernel_dw = usual_and_rare("conv2d dw, conv_transpose2d dw", Quantities)
+every_dw, rare_every_dw = usual_and_rare(WEIGHTS, Quantities)
+every_db, rare_every_db = usual_and_rare("conv2d db, conv_transpose2d db, linear db, batch_norm dbias", Bias)
+
+conv_dx("no rot180", "the window that looks back from a pixel meets the kernel from its other end")
+conv_dx.way("", lambda q: q.dx(w=turned(q.w)))
+conv_dx(
     "no zeros inserted for the stride",
     "outputs are `stride` pixels apart: with zeros between them",
     where=lambda q: strided(q) and min(q.unstrided_size) > 0,
 )
-conv2d_dx.way("too small", lambda q: q.dx_of(q.unstrided_size, stride=1))
-conv2d_dx.way("zeros at the end", lambda q: resized(q.dx_of(q.unstrided_size, stride=1), *q.input))
-conv2d_dx("not summed over filters", "a pixel is read by every filter; their gradients add up", one_filter)
-conv_transpose2d_dx("kernel flipped", "dx is a plain convolution of dy with the kernel as it stands")
-conv_transpose2d_dx.way("", lambda q: q.dx(w=turned(q.w)))
-conv_transpose2d_dx("not summed over output channels", "a pixel goes into every output channel", one_filter)
+conv_dx.way("too small", lambda q: q.dx_of(q.unstrided_size, stride=1))
+conv_dx.way("zeros at the end", lambda q: resized(q.dx_of(q.unstrided_size, stride=1), *q.input))
+conv_dx("not summed over filters", "a pixel is read by every filter; their gradients add up", one_filter)
+transposed_dx("kernel flipped", "dx is a plain convolution of dy with the kernel as it stands")
+transposed_dx.way("", lambda q: q.dx(w=turned(q.w)))
+transposed_dx("not summed over output channels", "a pixel goes into every output channel", one_filter)
 kernel_dw("kernel flipped", "dw[u, v] belongs to the same cell as w[u, v]", lambda q: turned(q.dw()))
-every_dw(
-    "not summed over the batch",
-    "all images use the same weights",
-    where=lambda q: q.dy.ndim in (2, 4) and len(q.dy) > 1,
-)
+every_dw("not summed over the batch", "all images use the same weights", where=lambda q: q.dy.ndim in (2, 4))
 every_dw.way(
     "",
     lambda q: (
@@ -108,13 +96,11 @@ kernel_dw.way("and over the batch", lambda q: q.dw() / q.dy[:, 0].size)
 
 SIGN_REVERSED = "gradient with the wrong sign", "∂L/∂x says how L grows with x; the minus comes with the step downhill"
 DY_FORGOTTEN = "upstream gradient forgotten", "every product of a gradient has an element of dy in it"
-every_dw(*SIGN_REVERSED, lambda q: -q.dw())
-every_dw(*DY_FORGOTTEN, lambda q: q.dw(dy=np.ones_like(q.dy)))
-every_dx(*SIGN_REVERSED, lambda q: -q.dx())
-weighted_dx(*DY_FORGOTTEN, lambda q: q.dx(dy=np.ones_like(q.dy)))
+mistakes(f"{INPUTS}, {WEIGHTS}, batch_norm dx, softmax dx", Quantities)(*SIGN_REVERSED, lambda q: -q.asked())
+mistakes(f"{INPUTS}, {WEIGHTS}", Quantities)(*DY_FORGOTTEN, lambda q: q.asked(np.ones_like(q.dy)))
 
 COL2IM = "col2im that assigns", "where windows overlap, gradients add up"
-conv2d_dx(*COL2IM, lambda q: q.spread(q.laid(q.dy), assign=True))
+conv_dx(*COL2IM, lambda q: q.spread(q.laid(q.dy), assign=True))
 every_db(
     "bias gradient not summed",
     "the bias is added at every place of every image, so its gradient is the sum over all of them",
@@ -126,24 +112,16 @@ every_db.way("only image 0", lambda q: np.split(q.channels, len(q.dy), 1)[0].sum
 every_db.way("only over the batch", lambda q: q.dy.sum(0) if q.dy.ndim > 2 else None)
 every_db.way("only the first place", lambda q: q.channels[:, 0])
 
-
 # ---- less usual
 
-every_db = mistakes("conv2d db, conv_transpose2d db, linear db, batch_norm dbias", Bias, RARE)
 conv2d_dw = mistakes("conv2d dw", Gradient, RARE)
-every_dw = mistakes("conv2d dw, conv_transpose2d dw, linear dw", Quantities, RARE)
-kernel_dw = mistakes("conv2d dw, conv_transpose2d dw", Quantities, RARE)
 both_dx = mistakes("conv2d dx, conv_transpose2d dx", Gradient, RARE)
-conv2d_dx = mistakes("conv2d dx", Gradient, RARE)
-conv_transpose2d_dx = mistakes("conv_transpose2d dx", Gradient, RARE)
 linear_dx = mistakes("linear dx", Quantities, RARE)
-every_db(*DY_FORGOTTEN, lambda q: q.db(dy=np.ones_like(q.dy)))
-every_db(*SIGN_REVERSED, lambda q: -q.db())
+rare_every_db(*DY_FORGOTTEN, lambda q: q.asked(np.ones_like(q.dy)))
+rare_every_db(*SIGN_REVERSED, lambda q: -q.asked())
 conv2d_dw("stride or dilation forgotten", "the pixels that a weight has met are those of the forward pass")
-conv2d_dw.way("stride", lambda q: q.dw_seen(q.output - 1 + q.span, stride=1) if strided(q) else None)
-conv2d_dw.way(
-    "dilation", lambda q: q.dw_seen(q.stride * (q.output - 1) + q.kernel, dilation=1) if max(q.dilation) > 1 else None
-)
+conv2d_dw.way("stride", lambda q: q.dw_seen(q.output - 1 + q.span, stride=1))
+conv2d_dw.way("dilation", lambda q: q.dw_seen(q.stride * (q.output - 1) + q.kernel, dilation=1))
 conv2d_dw("padding forgotten", "the pixels that a weight has met are those of the padded image", where=bordered)
 conv2d_dw.way("", lambda q: q.dw(x=framed(q.x, [(0, n) for n in q.zeros]), padding=0))
 conv2d_dw("dy not spread", "outputs are `stride` pixels apart, and dw has the shape of w", where=strided)
@@ -151,18 +129,14 @@ conv2d_dw.way("", lambda q: q.dw_of(q.image.shape[2:] - q.output + 1))
 conv2d_dw("'full' instead of 'valid'", "dw has the shape of w: dy stays inside the padded image")
 conv2d_dw.way("", lambda q: q.dw_of(q.image.shape[2:] + q.output - 1, padding=q.output - 1))
 conv2d_dw("dy flipped", "dw is a correlation of x with dy, which is used as it stands", lambda q: q.dw(dy=turned(q.dy)))
-every_dw("step instead of gradient", "w − rate·dw is the next step")
-every_dw.way("with the rate 1", lambda q: q.w - q.dw())
-every_dw.way("with the rate 0.1", lambda q: q.w - 0.1 * q.dw())
-every_dw.way("with the rate 0.01", lambda q: q.w - 0.01 * q.dw())
-kernel_dw(
-    "not summed over the map", "a weight is used in all places, which add up", where=lambda q: q.dy[0, 0].size > 1
-)
-kernel_dw.way("only the first place", lambda q: q.dw(dy=only(q.dy, np.s_[:, :, 0, 0])))
-kernel_dw.way("only the last place", lambda q: q.dw(dy=only(q.dy, np.s_[:, :, -1, -1])))
-kernel_dw("gradient transposed", "dw has the shape and the layout of w")
-kernel_dw.way("input and output channels", lambda q: q.dw().swapaxes(0, 1))
-kernel_dw.way("rows and columns", lambda q: q.dw().swapaxes(2, 3))
+rare_every_dw("step instead of gradient", "w − rate·dw is the next step")
+rare_every_dw.way("", lambda q: ((q.w - rate * q.dw(), f"with the rate {rate}") for rate in (1, 0.1, 0.01)))
+rare_kernel_dw("not summed over the map", "a weight is used in all places, which add up")
+rare_kernel_dw.way("only the first place", lambda q: q.dw(dy=only(q.dy, np.s_[:, :, 0, 0])))
+rare_kernel_dw.way("only the last place", lambda q: q.dw(dy=only(q.dy, np.s_[:, :, -1, -1])))
+rare_kernel_dw("gradient transposed", "dw has the shape and the layout of w")
+rare_kernel_dw.way("input and output channels", lambda q: q.dw().swapaxes(0, 1))
+rare_kernel_dw.way("rows and columns", lambda q: q.dw().swapaxes(2, 3))
 both_dx(*TRANSPOSED)
 both_dx.way("rows and columns exchanged", lambda q: q.dx().swapaxes(2, 3))
 both_dx("kernel turned in another way", "the kernel is turned by 180°, or not at all")
@@ -172,29 +146,25 @@ both_dx.way("transposed", lambda q: q.dx_by(q.w.swapaxes(2, 3)))
 both_dx.way("transposed, and turned by 180°", lambda q: q.dx_by(turned(q.w.swapaxes(2, 3))))
 both_dx.way("by 90°", lambda q: q.dx_by(np.rot90(q.w, 1, (2, 3))))
 both_dx.way("by −90°", lambda q: q.dx_by(np.rot90(q.w, -1, (2, 3))))
-conv2d_dx("padding not cropped", "the gradient of the padding is cut off: dx has the shape of x", where=bordered)
-conv2d_dx.way("all of it is there", lambda q: q.uncropped())
-conv2d_dx.way("cut off only at the end", lambda q: resized(q.uncropped(), *q.input))
-conv2d_dx.way("cut off only at the beginning", lambda q: q.uncropped()[:, :, -q.input[0] :, -q.input[1] :])
+rare_conv_dx("padding not cropped", "the gradient of the padding is cut off: dx has the shape of x", where=bordered)
+rare_conv_dx.way("all of it is there", lambda q: q.uncropped())
+rare_conv_dx.way("cut off only at the end", lambda q: resized(q.uncropped(), *q.input))
+rare_conv_dx.way("cut off only at the beginning", lambda q: q.uncropped()[:, :, -q.input[0] :, -q.input[1] :])
 BORDER = "dy needs a border of zeros, as wide as the kernel less one"
-conv2d_dx("'valid' instead of 'full'", BORDER, where=lambda q: not strided(q) and min(q.output - q.span) >= 0)
-conv2d_dx.way("", lambda q: framed(q.uncropped(), [(1 - s, 1 - s) for s in q.span]))
-conv2d_dx.way(
+rare_conv_dx("'valid' instead of 'full'", BORDER, where=lambda q: not strided(q) and min(q.output - q.span) >= 0)
+rare_conv_dx.way("", lambda q: framed(q.uncropped(), [(1 - s, 1 - s) for s in q.span]))
+rare_conv_dx.way(
     "and the kernel is not turned", lambda q: framed(q.uncropped(w=turned(q.w)), [(1 - s, 1 - s) for s in q.span])
 )
-conv2d_dx("'same' instead of 'full'", BORDER, where=lambda q: not strided(q) and not bordered(q))
-conv2d_dx.way("", lambda q: framed(q.dx(), [(-(s // 2), -((s - 1) // 2)) for s in q.span]))
-conv2d_dx(
-    "dilation forgotten",
-    "cells of the kernel are `dilation` pixels apart here, too",
-    where=lambda q: max(q.dilation) > 1,
-)
-conv2d_dx.way("", lambda q: q.cropped(q.dx_of(q.stride * (q.output - 1) + q.kernel, padding=0, dilation=1)))
-conv2d_dx(*COL2IM)
-conv2d_dx.way("window after window", lambda q: q.overwritten(q.laid(q.dy)))
-conv_transpose2d_dx("stride forgotten", "dx is a convolution of dy with the same stride", where=strided)
-conv_transpose2d_dx.way("all places", lambda q: q.dx_of(q.unstrided_size, stride=1, output_padding=0))
-conv_transpose2d_dx.way(
+rare_conv_dx("'same' instead of 'full'", BORDER, where=lambda q: not strided(q) and not bordered(q))
+rare_conv_dx.way("", lambda q: framed(q.dx(), [(-(s // 2), -((s - 1) // 2)) for s in q.span]))
+rare_conv_dx("dilation forgotten", "cells of the kernel are `dilation` pixels apart here, too")
+rare_conv_dx.way("", lambda q: q.cropped(q.dx_of(q.stride * (q.output - 1) + q.kernel, padding=0, dilation=1)))
+rare_conv_dx(*COL2IM)
+rare_conv_dx.way("window after window", lambda q: q.overwritten(q.laid(q.dy)))
+rare_transposed_dx("stride forgotten", "dx is a convolution of dy with the same stride", where=strided)
+rare_transposed_dx.way("all places", lambda q: q.dx_of(q.unstrided_size, stride=1, output_padding=0))
+rare_transposed_dx.way(
     "and stopped at the right size", lambda q: resized(q.dx_of(q.unstrided_size, stride=1, output_padding=0), *q.output)
 )
 linear_dx("not summed over the outputs", "an input goes into every output; their gradients add up")

@@ -4,8 +4,6 @@ A convolution, a linear layer and a mean, and their gradients, are linear in eac
 off by δ, the result is off by δ times what it gains when that cell grows by 1, and δ follows from any wrong number.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from typing import Any
 

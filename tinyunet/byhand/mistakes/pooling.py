@@ -1,7 +1,5 @@
 """Pooling and its gradients."""
 
-from __future__ import annotations
-
 import functools
 import math
 from typing import Any
@@ -9,18 +7,9 @@ from typing import Any
 import numpy as np
 
 from tinyunet.byhand.mistakes.gradients import COL2IM, DY_FORGOTTEN
-from tinyunet.byhand.mistakes.registry import RARE, TRANSPOSED, mistakes, only
-from tinyunet.byhand.mistakes.window import Window
+from tinyunet.byhand.mistakes.registry import TRANSPOSED, only, usual_and_rare
+from tinyunet.byhand.mistakes.window import Window, counted
 from tinyunet.tensor import Array
-
-PLACES = (
-    "max_pool2d y",
-    "avg_pool2d y",
-    "max_pool2d y, avg_pool2d y",
-    "max_pool2d dx",
-    "avg_pool2d dx",
-    "max_pool2d dx, avg_pool2d dx",
-)
 
 
 class Pooling(Window):
@@ -73,7 +62,12 @@ class Pooling(Window):
         return (numbers.max if self.name == "max_pool2d" else numbers.mean)(axis, **how)
 
 
-max_y, avg_y, both_y, max_dx, avg_dx, both_dx = (mistakes(place, Pooling) for place in PLACES)
+max_y, rare_max_y = usual_and_rare("max_pool2d y", Pooling)
+avg_y, rare_avg_y = usual_and_rare("avg_pool2d y", Pooling)
+both_y, rare_both_y = usual_and_rare("max_pool2d y, avg_pool2d y", Pooling)
+max_dx, rare_max_dx = usual_and_rare("max_pool2d dx", Pooling)
+avg_dx, rare_avg_dx = usual_and_rare("avg_pool2d dx", Pooling)
+_, rare_both_dx = usual_and_rare("max_pool2d dx, avg_pool2d dx", Pooling)
 
 max_y("zero padding in max-pool", "the padding is −∞ and never wins, even among negative numbers")
 max_y.way("", lambda q: q.padded(constant_values=0))
@@ -84,7 +78,7 @@ max_y("average instead of maximum", "max-pooling takes the largest number of the
 avg_y("maximum instead of average", "average pooling takes the mean of the window", lambda q: q.seen.max(-1))
 avg_y("not divided", "divide the sum by the number of cells in the window", lambda q: q.cells().sum(-1))
 max_dx(*COL2IM, lambda q: q.spread(q.shares(q.winner), assign=True))
-avg_dx(*COL2IM, lambda q: q.spread(q.shares(1 / q.size), assign=True), where=lambda q: q.count_include_pad)
+avg_dx(*COL2IM, lambda q: q.spread(q.shares(1 / q.size), assign=True), where=counted)
 max_dx("ties shared", "among equals the first alone receives the gradient")
 max_dx.way("each of them receives it", lambda q: q.back(q.largest))
 max_dx.way("divided among them", lambda q: q.back(q.largest / q.largest.sum(-1, keepdims=True)))
@@ -99,59 +93,63 @@ avg_dx.way("", lambda q: q.dx(count_include_pad=not q.count_include_pad))
 
 # ---- less usual
 
-max_y, avg_y, both_y, max_dx, avg_dx, both_dx = (mistakes(place, Pooling, RARE) for place in PLACES)
-
 LARGEST = "max-pooling takes the largest number of the window, with its sign"
-max_y("minimum instead of maximum", LARGEST, lambda q: q.cells(math.inf).min(-1))
-max_y("sum instead of maximum", LARGEST, lambda q: q.cells().sum(-1))
-max_y("sign ignored", LARGEST)
-max_y.way("the number furthest from 0", lambda q: q.cells()[q.cell(np.abs(q.cells()).argmax(-1))].reshape(q.y().shape))
-max_y.way("the number furthest from 0, without its sign", lambda q: np.abs(q.cells()).max(-1))
-max_y("position instead of value", "the output is the largest number, not where it stands")
-max_y.way("in the window", lambda q: q.seen.argmax(-1))
-max_y.way("in the image", lambda q: q.positions)
-both_y("median", "the window is not sorted: pooling takes its maximum, or its mean", lambda q: np.median(q.cells(), -1))
-both_y("channels pooled together", "every channel is pooled by itself", where=lambda q: q.x.shape[1] > 1)
-both_y.way("into one", lambda q: q.pooled(q.y(), 1, keepdims=True))
-both_y.way("into one, for each of them", lambda q: np.broadcast_to(q.pooled(q.y(), 1, keepdims=True), q.y().shape))
-both_y("whole image pooled", "every window makes a number of its own", lambda q: q.pooled(q.x, (2, 3), keepdims=True))
-avg_y("mean cut to a whole number", "a mean is seldom a whole number")
-avg_y.way("rounded down", lambda q: np.floor(q.y()))
-avg_y.way("digits cut off", lambda q: np.trunc(q.y()))
-avg_y.way("rounded", lambda q: np.floor(q.y() + 0.5))
-avg_y("wrong divisor", "divide by the number of cells in the window, kh·kw")
-avg_y.way("its height", lambda q: q.divided(q.cells().sum(-1), q.kernel[0]))
-avg_y.way("its width", lambda q: q.divided(q.cells().sum(-1), q.kernel[1]))
-avg_y.way("one less", lambda q: q.divided(q.cells().sum(-1), q.size - 1))
-avg_y.way(
+rare_max_y("minimum instead of maximum", LARGEST, lambda q: q.cells(math.inf).min(-1))
+rare_max_y("sum instead of maximum", LARGEST, lambda q: q.cells().sum(-1))
+rare_max_y("sign ignored", LARGEST)
+rare_max_y.way(
+    "the number furthest from 0", lambda q: q.cells()[q.cell(np.abs(q.cells()).argmax(-1))].reshape(q.y().shape)
+)
+rare_max_y.way("the number furthest from 0, without its sign", lambda q: np.abs(q.cells()).max(-1))
+rare_max_y("position instead of value", "the output is the largest number, not where it stands")
+rare_max_y.way("in the window", lambda q: q.seen.argmax(-1))
+rare_max_y.way("in the image", lambda q: q.positions)
+rare_both_y(
+    "median", "the window is not sorted: pooling takes its maximum, or its mean", lambda q: np.median(q.cells(), -1)
+)
+rare_both_y("channels pooled together", "every channel is pooled by itself", where=lambda q: q.x.shape[1] > 1)
+rare_both_y.way("into one", lambda q: q.pooled(q.y(), 1, keepdims=True))
+rare_both_y.way("into one, for each of them", lambda q: np.broadcast_to(q.pooled(q.y(), 1, keepdims=True), q.y().shape))
+rare_both_y(
+    "whole image pooled", "every window makes a number of its own", lambda q: q.pooled(q.x, (2, 3), keepdims=True)
+)
+rare_avg_y("mean cut to a whole number", "a mean is seldom a whole number")
+rare_avg_y.way("rounded down", lambda q: np.floor(q.y()))
+rare_avg_y.way("digits cut off", lambda q: np.trunc(q.y()))
+rare_avg_y.way("rounded", lambda q: np.floor(q.y() + 0.5))
+rare_avg_y("wrong divisor", "divide by the number of cells in the window, kh·kw")
+rare_avg_y.way("its height", lambda q: q.divided(q.cells().sum(-1), q.kernel[0]))
+rare_avg_y.way("its width", lambda q: q.divided(q.cells().sum(-1), q.kernel[1]))
+rare_avg_y.way("one less", lambda q: q.divided(q.cells().sum(-1), q.size - 1))
+rare_avg_y.way(
     "zeros are not counted",
     lambda q: None if q.x.all() else q.cells().sum(-1) / np.maximum(1, np.count_nonzero(q.cells(), -1)),
 )
-max_dx("gradient to the wrong cell", "only the largest number moves the output, wherever it stands")
-max_dx.way("the first of the window", lambda q: q.back(q.cell(0)))
-max_dx.way("the smallest", lambda q: q.back(q.cell(q.cells(math.inf).argmin(-1))))
-max_dx(*COL2IM)
-max_dx.way("window after window", lambda q: q.overwritten(q.shares(q.winner)))
-max_dx.way("winner after winner", lambda q: q.last_winner())
-avg_dx(*COL2IM, where=lambda q: q.count_include_pad and not q.reach[:, 1].any())  # one divisor for all
-avg_dx.way("window after window", lambda q: q.overwritten(q.shares(1 / q.size)))
-max_dx("value instead of gradient", "the largest number says where dy goes; what goes there is dy")
-max_dx.way("the output itself", lambda q: q.spread(q.winner * q.y()[..., None]))
-max_dx.way("dy times the output", lambda q: q.back(q.winner * q.y()[..., None]))
-both_dx(*DY_FORGOTTEN, lambda q: q.dx(np.ones_like(q.dy)))
-both_dx(*TRANSPOSED)
-both_dx.way("rows and columns exchanged", lambda q: q.dx().swapaxes(2, 3))
-both_y("pixels taken in a row", "a window is kh rows of kw pixels, side by side")
-both_y.way("", lambda q: q.pooled(q.x.reshape(*q.y().shape, q.size), -1))
-avg_y("root of the squares", "the numbers themselves are added, not their squares")
-avg_y.way("of their sum", lambda q: np.sqrt((q.cells() ** 2).sum(-1)))
-avg_y.way("of their mean", lambda q: np.sqrt((q.cells() ** 2).mean(-1)))
-avg_dx("wrong divisor", "every pixel receives dy divided by the number of cells, kh·kw")
-avg_dx.way("the window's height", lambda q: q.divided(q.back(1), q.kernel[0]))
-avg_dx.way("the window's width", lambda q: q.divided(q.back(1), q.kernel[1]))
-avg_dx("value instead of gradient", "x is not in the gradient of a mean")
-avg_dx.way("dy times x", lambda q: q.dx() * q.x)
-both_dx("gradient not given back", "dx has the shape of x: dy goes back to the pixels", lambda q: q.dy)
-both_dx("only one window counted", "every window gives its part of dy back")
-both_dx.way("the first", lambda q: q.dx(only(q.dy, np.s_[:, :, 0, 0])))
-both_dx.way("the last", lambda q: q.dx(only(q.dy, np.s_[:, :, -1, -1])))
+rare_max_dx("gradient to the wrong cell", "only the largest number moves the output, wherever it stands")
+rare_max_dx.way("the first of the window", lambda q: q.back(q.cell(0)))
+rare_max_dx.way("the smallest", lambda q: q.back(q.cell(q.cells(math.inf).argmin(-1))))
+rare_max_dx(*COL2IM)
+rare_max_dx.way("window after window", lambda q: q.overwritten(q.shares(q.winner)))
+rare_max_dx.way("winner after winner", lambda q: q.last_winner())
+rare_avg_dx(*COL2IM, where=lambda q: q.count_include_pad and not q.reach[:, 1].any())  # one divisor for all
+rare_avg_dx.way("window after window", lambda q: q.overwritten(q.shares(1 / q.size)))
+rare_max_dx("value instead of gradient", "the largest number says where dy goes; what goes there is dy")
+rare_max_dx.way("the output itself", lambda q: q.spread(q.winner * q.y()[..., None]))
+rare_max_dx.way("dy times the output", lambda q: q.back(q.winner * q.y()[..., None]))
+rare_both_dx(*DY_FORGOTTEN, lambda q: q.dx(np.ones_like(q.dy)))
+rare_both_dx(*TRANSPOSED)
+rare_both_dx.way("rows and columns exchanged", lambda q: q.dx().swapaxes(2, 3))
+rare_both_y("pixels taken in a row", "a window is kh rows of kw pixels, side by side")
+rare_both_y.way("", lambda q: q.pooled(q.x.reshape(*q.y().shape, q.size), -1))
+rare_avg_y("root of the squares", "the numbers themselves are added, not their squares")
+rare_avg_y.way("of their sum", lambda q: np.sqrt((q.cells() ** 2).sum(-1)))
+rare_avg_y.way("of their mean", lambda q: np.sqrt((q.cells() ** 2).mean(-1)))
+rare_avg_dx("wrong divisor", "every pixel receives dy divided by the number of cells, kh·kw")
+rare_avg_dx.way("the window's height", lambda q: q.divided(q.back(1), q.kernel[0]))
+rare_avg_dx.way("the window's width", lambda q: q.divided(q.back(1), q.kernel[1]))
+rare_avg_dx("value instead of gradient", "x is not in the gradient of a mean")
+rare_avg_dx.way("dy times x", lambda q: q.dx() * q.x)
+rare_both_dx("gradient not given back", "dx has the shape of x: dy goes back to the pixels", lambda q: q.dy)
+rare_both_dx("only one window counted", "every window gives its part of dy back")
+rare_both_dx.way("the first", lambda q: q.dx(only(q.dy, np.s_[:, :, 0, 0])))
+rare_both_dx.way("the last", lambda q: q.dx(only(q.dy, np.s_[:, :, -1, -1])))

@@ -7,11 +7,10 @@
     wrong.way("ReLU of x", lambda q: q.y())
 
 A way to make the mistake is a formula of named quantities. It gives the wrong answer, or None where the mistake cannot
-be made; a ValueError, because settings do not fit, means the same. Where channels or images are left out one by one,
-it gives several answers: arrays, or pairs of an array and a detail.
+be made; a ValueError, because settings do not fit, means the same. Where it changes nothing it explains nothing, and
+where a rare mistake gives what a usual one does it is not asked for: neither needs a condition. Where channels or
+images are left out one by one, it gives several answers: arrays, or pairs of an array and a detail.
 """
-
-from __future__ import annotations
 
 import contextlib
 import functools
@@ -40,19 +39,26 @@ class Quantities:
     """What formulas of wrong answers are made of: dy, and the arrays and settings by their names, as q.x and q.stride.
 
     q.y, q.dx and q.dw are the operation and its gradients, with other arrays or settings, or another dy: q.y(b=None) is
-    the result without the bias.
+    the result without the bias. q.asked is the one of them that is asked for.
     """
 
     x: Array
 
-    def __init__(self, op: Operation, dy: Any) -> None:
-        self.op, self.dy = op, dy
+    def __init__(self, op: Operation, dy: Any, what: str) -> None:
+        self.op, self.name, self.dy, self.what = op, op.name, dy, what
         vars(self).update(op.arrays | op.settings)
+        self.prepare()
+
+    def prepare(self) -> None:
+        """Add what else formulas are made of."""
 
     def result(self, what: str, dy: Array | None = None, **changes: Any) -> Array:
         """Any quantity: "y", a gradient such as "db", or a running statistic."""
         op = self.op.changed(**changes) if changes else self.op
         return op.result(what, self.dy if dy is None else dy)
+
+    def asked(self, dy: Array | None = None, **changes: Any) -> Array:
+        return self.result(self.what, dy, **changes)
 
     def y(self, **changes: Any) -> Array:
         return self.result("y", **changes)
@@ -70,7 +76,7 @@ Way = Callable[[Any], Any]
 class Stated(NamedTuple):
     """The formulas of a mistake, the quantities that they are made of, and where it can be made."""
 
-    quantities: Callable[[Operation, Any], Any]
+    quantities: Callable[[Operation, Any, str], Any]
     ways: list[Way]
     where: Way
 
@@ -100,7 +106,7 @@ TOGETHER: Ways = {}  # two at once: asked for where none of the others explains 
 class Wrong:
     """What states mistakes of some operations and quantities, one after the other."""
 
-    def __init__(self, places: str, quantities: Callable[[Operation, Any], Any], among: Ways) -> None:
+    def __init__(self, places: str, quantities: Callable[[Operation, Any, str], Any], among: Ways) -> None:
         self.places = [tuple(place.split()) for place in places.split(", ")]
         self.quantities, self.among = quantities, among
 
@@ -115,14 +121,19 @@ class Wrong:
         self.last.ways.append(lambda q: ((array, detail or own) for array, own in _each(answer(q))))
 
 
-def mistakes(places: str, quantities: Callable[[Operation, Any], Any], among: Ways = WAYS) -> Wrong:
+def mistakes(places: str, quantities: Callable[[Operation, Any, str], Any], among: Ways = WAYS) -> Wrong:
     """What states mistakes of some operations and quantities, such as "conv2d y, linear y"."""
     return Wrong(places, quantities, among)
 
 
+def usual_and_rare(places: str, quantities: Callable[[Operation, Any, str], Any]) -> tuple[Wrong, Wrong]:
+    """What states the usual mistakes, and what states the rare ones."""
+    return mistakes(places, quantities), mistakes(places, quantities, RARE)
+
+
 def wrong_answers(op: Operation, what: str, dy: Array | None, among: Ways = WAYS) -> Iterator[tuple[Mistake, Array]]:
     """Every mistake that can be made here, with the answer that it leads to."""
-    made = functools.cache(lambda quantities: quantities(op, dy))
+    made = functools.cache(lambda quantities: quantities(op, dy, what))
     for known, stated in among.get((op.name, what), []):
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # a variance of 0, by a wrong formula
             answers = stated.answers(made(stated.quantities))

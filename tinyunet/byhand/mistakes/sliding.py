@@ -1,14 +1,12 @@
 """How the window slides: mistakes with stride, padding, dilation and size, of convolutions and pooling."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from tinyunet.byhand.mistakes.registry import RARE, TRANSPOSED, mistakes
-from tinyunet.byhand.mistakes.window import CONVOLUTIONS, Window, bordered, framed, resized, strided, tried, written
+from tinyunet.byhand.mistakes.window import CONVOLUTIONS, Window, bordered, counted, framed, resized, strided, tried
 from tinyunet.tensor import Array
 
 PLACES = (
@@ -18,6 +16,16 @@ PLACES = (
     "conv2d y",
     "conv_transpose2d y",
 )
+
+
+def written(pair: Array) -> str:
+    """A setting for rows and columns: one number if it is the same.
+
+    >>> written(np.array([2, 2])), written(np.array([1, 2]))
+    ('2', '(1, 2)')
+    """
+    rows, cols = pair.tolist()
+    return str(rows) if rows == cols else f"({rows}, {cols})"
 
 
 class Sliding(Window):
@@ -92,12 +100,7 @@ forward.way("windows s² apart", lambda q: q.y(stride=q.stride**2))
 forward.way(
     "in the bound of a loop", lambda q: resized(q.y(), *-(-q.output // q.stride)) if q.name == "conv2d" else None
 )
-forward(
-    "padding forgotten",
-    "the image gets a border before the window slides",
-    where=lambda q: bordered(q) and all(q.span <= q.input),
-)
-forward.way("", lambda q: q.y(padding=0))
+forward("padding forgotten", "the image gets a border before the window slides", lambda q: q.y(padding=0), bordered)
 conv_transpose2d("padding forgotten", "padding crops that many rows and columns from every side", where=bordered)
 conv_transpose2d.way("", lambda q: q.y(padding=0))
 conv2d("edge padding", "the border is zeros, not the pixels at the edge repeated", lambda q: q.padded(mode="edge"))
@@ -130,32 +133,18 @@ dilated.way("", lambda q: q.instead("dilation", *(d for d in (q.dilation - 1, q.
 
 all_windows, forward, dilated, conv2d, conv_transpose2d = (mistakes(place, Sliding, RARE) for place in PLACES)
 all_windows("rows and columns exchanged", "a pair of settings is meant as (rows, columns)")
-all_windows.way(
-    "", lambda q: ((y, s) for s, pair in q.pairs.items() if np.ptp(pair) for y in tried(q, **{s: pair[::-1]}))
-)
+all_windows.way("", lambda q: ((y, s) for s, pair in q.pairs.items() for y in tried(q, **{s: pair[::-1]})))
 all_windows("one direction forgotten", "it holds for rows and for columns", lambda q: q.one_direction())
-
 
 conv_transpose2d("stride off by one", "with stride s there are s − 1 zeros between pixels", lambda q: q.stride_off())
 forward("stride off by one", "the stride is the distance between windows, not the number of pixels skipped")
 forward.way("", lambda q: q.stride_off())
-dilated(
-    "stride and dilation exchanged",
-    "the stride moves the whole window, the dilation spreads its cells",
-    where=lambda q: any(q.stride != q.dilation),
-)
+dilated("stride and dilation exchanged", "the stride moves the whole window, the dilation spreads its cells")
 dilated.way("", lambda q: q.y(stride=q.dilation, dilation=q.stride))
 forward("padding of another width", "padding p puts p rows and columns on every side, and 0 none")
 forward.way("", lambda q: q.other_widths())
-forward(
-    "padding on one side only",
-    "the border goes around the image, on all four sides",
-    where=lambda q: q.count_include_pad,
-)
-# Of a border of one, with the stride 1, it is an output size off by one.
-forward.way(
-    "at the top and left", lambda q: q.padded(q.borders * (1, 0)) if max(*q.stride, *q.borders.flat) > 1 else None
-)
+forward("padding on one side only", "the border goes around the image, on all four sides", where=counted)
+forward.way("at the top and left", lambda q: q.padded(q.borders * (1, 0)))
 forward.way("at the bottom and right", lambda q: q.padded(q.borders * (0, 1)))
 conv2d("wrap-around padding", "the border is zeros, not the pixels from the other side of the image")
 conv2d.way("on all sides", lambda q: q.padded(mode="wrap"))
@@ -170,15 +159,8 @@ conv2d.way("ones", lambda q: q.padded(constant_values=1))
 conv2d.way("255", lambda q: q.padded(constant_values=255))
 conv2d.way("the mean", lambda q: q.padded(constant_values=q.x.mean()))
 conv2d.way("the largest number", lambda q: q.padded(constant_values=q.x.max()))
-# One row of the mirrored image is its edge repeated.
-conv2d.way(
-    "the image mirrored, its edge included", lambda q: q.padded(mode="symmetric") if q.borders.max() > 1 else None
-)
-forward(
-    "windows shifted",
-    "output (i, j) starts at pixel (s·i, s·j) of the padded image",
-    where=lambda q: q.count_include_pad,
-)
+conv2d.way("the image mirrored, its edge included", lambda q: q.padded(mode="symmetric"))
+forward("windows shifted", "output (i, j) starts at pixel (s·i, s·j) of the padded image", where=counted)
 forward.way("down and right", lambda q: q.shifted(-1))
 forward.way("up and left", lambda q: q.shifted(1))
 forward("places left out", "every place where the window fits makes an output, also at the edge")

@@ -1,15 +1,12 @@
 """Softmax and cross-entropy."""
 
-from __future__ import annotations
-
 import functools
 import math
 from typing import Any
 
 import numpy as np
 
-from tinyunet.byhand.arithmetic.operations import Operation
-from tinyunet.byhand.mistakes.registry import RARE, Quantities, mistakes
+from tinyunet.byhand.mistakes.registry import Quantities, usual_and_rare
 from tinyunet.tensor import Array
 
 
@@ -37,8 +34,7 @@ def several_rows(q: Any) -> bool:
 class Softmax(Quantities):
     """The powers e^x, their sum Z in every row, and p, the result."""
 
-    def __init__(self, op: Operation, dy: Any) -> None:
-        super().__init__(op, dy)
+    def prepare(self) -> None:
         self.powers = np.exp(self.x)
         self.Z = total(self.powers)
         self.p = self.y()
@@ -49,50 +45,46 @@ class Softmax(Quantities):
         return total(self.dy * self.p)
 
 
-wrong = mistakes("softmax y", Softmax)
+wrong, rare = usual_and_rare("softmax y", Softmax)
 wrong("not normalised", "divide by the sum of the exponentials", lambda q: q.powers)
 wrong("exponential forgotten", "it is the exponentials that are divided by their sum", lambda q: shares(q.x))
 wrong("wrong axis", "the probabilities of the classes of one row sum to 1", where=lambda q: q.x.ndim > 1)
 wrong.way("", lambda q: softmax(q.x, 0))
+rare("power of another number", "the powers are those of e = 2.718…")
+rare.way("of 2", lambda q: softmax(q.x * math.log(2)))
+rare.way("of 10", lambda q: softmax(q.x * math.log(10)))
+rare.way("of 1/e: the sign of x is reversed", lambda q: softmax(-q.x))
+rare("wrong sum", "divide by the sum of the exponentials of the row, all classes of it")
+rare.way("the largest in place of the sum", lambda q: q.powers / q.powers.max(-1, keepdims=True))
+rare.way("of the other classes alone", lambda q: q.powers / (q.Z - q.powers))
+rare.way("of all rows", lambda q: q.powers / q.powers.sum() if several_rows(q) else None)
+rare.way("of the logits", lambda q: q.powers / total(q.x))
+rare.way("of unshifted powers", lambda q: q.powers / q.powers.max(-1, keepdims=True) / q.Z)
+rare("another function", "y = e^x / Σ e^x")
+rare.way("log-softmax", lambda q: np.log(q.p))
+rare.way("sigmoid", lambda q: 1 / (1 + np.exp(-q.x)))
+rare.way("1 for the largest, 0 for the others", lambda q: (q.x == q.x.max(-1, keepdims=True)).astype(float))
+rare.way("softmax twice", lambda q: softmax(q.p))
+rare.way("squares in place of exponentials", lambda q: shares(q.x**2))
+rare.way("divided by its length", lambda q: q.x / np.sqrt(total(q.x**2)))
+rare.way("shares of the numbers without their signs", lambda q: shares(np.abs(q.x)))
 
-wrong = mistakes("softmax dx", Softmax)
+wrong, rare = usual_and_rare("softmax dx", Softmax)
 wrong("other classes forgotten", "each logit moves all probabilities: subtract Σ dy·y over the classes")
 wrong.way("y·(1 − y)·dy", lambda q: q.p * (1 - q.p) * q.dy)
 wrong.way("y·dy", lambda q: q.p * q.dy)
-
-wrong = mistakes("softmax y", Softmax, RARE)
-wrong("power of another number", "the powers are those of e = 2.718…")
-wrong.way("of 2", lambda q: softmax(q.x * math.log(2)))
-wrong.way("of 10", lambda q: softmax(q.x * math.log(10)))
-wrong.way("of 1/e: the sign of x is reversed", lambda q: softmax(-q.x))
-wrong("wrong sum", "divide by the sum of the exponentials of the row, all classes of it")
-wrong.way("the largest in place of the sum", lambda q: q.powers / q.powers.max(-1, keepdims=True))
-wrong.way("of the other classes alone", lambda q: q.powers / (q.Z - q.powers))
-wrong.way("of all rows", lambda q: q.powers / q.powers.sum() if several_rows(q) else None)
-wrong.way("of the logits", lambda q: q.powers / total(q.x))
-wrong.way("of unshifted powers", lambda q: q.powers / q.powers.max(-1, keepdims=True) / q.Z)
-wrong("another function", "y = e^x / Σ e^x")
-wrong.way("log-softmax", lambda q: np.log(q.p))
-wrong.way("sigmoid", lambda q: 1 / (1 + np.exp(-q.x)))
-wrong.way("1 for the largest, 0 for the others", lambda q: (q.x == q.x.max(-1, keepdims=True)).astype(float))
-wrong.way("softmax twice", lambda q: softmax(q.p))
-wrong.way("squares in place of exponentials", lambda q: shares(q.x**2))
-wrong.way("divided by its length", lambda q: q.x / np.sqrt(total(q.x**2)))
-wrong.way("shares of the numbers without their signs", lambda q: shares(np.abs(q.x)))
-
-wrong = mistakes("softmax dx", Softmax, RARE)
-wrong("sum not weighted", "what is subtracted is Σ dy·y, over all classes")
-wrong.way("Σ dy", lambda q: q.p * (q.dy - total(q.dy)))
-wrong.way("the mean of dy", lambda q: q.p * (q.dy - q.dy.mean(-1, keepdims=True)))
-wrong("sum added", "Σ dy·y is subtracted", lambda q: q.p * (q.dy + q.dot))
-wrong("own class forgotten", "each logit moves its own probability as well: dy is in the bracket")
-wrong.way("−y·Σ dy·y", lambda q: -q.p * q.dot)
-wrong.way("only the others in the sum", lambda q: -q.p * (q.dot - q.dy * q.p))
-wrong("gradient of cross-entropy", "p − onehot is the gradient of softmax and cross-entropy together")
-wrong.way("", lambda q: q.p - q.dy)
-wrong("Jacobian instead of gradient", "the matrix ∂y/∂x is multiplied by dy")
-wrong.way("", lambda q: np.eye(q.p.shape[-1]) * q.p[..., None] - q.p[..., None] * q.p[..., None, :])
-wrong("y forgotten", "the bracket is multiplied by y", lambda q: q.dy - q.dot)
+rare("sum not weighted", "what is subtracted is Σ dy·y, over all classes")
+rare.way("Σ dy", lambda q: q.p * (q.dy - total(q.dy)))
+rare.way("the mean of dy", lambda q: q.p * (q.dy - q.dy.mean(-1, keepdims=True)))
+rare("sum added", "Σ dy·y is subtracted", lambda q: q.p * (q.dy + q.dot))
+rare("own class forgotten", "each logit moves its own probability as well: dy is in the bracket")
+rare.way("−y·Σ dy·y", lambda q: -q.p * q.dot)
+rare.way("only the others in the sum", lambda q: -q.p * (q.dot - q.dy * q.p))
+rare("gradient of cross-entropy", "p − onehot is the gradient of softmax and cross-entropy together")
+rare.way("", lambda q: q.p - q.dy)
+rare("Jacobian instead of gradient", "the matrix ∂y/∂x is multiplied by dy")
+rare.way("", lambda q: np.eye(q.p.shape[-1]) * q.p[..., None] - q.p[..., None] * q.p[..., None, :])
+rare("y forgotten", "the bracket is multiplied by y", lambda q: q.dy - q.dot)
 
 
 # ---- cross-entropy
@@ -104,8 +96,7 @@ class CrossEntropy(Quantities):
     target: Array
     reduction: str
 
-    def __init__(self, op: Operation, dy: Any) -> None:
-        super().__init__(op, dy)
+    def prepare(self) -> None:
         self.classes = self.x.shape[-1]
         self.onehot = (np.arange(self.classes) == np.expand_dims(self.target, -1)).astype(float)
         self.p = softmax(self.x)
@@ -129,7 +120,13 @@ def is_mean(q: CrossEntropy) -> bool:
     return q.reduction == "mean"
 
 
-wrong = mistakes("cross_entropy y", CrossEntropy)
+_, rare = usual_and_rare("cross_entropy y, cross_entropy dx", CrossEntropy)
+rare("target off by one", "classes are counted from 0")
+rare.way("one too low", lambda q: q.asked(target=(q.target - 1) % q.classes))
+rare.way("one too high", lambda q: q.asked(target=(q.target + 1) % q.classes))
+BY_CLASSES = "divided by the classes", "the mean divides by the number of rows, not of classes"
+
+wrong, rare = usual_and_rare("cross_entropy y", CrossEntropy)
 wrong("sum for mean", "the mean divides by the number of rows", where=lambda q: q.reduction != "none")
 wrong.way("", lambda q: q.y(reduction="sum" if q.reduction == "mean" else "mean"))
 wrong("softmax forgotten", "the logits become probabilities by softmax; the loss is −log of one of them")
@@ -140,76 +137,56 @@ wrong("logarithm to another base", "log is the natural logarithm")
 wrong.way("base 2", lambda q: q.y() / math.log(2))
 wrong.way("base 10", lambda q: q.y() / math.log(10))
 wrong("logarithm forgotten", "the loss is −log p, not the probability p of the target", lambda q: q.reduced(q.p_target))
+rare("softmax twice", "cross-entropy takes the logits; softmax is part of it", lambda q: q.y(x=q.p))
+rare("wrong axis", "the probabilities of the classes of one row sum to 1", where=several_rows)
+rare.way("", lambda q: q.reduced(-np.log(q.of_target(softmax(q.x, 0)))))
+rare(*BY_CLASSES)
+rare.way("in place of the rows", lambda q: q.y(reduction="sum") / q.classes if is_mean(q) else None)
+rare.way("as well", lambda q: q.y() / q.classes)
+rare("mean before the logarithm", "the mean is that of the losses −log p, not of the p", where=is_mean)
+rare.way("", lambda q: -np.log(q.p_target.mean()))
+rare("other classes counted", "only the probability of the target is in the loss")
+rare.way("−log p of all", lambda q: q.reduced(-np.log(q.p).sum(-1)))
+rare.way("−log(1 − p) of the others", lambda q: q.reduced(-np.log(np.where(q.onehot, q.p, 1 - q.p)).sum(-1)))
+rare.way("the entropy of p", lambda q: q.reduced(-(q.p * np.log(q.p)).sum(-1)))
+rare("sigmoid in place of softmax", "the classes of a row share one sum of exponentials")
+rare.way("", lambda q: q.reduced(np.log1p(np.exp(-q.x_target))))
+rare("another loss", "the loss is −log p")
+rare.way("1 − p", lambda q: q.reduced(1 - q.p_target))
+rare.way("the squares of p − onehot, added up", lambda q: q.reduced(((q.p - q.onehot) ** 2).sum(-1)))
+rare.way("the mean square of p − onehot", lambda q: q.reduced(((q.p - q.onehot) ** 2).mean(-1)))
+rare.way("−log(1 − p)", lambda q: q.reduced(-np.log(1 - q.p_target)))
+rare.way("hinge", lambda q: q.reduced(np.maximum(0, q.x - q.x_target[..., None] + 1).sum(-1) - 1))
+rare.way("minus the largest p", lambda q: q.reduced(-q.p.max(-1)))
+rare.way("−log of the largest p", lambda q: q.reduced(-np.log(q.p.max(-1))))
+rare("exponential forgotten", "it is the exponentials that are divided by their sum")
+rare.way("", lambda q: q.reduced(-np.log(q.of_target(shares(q.x)))))
+rare("part of log Z − x forgotten", "the loss is log Z − x[target], with all classes in Z")
+rare.way("log Z alone", lambda q: q.reduced(np.log(np.exp(q.x).sum(-1))))
+rare.way("the target is not in Z", lambda q: q.reduced(np.log((np.exp(q.x) * (1 - q.onehot)).sum(-1)) - q.x_target))
+rare.way("Z for log Z", lambda q: q.reduced(np.exp(q.x).sum(-1) - q.x_target))
+rare("softmax forgotten", "the loss is −log of a probability, which softmax makes of the logits")
+rare.way("log of the logit, without minus", lambda q: q.reduced(np.log(q.x_target)))
+rare.way("the logit", lambda q: q.reduced(q.x_target))
 
-wrong = mistakes("cross_entropy dx", CrossEntropy)
+wrong, rare = usual_and_rare("cross_entropy dx", CrossEntropy)
 wrong("1 not subtracted at the target", "the gradient is p − 1 at the target class", lambda q: q.shared(q.p))
 wrong("not divided by the rows", "the mean over the rows divides their gradients, too", where=is_mean)
 wrong.way("", lambda q: q.dx(reduction="sum"))
 wrong("sign reversed", "p − onehot, not onehot − p", lambda q: -q.dx())
-
-
-# ---- less usual
-
-OFF_BY_ONE = "target off by one", "classes are counted from 0"
-BY_CLASSES = "divided by the classes", "the mean divides by the number of rows, not of classes"
-
-wrong = mistakes("cross_entropy y", CrossEntropy, RARE)
-wrong(*OFF_BY_ONE)
-wrong.way("one too low", lambda q: q.y(target=(q.target - 1) % q.classes))
-wrong.way("one too high", lambda q: q.y(target=(q.target + 1) % q.classes))
-wrong("softmax twice", "cross-entropy takes the logits; softmax is part of it", lambda q: q.y(x=q.p))
-wrong("wrong axis", "the probabilities of the classes of one row sum to 1", where=several_rows)
-wrong.way("", lambda q: q.reduced(-np.log(q.of_target(softmax(q.x, 0)))))
-wrong(*BY_CLASSES)
-wrong.way("in place of the rows", lambda q: q.y(reduction="sum") / q.classes if is_mean(q) else None)
-wrong.way("as well", lambda q: q.y() / q.classes)
-wrong(
-    "mean before the logarithm",
-    "the mean is that of the losses −log p, not of the p",
-    where=lambda q: is_mean(q) and q.p_target.size > 1,
-)
-wrong.way("", lambda q: -np.log(q.p_target.mean()))
-wrong("other classes counted", "only the probability of the target is in the loss")
-wrong.way("−log p of all", lambda q: q.reduced(-np.log(q.p).sum(-1)))
-wrong.way("−log(1 − p) of the others", lambda q: q.reduced(-np.log(np.where(q.onehot, q.p, 1 - q.p)).sum(-1)))
-wrong.way("the entropy of p", lambda q: q.reduced(-(q.p * np.log(q.p)).sum(-1)))
-wrong("sigmoid in place of softmax", "the classes of a row share one sum of exponentials")
-wrong.way("", lambda q: q.reduced(np.log1p(np.exp(-q.x_target))))
-wrong("another loss", "the loss is −log p")
-wrong.way("1 − p", lambda q: q.reduced(1 - q.p_target))
-wrong.way("the squares of p − onehot, added up", lambda q: q.reduced(((q.p - q.onehot) ** 2).sum(-1)))
-wrong.way("the mean square of p − onehot", lambda q: q.reduced(((q.p - q.onehot) ** 2).mean(-1)))
-wrong.way("−log(1 − p)", lambda q: q.reduced(-np.log(1 - q.p_target)))
-wrong.way("hinge", lambda q: q.reduced(np.maximum(0, q.x - q.x_target[..., None] + 1).sum(-1) - 1))
-wrong.way("minus the largest p", lambda q: q.reduced(-q.p.max(-1)))
-wrong.way("−log of the largest p", lambda q: q.reduced(-np.log(q.p.max(-1))))
-wrong("exponential forgotten", "it is the exponentials that are divided by their sum")
-wrong.way("", lambda q: q.reduced(-np.log(q.of_target(shares(q.x)))))
-wrong("part of log Z − x forgotten", "the loss is log Z − x[target], with all classes in Z")
-wrong.way("log Z alone", lambda q: q.reduced(np.log(np.exp(q.x).sum(-1))))
-wrong.way("the target is not in Z", lambda q: q.reduced(np.log((np.exp(q.x) * (1 - q.onehot)).sum(-1)) - q.x_target))
-wrong.way("Z for log Z", lambda q: q.reduced(np.exp(q.x).sum(-1) - q.x_target))
-wrong("softmax forgotten", "the loss is −log of a probability, which softmax makes of the logits")
-wrong.way("log of the logit, without minus", lambda q: q.reduced(np.log(q.x_target)))
-wrong.way("the logit", lambda q: q.reduced(q.x_target))
-
-wrong = mistakes("cross_entropy dx", CrossEntropy, RARE)
-wrong(*OFF_BY_ONE)
-wrong.way("one too low", lambda q: q.dx(target=(q.target - 1) % q.classes))
-wrong.way("one too high", lambda q: q.dx(target=(q.target + 1) % q.classes))
-wrong("other classes forgotten", "every logit is in Z: elsewhere the gradient is p", lambda q: q.dx() * q.onehot)
-wrong("1 subtracted everywhere", "1 is subtracted at the target class alone", lambda q: q.shared(q.p - 1))
-wrong("softmax forgotten", "the gradient is p − onehot, with p = softmax(x)", lambda q: q.shared(q.x - q.onehot))
-wrong("gradient with respect to p", "asked for is the gradient of the logits: p − onehot")
-wrong.way("", lambda q: q.shared(-q.onehot / q.p))
-wrong(*BY_CLASSES)
-wrong.way("as well", lambda q: q.dx() / q.classes)
-wrong.way("in place of the rows", lambda q: q.dx(reduction="sum") / q.classes if is_mean(q) else None)
-wrong("divided by the rows", "a sum over the rows is not divided", where=lambda q: not is_mean(q) and q.x.ndim == 2)
-wrong.way("", lambda q: q.dx() / len(q.x))
-wrong("sign reversed", "p − onehot, not onehot − p, and divided by the rows for a mean", where=is_mean)
-wrong.way("and not divided by the rows", lambda q: -q.dx(reduction="sum"))
-wrong("slope of a sigmoid multiplied in", "p·(1 − p) cancels out: what is left is p − onehot")
-wrong.way("", lambda q: q.dx() * q.p * (1 - q.p))
-wrong("upstream gradient forgotten", "every gradient is multiplied by that of the loss, dy")
-wrong.way("", lambda q: q.dx(dy=np.ones_like(q.dy)))
+rare("other classes forgotten", "every logit is in Z: elsewhere the gradient is p", lambda q: q.dx() * q.onehot)
+rare("1 subtracted everywhere", "1 is subtracted at the target class alone", lambda q: q.shared(q.p - 1))
+rare("softmax forgotten", "the gradient is p − onehot, with p = softmax(x)", lambda q: q.shared(q.x - q.onehot))
+rare("gradient with respect to p", "asked for is the gradient of the logits: p − onehot")
+rare.way("", lambda q: q.shared(-q.onehot / q.p))
+rare(*BY_CLASSES)
+rare.way("as well", lambda q: q.dx() / q.classes)
+rare.way("in place of the rows", lambda q: q.dx(reduction="sum") / q.classes if is_mean(q) else None)
+rare("divided by the rows", "a sum over the rows is not divided", where=lambda q: not is_mean(q) and q.x.ndim == 2)
+rare.way("", lambda q: q.dx() / len(q.x))
+rare("sign reversed", "p − onehot, not onehot − p, and divided by the rows for a mean", where=is_mean)
+rare.way("and not divided by the rows", lambda q: -q.dx(reduction="sum"))
+rare("slope of a sigmoid multiplied in", "p·(1 − p) cancels out: what is left is p − onehot")
+rare.way("", lambda q: q.dx() * q.p * (1 - q.p))
+rare("upstream gradient forgotten", "every gradient is multiplied by that of the loss, dy")
+rare.way("", lambda q: q.dx(dy=np.ones_like(q.dy)))

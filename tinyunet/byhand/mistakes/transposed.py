@@ -1,16 +1,12 @@
 """What only a transposed convolution has: kernels that are laid down and overlap, cropping, zeros inserted."""
 
-from __future__ import annotations
-
 import functools
-from typing import Any
 
 import numpy as np
 
-from tinyunet.byhand.arithmetic.operations import Operation
 from tinyunet.byhand.arithmetic.operations.convolution import Conv2d
-from tinyunet.byhand.mistakes.convolution import Convolution, biased
-from tinyunet.byhand.mistakes.registry import RARE, mistakes, only
+from tinyunet.byhand.mistakes.convolution import Convolution
+from tinyunet.byhand.mistakes.registry import only, usual_and_rare
 from tinyunet.byhand.mistakes.window import bordered, framed, resized, strided, turned
 from tinyunet.tensor import Array
 
@@ -20,8 +16,8 @@ INVERTED = 400  # cells of the largest map for which the inverse is computed
 class Transposed(Convolution):
     """Kernels that are laid down, one for every pixel, and the padding that is cropped from them."""
 
-    def __init__(self, op: Operation, dy: Any) -> None:
-        super().__init__(op, dy)
+    def prepare(self) -> None:
+        super().prepare()
         self.padding, self.output_padding = self.pairs["padding"], self.pairs["output_padding"]
         self.repeated = self.x.repeat(self.stride[0], 2).repeat(self.stride[1], 3)
 
@@ -57,7 +53,11 @@ def enlarged(q: Transposed) -> bool:
     return any(q.output_padding)
 
 
-wrong = mistakes("conv_transpose2d y", Transposed)
+def exact(q: Transposed) -> bool:
+    return not enlarged(q)
+
+
+wrong, rare = usual_and_rare("conv_transpose2d y", Transposed)
 wrong("overlaps overwritten", "where kernels that were laid down overlap, they are added")
 wrong.way("the last one stays", lambda q: q.overwritten(q.laid(q.x)) + q.bias)
 wrong.way("the first one stays", lambda q: q.overwritten(q.laid(q.x), backwards=True) + q.bias)
@@ -80,57 +80,33 @@ wrong(
     where=lambda q: q.y()[0].size <= INVERTED,
 )
 wrong.way("", lambda q: q.inverse())
-
-# ---- less usual
-
-seldom = mistakes("conv_transpose2d y", Transposed, RARE)
-# Where the size stays the same, with the stride 1, it is the kernel flipped.
-seldom(
-    "plain convolution",
-    "here every pixel of x lays the whole kernel down",
-    where=lambda q: q.groups == 1 and (strided(q) or any(2 * q.padding != q.span - 1)),
-)
-seldom.way("", lambda q: q.convolved())
-seldom(
-    "cropped on one side only",
-    "padding takes p rows and columns away from every side",
-    where=lambda q: bordered(q) and not enlarged(q),
-)
-seldom.way("at the top and left", lambda q: q.cropped(1, 0))
-seldom.way("at the bottom and right", lambda q: q.cropped(0, 1))
-seldom.way("twice at the top and left", lambda q: q.cropped(2, 0))
-seldom.way("twice at the bottom and right", lambda q: q.cropped(0, 2))
-seldom("padding of another width", "padding p takes p rows and columns away from every side")
-seldom.way("one more", lambda q: q.recropped(q.padding + 1))
-seldom.way("twice as much", lambda q: q.recropped(2 * q.padding))
-seldom.way(
+rare("plain convolution", "here every pixel of x lays the whole kernel down", where=lambda q: q.groups == 1)
+rare.way("", lambda q: q.convolved())
+rare("cropped on one side only", "padding takes p rows and columns away from every side", where=exact)
+rare.way("at the top and left", lambda q: q.cropped(1, 0))
+rare.way("at the bottom and right", lambda q: q.cropped(0, 1))
+rare.way("twice at the top and left", lambda q: q.cropped(2, 0))
+rare.way("twice at the bottom and right", lambda q: q.cropped(0, 2))
+rare("padding of another width", "padding p takes p rows and columns away from every side")
+rare.way("one more", lambda q: q.recropped(q.padding + 1))
+rare.way("twice as much", lambda q: q.recropped(2 * q.padding))
+rare.way(
     "k − 1 − p, the width of the zeros around x before a plain convolution",
     lambda q: q.recropped(q.span - 1 - q.padding),
 )
-seldom(
-    "size as input times stride",
-    "the size is (input − 1)·stride − 2·padding + kernel",
-    where=lambda q: any(q.stride * q.output != q.input) and not enlarged(q),
-)
-seldom.way("", lambda q: resized(q.y(), *q.stride * q.output))
-seldom(
-    "zeros after the last pixel",
-    "zeros are inserted between pixels, s − 1 of them",
-    where=lambda q: strided(q) and any(q.stride - 1 != q.output_padding),
-)
-seldom.way("", lambda q: q.y(output_padding=q.stride - 1))
-seldom(
-    "output_padding at the beginning", "output_padding adds rows at the bottom, columns on the right", where=enlarged
-)
-seldom.way(
+rare("size as input times stride", "the size is (input − 1)·stride − 2·padding + kernel", where=exact)
+rare.way("", lambda q: resized(q.y(), *q.stride * q.output))
+rare("zeros after the last pixel", "zeros are inserted between pixels, s − 1 of them", where=strided)
+rare.way("", lambda q: q.y(output_padding=q.stride - 1))
+rare("output_padding at the beginning", "output_padding adds rows at the bottom, columns on the right")
+rare.way(
     "",
     lambda q: framed(q.y(b=None, padding=0, output_padding=0), np.outer(q.output_padding, (1, 0)) - q.borders) + q.bias,
 )
-seldom("overlaps averaged", "where kernels that were laid down overlap, they are added")
-seldom.way("", lambda q: q.sums / np.maximum(q.overlaps, 1) + q.bias)
-seldom("bias added per pixel", "the bias is added once to an output", where=biased)
-seldom.way("", lambda q: q.sums + q.bias * q.overlaps)
-seldom("pixels repeated", "between pixels are zeros, which the kernels fill", where=strided)
-seldom.way("before the kernel", lambda q: q.y(x=q.repeated, stride=1, output_padding=0))
-seldom.way("before a plain convolution", lambda q: q.y(x=q.repeated, w=turned(q.w), stride=1, output_padding=0))
-seldom.way("and no kernel", lambda q: q.repeated if q.repeated.shape[:2] == q.y().shape[:2] else None)
+rare("overlaps averaged", "where kernels that were laid down overlap, they are added")
+rare.way("", lambda q: q.sums / np.maximum(q.overlaps, 1) + q.bias)
+rare("bias added per pixel", "the bias is added once to an output", lambda q: q.sums + q.bias * q.overlaps)
+rare("pixels repeated", "between pixels are zeros, which the kernels fill", where=strided)
+rare.way("before the kernel", lambda q: q.y(x=q.repeated, stride=1, output_padding=0))
+rare.way("before a plain convolution", lambda q: q.y(x=q.repeated, w=turned(q.w), stride=1, output_padding=0))
+rare.way("and no kernel", lambda q: q.repeated if q.repeated.shape[:2] == q.y().shape[:2] else None)

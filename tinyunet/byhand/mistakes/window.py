@@ -1,14 +1,11 @@
 """What formulas say of a sliding window: how it slides, the border around the image, the cells under the window."""
 
-from __future__ import annotations
-
 import functools
 import math
 from typing import Any
 
 import numpy as np
 
-from tinyunet.byhand.arithmetic.operations import Operation
 from tinyunet.byhand.mistakes.registry import Quantities
 from tinyunet.tensor import Array
 
@@ -47,16 +44,6 @@ def tried(q: Quantities, **changes: Any) -> list[Array]:
         return []
 
 
-def written(pair: Array) -> str:
-    """A setting for rows and columns: one number if it is the same.
-
-    >>> written(np.array([2, 2])), written(np.array([1, 2]))
-    ('2', '(1, 2)')
-    """
-    rows, cols = pair.tolist()
-    return str(rows) if rows == cols else f"({rows}, {cols})"
-
-
 class Window(Quantities):
     """How a window slides (`ops/window.py`), in vectors [of rows, of columns].
 
@@ -67,21 +54,19 @@ class Window(Quantities):
     groups: int
     ceil_mode: bool
 
-    def __init__(self, op: Operation, dy: Any) -> None:
-        super().__init__(op, dy)
-        self.name = op.name
-        axes = op.axes()
+    def prepare(self) -> None:
+        axes = self.op.axes()
         self.input, self.output, self.kernel, self.span, self.stride, self.dilation = (
             np.array([getattr(axis, name) for axis in axes])
             for name in ("input", "output", "kernel", "span", "stride", "dilation")
         )
         self.size = math.prod(self.kernel)  # cells of the window
-        given = {name: op.settings.get(name) for name in PAIRS}
+        given = {name: self.op.settings.get(name) for name in PAIRS}
         self.pairs = {name: np.broadcast_to(v, 2) for name, v in given.items() if not isinstance(v, str | None)}
         same = given["padding"] == "same"  # the odd one of the zeros comes after the image
         self.borders = np.array([(a.padding, a.span - 1 - a.padding if same else a.padding) for a in axes])
-        self.count_include_pad = op.settings.get("count_include_pad", True)
-        self.fill = op.outside
+        self.count_include_pad = self.op.settings.get("count_include_pad", True)
+        self.fill = self.op.outside
         self.reach = np.array([(axis.padding, axis.overhang) for axis in axes])  # of windows beyond the image
 
     def result(self, what: str, dy: Array | None = None, **changes: Any) -> Array:
@@ -140,3 +125,7 @@ def bordered(q: Window) -> bool:
 
 def strided(q: Window) -> bool:
     return max(q.stride) > 1
+
+
+def counted(q: Window) -> bool:
+    return bool(q.count_include_pad)

@@ -4,8 +4,6 @@ Python works everything out and writes every number; the page (`static/view.js`)
 `view`: every text once, and lists of numbers that refer to texts and to cells.
 """
 
-from __future__ import annotations
-
 import functools
 import json
 import math

@@ -1,7 +1,5 @@
 """What was worked out, as a text for a terminal, as Markdown and as LaTeX."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Sequence
 from typing import TypeVar

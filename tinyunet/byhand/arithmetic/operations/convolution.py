@@ -8,14 +8,14 @@ each is the other; and dw of both is a sum over all places of the window.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
 from tinyunet.byhand.arithmetic.explanation import Explanation, explained
 from tinyunet.byhand.arithmetic.numbers import array
-from tinyunet.byhand.arithmetic.operation import Border
+from tinyunet.byhand.arithmetic.operation import Operation
 from tinyunet.byhand.arithmetic.windows import SIZE, Pairs, Sliding, covering, images, meetings, window
 from tinyunet.byhand.arithmetic.worked import Numbers, Part, Sum, Terms
 from tinyunet.ops import conv
@@ -28,6 +28,14 @@ class Convolution(Sliding):
 
     leaves = "x", "w", "b"
     linear = True
+    to_y: ClassVar[Callable[..., list[Part]]]  # how y comes about
+    to_x: ClassVar[Callable[..., list[Part]]]  # and dx: the other way round
+
+    def y(self, *index: int) -> Sum:
+        return Sum(self.symbol("y", *index), (*self.to_y("channel", "x", None, *index), *self.bias(index[1])))
+
+    def dx(self, dy: Array, *index: int) -> Sum:
+        return Sum(self.symbol("dx", *index), tuple(self.to_x(self.axis_names["y"][1], "dy", dy, *index)))
 
     def groups(self) -> tuple[int, int]:
         """How many channels of the map are in a group, and how many of the image."""
@@ -94,6 +102,7 @@ def _kernels(w: Array) -> tuple[Array, int]:
 class Conv2d(Convolution):
     """A window that gathers from x."""
 
+    to_y, to_x = Convolution.gathered, Convolution.spread
     title = "Convolution"
     size = f"y has the size {SIZE}, and a channel for every filter"
     axis_names: ClassVar = {"w": ("filter", "channel"), "y": ("image", "filter")}
@@ -118,13 +127,6 @@ class Conv2d(Convolution):
 
     def slid_over(self, what: str) -> str:
         return "dy" if what in ("dx", "db") else "x"
-
-    def y(self, n: int, o: int, i: int, j: int) -> Sum:
-        parts = self.gathered("channel", "x", None, n, o, i, j)
-        return Sum(self.symbol("y", n, o, i, j), (*parts, *self.bias(o)))
-
-    def dx(self, dy: Array, *index: int) -> Sum:
-        return Sum(self.symbol("dx", *index), tuple(self.spread("filter", "dy", dy, *index)))
 
 
 @Conv2d.called
@@ -152,8 +154,10 @@ def conv2d(
 class ConvTranspose2d(Convolution):
     """A window that spreads over y; its axes are those of the convolution that it is the transpose of."""
 
+    to_y, to_x = Convolution.spread, Convolution.gathered
     title = "Transposed convolution"
     enlarges = True
+    border = Operation.border  # none: the padding crops y
     size = (
         "y has the size (input − 1)·stride − 2·padding + dilation·(kernel − 1) + 1 + output_padding, "
         "and a channel for every output of w, which is (in, out, rows, columns)"
@@ -178,19 +182,9 @@ class ConvTranspose2d(Convolution):
     def axes(self) -> Axes:
         return conv.transposed_axes(*self.arrays.values(), **self.settings)
 
-    def border(self, array: str) -> Border:
-        return (0, 0), (0, 0)  # the padding crops y
-
     def seen(self, axis: Axis, pairs: Pairs) -> Pairs:
         kept = [(k, position) for k, position in zip(*pairs, strict=True) if 0 <= position < axis.input]
         return [k for k, _ in kept], [position for _, position in kept]
-
-    def y(self, n: int, o: int, h: int, w: int) -> Sum:
-        parts = self.spread("channel", "x", None, n, o, h, w)
-        return Sum(self.symbol("y", n, o, h, w), (*parts, *self.bias(o)))
-
-    def dx(self, dy: Array, *index: int) -> Sum:
-        return Sum(self.symbol("dx", *index), tuple(self.gathered("output channel", "dy", dy, *index)))
 
 
 @ConvTranspose2d.called

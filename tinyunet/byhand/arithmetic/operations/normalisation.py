@@ -102,9 +102,8 @@ class BatchNorm(Operation):
 
     def _scale(self, c: int) -> tuple[Steps, float, float]:
         """The steps to mean and variance, and both; in evaluation they are given."""
-        steps: Steps
         if self.settings["training"]:
-            steps = self._statistics(c)
+            steps: Steps = self._statistics(c)
         else:
             mean, var = self.factor("running_mean", (c,)), self.factor("running_var", (c,))
             steps = (

@@ -1,7 +1,5 @@
 """Numbers in rows and columns, as much of them as a slide has room for."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import product

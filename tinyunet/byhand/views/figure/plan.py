@@ -1,7 +1,5 @@
 """What is drawn of an element: its numbers in grids, and what they come to."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice, product
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """A picture on a slide: the largest cells with which all of it fits, and where everything is painted."""
 
-from __future__ import annotations
-
 import functools
 import textwrap
 from collections.abc import Sequence

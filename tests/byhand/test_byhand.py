@@ -44,8 +44,6 @@ def test_what_a_user_finds():
 
 NEW = '''"""Leaky ReLU."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from tinyunet.byhand.arithmetic.explanation import explained

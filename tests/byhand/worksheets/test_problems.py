@@ -97,7 +97,7 @@ def test_mistakes_that_are_learned_later_draw_no_other_problems(monkeypatch):
 
 def test_a_level_whose_problems_cannot_tell_its_mistakes_is_an_error(monkeypatch):
     monkeypatch.setattr(LEVELS["relu"][0], "central", ("kernel flipped",))
-    with pytest.raises(ValueError, match="relu, level 1: none of .* drawn problems tells the mistakes apart"):
+    with pytest.raises(ValueError, match=r"relu, level 1: none of .* drawn problems tells the mistakes apart"):
         worksheets.problem("relu", 0, 1, 1)
 
 

@@ -75,7 +75,8 @@ class Operation:
         OPERATIONS[call.__name__] = cls
         cls.name, cls.call = call.__name__, staticmethod(call)
         cls.formulas = {what: (text, in_full(latex)) for what, (text, latex) in cls.formulas.items()}
-        cls.parameters = inspect.signature(call).parameters
+        given = inspect.signature(call).parameters
+        cls.parameters = {name: p.replace(annotation=_text(p.annotation)) for name, p in given.items()}
         cls.array_names = tuple(name for name, p in cls.parameters.items() if p.annotation == "Any")
         return call
 
@@ -205,6 +206,11 @@ class Operation:
     def comparisons(self, what: str) -> int:
         """How many numbers are compared for each term."""
         return 0
+
+
+def _text(annotation: Any) -> str:
+    """An annotation as it is written; `from __future__ import annotations` leaves it so."""
+    return annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
 
 
 OPERATIONS: dict[str, type[Operation]] = {}  # by name

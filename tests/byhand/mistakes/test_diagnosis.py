@@ -769,8 +769,8 @@ MUTANTS = {
     "byhand.mistakes.diagnosis:check_element": [
         ("cut digits have rare explanations", "if CUT_OFF in slip.mistakes or not", "if not"),
     ],
-    "byhand.mistakes.diagnosis:_giving": [
-        ("other channels are these", "array.shape[:2] != shape[:2]", "False"),
+    "byhand.mistakes.diagnosis:element_of": [
+        ("other channels are these", "wrong.shape[:2] != shape[:2]", "False"),
     ],
     "byhand.mistakes.diagnosis:_search": [
         ("zeros explain anything", "same[wrong].all() and values[wrong].any()", "same[wrong].all()"),

@@ -31,6 +31,17 @@ def right_answers():
     return [written(question.answer) for question in questions(worksheets.sheet("conv2d", 7, 2, 2))]
 
 
+def test_what_is_not_answered_is_missing(tmp_path):
+    a, _, whole = right_answers()
+    (tmp_path / "answers.txt").write_text("1a =\n1b =   # later\n", encoding="utf-8")
+    verdicts = worksheets.grade("conv2d:7:2", [str(tmp_path / "answers.txt"), f"1a={a}", f"2={whole}", "3="])
+    assert list(verdicts) == ["1a", "1b", "2", "3", "4", "5a", "5b", "6"]
+    assert [label for label, verdict in verdicts.items() if verdict] == ["1a", "2"]
+    assert {str(verdict) for label, verdict in verdicts.items() if label not in ("1a", "2")} == {"no answer yet"}
+    (tmp_path / "answers.txt").write_text("")
+    assert not any(worksheets.grade("conv2d:7:2:2", [str(tmp_path / "answers.txt")]).values())
+
+
 def complaint(call, *arguments):
     """The message of the only error that may be raised."""
     try:
@@ -166,17 +177,6 @@ def test_rows_as_they_are_written_by_hand(form, lines, tmp_path):
     verdicts = worksheets.grade(sheet.code, [str(file)])
     assert verdicts["1"]
     assert "= 99" in verdicts["2a"].text
-
-
-def test_what_is_not_answered_is_missing(tmp_path):
-    a, _, whole = right_answers()
-    (tmp_path / "answers.txt").write_text("1a =\n1b =   # later\n", encoding="utf-8")
-    verdicts = worksheets.grade("conv2d:7:2", [str(tmp_path / "answers.txt"), f"1a={a}", f"2={whole}", "3="])
-    assert list(verdicts) == ["1a", "1b", "2", "3", "4", "5a", "5b", "6"]
-    assert [label for label, verdict in verdicts.items() if verdict] == ["1a", "2"]
-    assert {str(verdict) for label, verdict in verdicts.items() if label not in ("1a", "2")} == {"no answer yet"}
-    (tmp_path / "answers.txt").write_text("")
-    assert not any(worksheets.grade("conv2d:7:2:2", [str(tmp_path / "answers.txt")]).values())
 
 
 MUTANTS = {

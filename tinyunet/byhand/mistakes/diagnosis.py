@@ -207,15 +207,18 @@ turned by 180°.
 
 def _giving(of: Explanation, index: tuple[int, ...], among: Ways, given: Given) -> list[Mistake]:
     """The mistakes that give an element."""
-    shape, found = of.operation.shape(of.what), []
-    for mistake, array in wrong_answers(of.operation, of.what, of.dy, among):
-        if array.ndim != len(shape) or not all(k < n for k, n in zip(index, array.shape, strict=True)):
-            continue
-        if of.what == "y" and array.shape[:2] != shape[:2]:
-            continue  # other channels: the index means something else there
-        if given.fits(float(array[index])):
-            found.append(mistake)
-    return found
+    wrong = wrong_answers(of.operation, of.what, of.dy, among)
+    values = ((known, element_of(of, index, array)) for known, array in wrong)
+    return [known for known, value in values if value is not None and given.fits(value)]
+
+
+def element_of(of: Explanation, index: tuple[int, ...], wrong: Array) -> float | None:
+    """The element of a wrong answer; `index` counts all axes. None if it means something else there."""
+    shape = of.operation.shape(of.what)
+    if wrong.ndim != len(shape) or not all(k < n for k, n in zip(index, wrong.shape, strict=True)):
+        return None
+    other_channels = of.what == "y" and wrong.shape[:2] != shape[:2]
+    return None if other_channels else float(wrong[index])
 
 
 def _distinct(mistakes: list[Mistake]) -> list[Mistake]:

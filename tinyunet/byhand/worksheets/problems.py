@@ -20,7 +20,7 @@ from tinyunet.byhand.arithmetic.explanation import Element, Explanation
 from tinyunet.byhand.arithmetic.numbers import EXACT
 from tinyunet.byhand.arithmetic.operations import OPERATIONS
 from tinyunet.byhand.mistakes import Mistake, wrong_answers
-from tinyunet.byhand.mistakes.diagnosis import Verdict, squeezed
+from tinyunet.byhand.mistakes.diagnosis import Verdict, element_of, squeezed
 from tinyunet.byhand.worksheets.levels import Kind, gradient, level_of
 from tinyunet.tensor import Array
 
@@ -83,16 +83,13 @@ class Question:
 
     def wrong(self) -> Iterator[tuple[Mistake, Array]]:
         """Every mistake that can be made, with the answer that it leads to, which may happen to be right."""
-        op, what = self.explanation.operation, self.explanation.what
-        shape = op.shape(what)
+        of, op, what = self.explanation, self.explanation.operation, self.explanation.what
         for mistake, array in self.mistakes:
-            alike = array.ndim == len(shape)
             if self.index is None:
+                alike = array.ndim == len(op.shape(what))
                 yield mistake, array.reshape(op.shown(what, array.shape)) if alike else array
-            elif alike and (what != "y" or array.shape[:2] == shape[:2]):  # else the index means something else there
-                at = op.full(what, self.index)
-                if all(k < n for k, n in zip(at, array.shape, strict=True)):
-                    yield mistake, np.asarray(array[at])
+            elif (value := element_of(of, op.full(what, self.index), array)) is not None:
+                yield mistake, np.asarray(value)
 
     def tells(self, central: tuple[str, ...]) -> bool:
         """Whether it suits a pencil, listed mistakes give answers of their own, and central ones give wrong answers."""

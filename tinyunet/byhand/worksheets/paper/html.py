@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from html import escape
+from string import Template
 
 from tinyunet.byhand.views.page import asset
 from tinyunet.byhand.worksheets.paper import content
@@ -14,13 +15,9 @@ from tinyunet.byhand.worksheets.sheets import Sheet
 
 def html(sheet: Sheet, key: bool = False) -> str:
     """The sheet, or its key, as a page that prints on A4."""
-    title = escape(content.title(sheet, key))
-    body = "\n".join(_body(sheet, key))
-    return (
-        f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{title}</title>\n'
-        f"<style>\n{asset('sheet.css', 'worksheets').replace('CODE', sheet.code)}</style>\n"
-        f'<body class="{"key" if key else "sheet"}">\n<h1>{title}</h1>\n{body}\n</body>\n</html>\n'
-    )
+    style = asset("sheet.css", "worksheets").replace("CODE", sheet.code)
+    parts = {"style": style, "kind": "key" if key else "sheet", "body": "\n".join(_body(sheet, key))}
+    return Template(asset("sheet.html", "worksheets")).substitute(parts, title=escape(content.title(sheet, key)))
 
 
 def _body(sheet: Sheet, key: bool) -> Iterator[str]:

@@ -15,11 +15,12 @@ How much longer a training step of a U-Net takes without one of them, for small,
 (R2, R3, R4 in docs/measurements.md; measured by tests/benchmarks/without.py):
 
     step                       R2      R3      R4
-    2 dx as a convolution     1.69    1.32    1.21
-    3 tiles of 4 MiB, not 1   1.08    1.11    1.02
-    4 shared columns          1.07    1.08    1.02
-    5 rows of the kernel      1.16    1.19    1.13
-    6 weights as matrices     1.00    1.10    1.28
+    2 dx as a convolution     1.45    1.29    1.21
+    3 tiles of 4 MiB, not 1   1.06    1.08    1.06
+    4 shared columns          1.15    1.10    1.08
+    5 rows of the kernel      1.17    1.10    1.05
+    6 weights as matrices     1.01    1.13    1.32
+    all: im2col.py instead    2.13    1.82    1.53
 
 The three functions below are checked against those of `im2col.py`, which are checked against those of `loops.py`.
 """

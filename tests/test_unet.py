@@ -7,8 +7,9 @@ import pytest
 
 import tinyunet.functional as F
 from tests import torch_unet
+from tests.strategies import normal
 from tinyunet import nn, no_grad, optim, tensor
-from tinyunet.unet import ConvBlock, DecoderBlock, EncoderBlock, UNet
+from tinyunet.unet import ConvBlock, DecoderBlock, Encoder, EncoderBlock, UNet
 
 ARCHITECTURES = [
     {"channels": (4, 6)},
@@ -250,6 +251,37 @@ def test_models_in_threads_give_the_bits_that_they_give_alone():
     for thread in threads:
         thread.join()
     assert [together[seed] for seed in range(4)] == alone
+
+
+class Classifier(nn.Module):
+    """The way down alone: where a label is wanted, and no image."""
+
+    def __init__(self, channels, classes):
+        self.encoder = Encoder(1, channels, rng=0)
+        self.head = nn.Linear(channels[-1], classes, rng=0)
+
+    def forward(self, x):
+        deepest, _ = self.encoder(x)
+        return self.head(deepest.mean(dim=(2, 3)))
+
+
+def test_a_classifier_goes_down_as_the_unet_does():
+    """It learns to tell stripes that run across from stripes that run down, and a U-Net can begin with its encoder."""
+    labels = np.arange(16) % 2
+    across = np.broadcast_to(np.sin(np.arange(16))[:, None], (16, 16))
+    x = np.where(labels[:, None, None], across, across.T)[:, None] + normal(0, 16, 1, 16, 16)
+    x = x.astype(np.float32)
+    model = Classifier((4, 8), 2)
+    optimizer = optim.Adam(model.parameters(), lr=0.02)
+    for _ in range(30):
+        optimizer.zero_grad()
+        F.cross_entropy(model(x), labels).backward()
+        optimizer.step()
+    assert (model(x).numpy().argmax(axis=1) == labels).all()
+    unet = UNet(1, 1, channels=(4, 8), rng=1)
+    unet.encoder.load_state_dict(model.encoder.state_dict())
+    for a, b in zip(unet.encoder(x)[1], model.encoder(x)[1], strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 MUTANTS = {

@@ -19,7 +19,7 @@ from tests.benchmarks.worker import CONFIGURATIONS, ours
 from tinyunet import optim, using
 from tinyunet.machine import memory
 from tinyunet.nn import layers
-from tinyunet.ops import conv, fast, im2col
+from tinyunet.ops import conv, fast, im2col, norm
 from tinyunet.ops.fast import products, scratch, tiles
 
 
@@ -39,6 +39,23 @@ def rows_together():
         yield
 
 
+@contextlib.contextmanager
+def batch_major():
+    """Maps as users see them, (N, C, H, W), also in memory: copied before and after every product and normalisation."""
+
+    def copied(compute):
+        def apply(*args):
+            made = compute(*args)
+            return (np.ascontiguousarray(made[0]), made[1]) if isinstance(made, tuple) else np.ascontiguousarray(made)
+
+        return apply
+
+    sums = conv.Sums(*(f if f is fast.weight_gradient else copied(f) for f in fast.SUMS))
+    operations = {name: conv.computed_by(sums, getattr(conv, name)) for name in ("conv2d", "conv_transpose2d")}
+    with using(**operations), patch.object(norm, "from_rows", copied(norm.from_rows)):
+        yield
+
+
 def apart():
     """dx and dw one after the other, each from columns of its own."""
     sums = fast.SUMS._replace(scatter_and_gradient=None, correlate_and_gradient=None)
@@ -47,6 +64,7 @@ def apart():
 
 TRICKS = {
     "nothing left out": lambda: contextlib.nullcontext(),
+    "channel-major maps": batch_major,
     "weights (C, kh, kw, O) in memory": lambda: patch.object(layers, "_kernels", layers._uniform),
     "kernel rows share columns": lambda: patch.object(products, "_rows_pay", lambda x, O, axes: False),
     "dx as a correlation of dy": lambda: patch.object(fast, "turned_axes", lambda axes: None),

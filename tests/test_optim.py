@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import tinyunet.functional as F
+from tests.strategies import normal
 from tinyunet import nn, optim, tensor
 
 STEPS = 25
@@ -115,6 +116,31 @@ def test_a_step_in_float32_stays_float32(name, kwargs):
     assert w.dtype == np.float32
     assert w.numpy()[0] < 1
     assert all(a.dtype == np.float32 for key, a in optimizer.state_dict().items() if key[-2:] in (".m", ".v"))
+
+
+@pytest.mark.parametrize("make", [lambda p: optim.SGD(p, lr=0.1, momentum=0.9), lambda p: optim.Adam(p, lr=0.1)])
+@pytest.mark.parametrize(
+    "view",
+    [
+        lambda x: x[::-1],
+        lambda x: x[::-1, ::-1, ::-1],
+        lambda x: x[:, ::2, ::-1],
+        lambda x: x.permute(2, 0, 1),
+        lambda x: x[:, :1].expand(2, 3, 4),
+    ],
+)
+def test_a_leaf_moves_however_it_lies_in_memory(view, make):
+    results = []
+    x = view(tensor(normal(0, 2, 3, 4)))
+    for leaf in (x.detach(), tensor(np.array(x.numpy(), order="C"))):
+        leaf.requires_grad_()
+        optimizer = make([leaf])
+        for step in range(3):
+            optimizer.zero_grad()
+            (leaf * leaf * normal(step, *leaf.shape)).sum().backward()
+            optimizer.step()
+        results.append(leaf.numpy())
+    np.testing.assert_array_equal(*results)
 
 
 def test_a_parameter_without_gradient_stays():
@@ -273,6 +299,9 @@ def test_clipping_does_not_hide_a_nan():
 
 
 MUTANTS = {
+    "optim:Optimizer.step": [
+        ("the order of what may run backwards in memory", "-moved.strides[axis]", "-w.strides[axis]"),
+    ],
     "optim:Adam.update": [
         ("Adam without bias correction", "1 - b1**t", "1"),
         ("Adam: epsilon under the root's correction", "move += c * self.eps", "move += self.eps"),

@@ -53,7 +53,7 @@ class Optimizer:
                 state["t"] += 1
                 w = p.numpy()
                 moved = np.empty_like(w)
-                order = sorted(range(w.ndim), key=lambda axis: -w.strides[axis])  # in which w lies in memory
+                order = sorted(range(w.ndim), key=lambda axis: -moved.strides[axis])  # in which it lies in memory
                 arrays = [w, p.grad.numpy(), *(state[slot] for slot in self.slots)]
                 flat, *arrays = [array.transpose(order).reshape(-1) for array in (moved, *arrays)]
                 for a in range(0, w.size, self.PIECE):

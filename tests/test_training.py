@@ -399,7 +399,6 @@ MUTANTS = {
     ],
     "training:Trainer._validate": [
         ("best is the worst", "> self.best:", "< self.best:"),
-        ("validation leaves the model in evaluation", "self.model.train()", "pass"),
     ],
     "training:_interrupt_after_step": [
         ("Ctrl-C is lost", "event.set()", "pass"),

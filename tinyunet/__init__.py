@@ -13,9 +13,10 @@ import importlib
 from types import ModuleType
 
 from tinyunet import functional, nn, ops, optim, unet
+from tinyunet.grad_mode import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from tinyunet.gradcheck import gradcheck
 from tinyunet.machine import memory
-from tinyunet.tensor import Tensor, differentiable, no_grad, tensor
+from tinyunet.tensor import Tensor, differentiable, tensor
 from tinyunet.using import using
 
 __version__ = "0.1.0"
@@ -38,13 +39,16 @@ __all__ = [
     "Tensor",
     "byhand",
     "differentiable",
+    "enable_grad",
     "functional",
     "gradcheck",
+    "is_grad_enabled",
     "memory",
     "nn",
     "no_grad",
     "ops",
     "optim",
+    "set_grad_enabled",
     "tensor",
     "unet",
     "using",

@@ -53,7 +53,6 @@ def run(picture: str | os.PathLike[str] = "demo.png", steps: int = 300, seed: in
     trainer.run(steps, validate_every=50)
     print(f"\n   {time.perf_counter() - began:.0f} seconds")
 
-    trainer.model.eval()
     probabilities = [segmentation.predict(trainer.model, image) for image in test.images]
     thresholded = [classical.otsu(image) for image in test.images]
     ours = segmentation.score_of(probabilities, test.masks)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+_written = itertools.count()
 
 
 @contextmanager
@@ -23,7 +26,7 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")  # hidden, and another process has another one
+    part = path.with_name(f".{path.name}.{os.getpid()}-{next(_written)}.part")  # hidden, and nobody else's
     try:
         yield part
         with part.open("rb+") as file:

@@ -27,8 +27,8 @@ import functools
 import heapq
 import inspect
 import itertools
+import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from contextvars import ContextVar
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias
@@ -47,9 +47,10 @@ Array = np.ndarray[Any, Any]
 Operand: TypeAlias = Any  # a Tensor or an array for who calls the operation, and inside it the array itself
 Updated: TypeAlias = Any  # one that the operation writes to: a Tensor then receives the new values as its `.data`
 
-_recording: ContextVar[bool] = ContextVar("recording", default=True)
+recording: ContextVar[tuple[bool, ...]] = ContextVar("recording", default=(True,))  # see grad_mode.py
 stand_ins: ContextVar[Mapping[Any, Any]] = ContextVar("stand_ins", default=MappingProxyType({}))  # see using.py
 _serial = itertools.count()
+_adding = threading.RLock()  # threads that walk graphs with a leaf in common add to its gradient one by one
 
 
 class Tensor(Methods):
@@ -68,7 +69,7 @@ class Tensor(Methods):
         TypeError: for data that is not numeric, or a gradient asked of integers.
     """
 
-    __slots__ = ("_data", "grad", "requires_grad", "node", "version", "__weakref__")
+    __slots__ = ("_data", "_grad", "requires_grad", "node", "version", "__weakref__")
 
     # NumPy then leaves `np.float32(2) * x` and `array + x` to the operators here, and `np.exp(x)`, which would
     # silently lose the gradient, is a TypeError.
@@ -86,16 +87,16 @@ class Tensor(Methods):
             if kind.kind not in "fiub":
                 raise TypeError(f"tensor: real numbers are needed, not {kind}")
         self._data: Array = _sealed(array.astype(wanted, copy=False))
-        self.grad: Tensor | None = None
+        self._grad: Tensor | None = None
         self.node: Node | None = None
-        self.requires_grad, self.version = False, 0  # the version counts how often .data was replaced
+        self.version = 0  # counts how often .data was replaced
         self.requires_grad_(requires_grad)
 
     @classmethod
     def _made(cls, array: Any, node: Node | None = None) -> Tensor:
         """The result of an operation: `array` itself, not a copy, from now on read-only."""
         result = cls.__new__(cls)
-        result._data, result.grad, result.requires_grad = _sealed(np.asarray(array)), None, node is not None
+        result._data, result._grad, result.requires_grad = _sealed(np.asarray(array)), None, node is not None
         result.node, result.version = node, 0
         return result
 
@@ -115,8 +116,21 @@ class Tensor(Methods):
     def _convert(self, dtype: Any) -> None:
         """Another dtype, in place, for the gradient too."""
         self._data, self.version = _sealed(self._data.astype(dtype)), self.version + 1
-        if self.grad is not None:
-            self.grad = Tensor(self.grad, dtype)
+        self._grad = None if self._grad is None else Tensor(self._grad, dtype)
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The derivative of the loss with respect to this leaf, summed over all `backward()` since it was None."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, gradient: Tensor | None) -> None:
+        if gradient is not None and not isinstance(gradient, Tensor):
+            raise TypeError(f"grad: must be a Tensor or None, not {type(gradient).__name__}")
+        if gradient is not None and (gradient.dtype, gradient.shape) != (self.dtype, self.shape):
+            wanted = f"those of its Tensor, {self.dtype} {self.shape}"
+            raise ValueError(f"grad: dtype and shape {gradient.dtype} {gradient.shape} must be {wanted}")
+        self._grad = gradient
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -174,14 +188,12 @@ class Tensor(Methods):
         """
         if not self.requires_grad:
             raise RuntimeError("backward: this Tensor was not computed from one with requires_grad=True")
-        if gradient is None:
-            if self.numel() != 1:
-                raise RuntimeError(
-                    f"backward: shape {self.shape} is not a single number; pass the gradient of the loss "
-                    "with respect to it, or reduce it first, as in y.sum().backward()"
-                )
-            gradient = np.ones(self.shape)
-        gradient = np.array(gradient, dtype=self.dtype)
+        if gradient is None and self.numel() != 1:
+            raise RuntimeError(
+                f"backward: shape {self.shape} is not a single number; pass the gradient of the loss "
+                "with respect to it, or reduce it first, as in y.sum().backward()"
+            )
+        gradient = np.array(np.ones(self.shape) if gradient is None else gradient, dtype=self.dtype)
         if gradient.shape != self.shape:
             raise ValueError(f"backward: gradient of shape {gradient.shape} for a Tensor of shape {self.shape}")
         if self.node is None:
@@ -191,19 +203,16 @@ class Tensor(Methods):
 
     def _accumulate(self, gradient: Array) -> None:
         """Add to `.grad`, out of place: the arrays may be somebody else's gradients too."""
-        self.grad = Tensor._made(gradient if self.grad is None else self.grad._data + gradient)
+        with _adding:
+            self._grad = Tensor._made(gradient if self._grad is None else self._grad._data + gradient)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         return np.asarray(self._data, dtype=dtype, copy=copy)
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+    def __reduce__(self) -> Any:
         if self.node is not None:
-            raise RuntimeError("deepcopy: only leaves can be copied; use .detach() first")
-        twin = type(self).__new__(type(self))
-        Tensor.__init__(twin, self._data, requires_grad=self.requires_grad)
-        twin.grad = None if self.grad is None else self.grad.__deepcopy__(memo)
-        memo[id(self)] = twin
-        return twin
+            raise RuntimeError("copy, pickle: only leaves can be copied; use .detach() first")
+        return type(self), (self._data, self.dtype, self.requires_grad), (None, {"grad": self._grad})
 
     def __repr__(self) -> str:
         values = np.array2string(self._data, separator=", ", prefix="tensor(", threshold=200)
@@ -224,22 +233,6 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     return Tensor(data, dtype, requires_grad)
 
 
-@contextmanager
-def no_grad() -> Iterator[None]:
-    """Inside `with no_grad():`, or in a function decorated `@no_grad()`, nothing is recorded (in this thread).
-
-    >>> w = tensor(2.0, requires_grad=True)
-    >>> with no_grad():
-    ...     print((w * 3).requires_grad)
-    False
-    """
-    token = _recording.set(False)
-    try:
-        yield
-    finally:
-        _recording.reset(token)
-
-
 class Node:
     """One operation that was done: its name, its backward, and where each of its arguments came from.
 
@@ -248,11 +241,10 @@ class Node:
     needs is freed early.
     """
 
-    __slots__ = ("serial", "name", "backward", "sources")
+    __slots__ = ("serial", "name", "backward", "sources", "copies")
 
-    def __init__(self, name: str, backward: Callable[[Array], Any], inputs: list[tuple[int, Tensor]]) -> None:
-        self.serial = next(_serial)
-        self.name = name
+    def __init__(self, name: str, backward: Any, inputs: list[tuple[int, Tensor]], copies: bool | None) -> None:
+        self.serial, self.name, self.copies = next(_serial), name, copies
         self.backward: Callable[[Array], Any] | None = backward
         self.sources = [(i, x.node or x, x.shape, x.dtype, x.version) for i, x in inputs]
 
@@ -275,7 +267,7 @@ class Node:
             dx = gradients[i] if i < len(gradients) else None
             if dx is None:
                 raise RuntimeError(f"backward: {self.name} has no derivative with respect to argument {i}")
-            dx = np.asarray(dx() if callable(dx) else dx, dtype)
+            dx = np.array(dx() if callable(dx) else dx, dtype, order="K", copy=self.copies)
             if dx.shape != shape:
                 raise RuntimeError(
                     f"backward of {self.name}: gradient of shape {dx.shape} for argument {i} of shape {shape}"
@@ -352,6 +344,7 @@ def differentiable(operation: Callable[P, Any], selective: bool = False) -> Call
     position = {key: i for i, key in enumerate(parameters)}
     annotations = [str(p.annotation) for p in parameters.values()]
     checked = {i: text for i, text in enumerate(annotations) if text.startswith(("Operand", "Updated"))}
+    copies = None if f"{operation.__module__}".startswith("tinyunet.ops.") else True  # others may keep what they return
     updated_positions = {i for i, text in checked.items() if text.startswith("Updated")}
 
     @functools.wraps(operation)
@@ -359,18 +352,20 @@ def differentiable(operation: Callable[P, Any], selective: bool = False) -> Call
         if own := stand_ins.get().get(apply):  # inside `with tinyunet.using(…)`
             return own(*args, **kwargs)
         inputs: list[tuple[int, Tensor]] = []
-        updated: list[tuple[Tensor, Array]] = []
+        updated: list[tuple[Tensor, Array, Array]] = []
 
         def array_of(i: int, x: Any) -> Any:
             if isinstance(x, Tensor):
                 if i in updated_positions:
-                    updated.append((x, x._data.copy()))
-                    return updated[-1][1]
-                if x.requires_grad and _recording.get():
+                    updated.append((x, x._data, x._data.copy()))
+                    return updated[-1][2]
+                if x.requires_grad and recording.get()[-1]:
                     inputs.append((i, x))
                 return x._data
             if i in checked and not (isinstance(x, np.ndarray) or (x is None and "None" in checked[i])):
                 raise TypeError(f"{name}: {list(parameters)[i]} must be a Tensor or an array, not {type(x).__name__}")
+            if isinstance(x, np.ndarray):
+                x = np.asarray(x)  # no np.matrix, whose * is another product
             if isinstance(x, np.generic):
                 return x.item()  # np.float64(2) does not turn a float32 Tensor into float64
             if i not in updated_positions and any(array.flags.writeable for array in _bases(x)):
@@ -387,11 +382,12 @@ def differentiable(operation: Callable[P, Any], selective: bool = False) -> Call
         if not (isinstance(made, tuple) and len(made) == 2 and callable(made[1])):
             raise TypeError(f"{name}: an operation returns (result, backward), not {type(made).__name__}")
         y, backward = made
-        for x, array in updated:
-            x.data = array
+        for x, before, array in updated:
+            if array.tobytes() != before.tobytes():  # in evaluation nothing is written, not even the same values
+                x.data = array
         if selective:
             backward = functools.partial(backward, wanted={i for i, _ in inputs})
-        node = Node(name, backward, inputs) if inputs else None
+        node = Node(name, backward, inputs, copies) if inputs else None
         if isinstance(y, tuple):
             return (Tensor._made(y[0], node), *map(Tensor._made, y[1:]))
         return Tensor._made(y, node)

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tinyunet.grad_mode import no_grad
 from tinyunet.nn import Module
-from tinyunet.tensor import no_grad
 
 
 class Stage(NamedTuple):

@@ -18,7 +18,7 @@ from tqdm import tqdm
 from tinyunet import checkpoint
 from tinyunet.nn import Module
 from tinyunet.optim import Optimizer, Schedule
-from tinyunet.tensor import Tensor, no_grad
+from tinyunet.tensor import Tensor
 
 M = TypeVar("M", bound=Module)
 
@@ -143,12 +143,8 @@ class Trainer(Generic[M]):
         if self.validate is None:
             self._save_best()  # the latest is the best that is known
             return
-        self.model.eval()
-        try:
-            with no_grad():
-                numbers = {name: float(value) for name, value in self.validate(self.model).items()}
-        finally:
-            self.model.train()
+        with self.model.evaluating():
+            numbers = {name: float(value) for name, value in self.validate(self.model).items()}
         if self.best == -math.inf or next(iter(numbers.values())) > self.best:
             self._save_best()
         self.scores.append((self.step, numbers))

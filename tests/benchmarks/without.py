@@ -23,9 +23,10 @@ from tinyunet.ops import conv, fast, im2col, norm
 from tinyunet.ops.fast import products, scratch, tiles
 
 
+@contextlib.contextmanager
 def fresh(name, shape, dtype):
     """Scratch that is new memory every time."""
-    return np.empty(shape, dtype)
+    yield np.empty(shape, dtype)
 
 
 @contextlib.contextmanager

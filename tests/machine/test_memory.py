@@ -1,5 +1,6 @@
 """Freed memory is kept, scratch is bounded, and both are given back on request."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -10,7 +11,8 @@ import pytest
 
 import tinyunet.functional as F
 from tinyunet.machine import memory
-from tinyunet.ops.fast.scratch import scratch, scratch_bytes
+from tinyunet.ops.fast import products, tiles
+from tinyunet.ops.fast.scratch import KEPT, scratch, scratch_bytes
 from tinyunet.ops.fast.tiles import TILE_BYTES
 
 CODE = """
@@ -59,22 +61,75 @@ def test_scratch_is_bounded_and_freed_on_request():
     np.testing.assert_array_equal(F.conv2d.__wrapped__(x, w, padding=1, stride=2)[0], y)
 
 
-def test_each_thread_has_its_own_scratch_and_takes_it_along():
-    mine = scratch("columns", (8,), np.float32)
-    theirs = []
+def test_what_is_in_use_is_nobody_elses():
+    memory.release()
+    with scratch("columns", (8,), np.float32) as outer:
+        with scratch("columns", (8,), np.float32) as inner:  # as in a signal handler, or in another thread
+            assert not np.shares_memory(outer, inner)
+            memory.release()  # takes nothing away from who is using it
+            outer[:], inner[:] = 1, 2
+        with scratch("columns", (4,), np.float32) as later:
+            assert np.shares_memory(inner, later)
+        np.testing.assert_array_equal(outer, np.ones(8))
+    assert scratch_bytes() == 2 * 32
+    with contextlib.ExitStack() as many:
+        for _ in range(10):
+            many.enter_context(scratch("columns", (8,), np.float32))
+    assert scratch_bytes() == KEPT * 32
+
+
+def test_a_convolution_inside_another_leaves_it_alone(monkeypatch):
+    """As a signal handler would do it, at the worst moment: when columns are filled."""
+    x, w = np.ones((2, 4, 16, 16), np.float32), np.ones((4, 4, 3, 3), np.float32)
+    expected = F.conv2d(x, w, padding=1).numpy()
+    for room in (tiles, products):
+        fill = room.fill
+
+        def interrupted(*args, fill=fill, room=room):
+            fill(*args)
+            with pytest.MonkeyPatch.context() as inside:
+                inside.setattr(room, "fill", fill)
+                F.conv2d(9 * x, w, padding=1)
+
+        monkeypatch.setattr(room, "fill", interrupted)
+    for rows_pay in (False, True):
+        monkeypatch.setattr(products, "_rows_pay", lambda *args, pay=rows_pay: pay)
+        np.testing.assert_array_equal(F.conv2d(x, w, padding=1), expected)
+
+
+def test_threads_may_begin_and_end_while_scratch_is_given_up():
+    errors, end = [], threading.Event()
 
     def use():
-        theirs.append(np.shares_memory(mine, scratch("columns", (8,), np.float32)))
-        theirs.append(scratch_bytes())
+        while not end.is_set():
+            with scratch(f"columns of {threading.get_ident()}", (8,), np.float32):
+                pass
 
-    thread = threading.Thread(target=use)
-    thread.start()
-    thread.join()
-    shared, both = theirs
-    assert not shared
-    assert scratch_bytes() == both - 32
+    threads = [threading.Thread(target=use) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(300):
+            memory.release()
+            scratch_bytes()
+    except RuntimeError as error:
+        errors.append(error)
+    finally:
+        end.set()
+        for thread in threads:
+            thread.join()
+    assert errors == []
 
 
 def test_importing_changes_no_environment_variable():
     code = "import os; before = dict(os.environ); import tinyunet, tinyunet.cli; assert dict(os.environ) == before"
     subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "OPENBLAS_CORETYPE": "Haswell"})
+
+
+MUTANTS = {
+    "ops.fast.scratch:scratch": [
+        ("what is in use is given to the next", "memory = free.pop()", "memory = free[-1]"),
+        ("all that was ever in use is kept", "if len(free) < KEPT:", "if True:"),
+        ("nothing is kept", "free.append(memory)", "pass"),
+    ],
+}

@@ -1,6 +1,8 @@
 """Modules: what they find, save, load and show."""
 
 import copy
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -164,6 +166,45 @@ def test_a_module_without_recording():
     assert model(np.ones((1, 2), np.float32)).requires_grad
 
 
+def test_evaluating_changes_nothing_and_gives_back_every_mode():
+    frozen = nn.BatchNorm2d(2).eval()
+    model = nn.Sequential(nn.BatchNorm2d(2), frozen, nn.Dropout(0.5, rng=0))
+    before, x = model.state_dict(), np.random.default_rng(0).standard_normal((2, 2, 4, 4)).astype(np.float32)
+
+    def modes():
+        return [module.training for _, module in model.named_modules()]
+
+    with model.evaluating():
+        assert modes() == [False] * 4
+        assert not model(x).requires_grad
+    with pytest.raises(ZeroDivisionError), model.evaluating():
+        raise ZeroDivisionError
+    assert modes() == [True, True, False, True]
+    for name, value in model.state_dict().items():
+        np.testing.assert_array_equal(value, before[name])
+    assert model(x).requires_grad
+
+
+def test_weights_that_are_loaded_while_others_evaluate_stay():
+    norm, end = nn.BatchNorm2d(4).eval(), threading.Event()
+    x, weights = np.zeros((2, 4, 8, 8), np.float32), norm.state_dict()
+
+    def evaluate():
+        while not end.is_set():
+            norm(x)
+
+    thread = threading.Thread(target=evaluate)
+    thread.start()
+    try:
+        for i in range(200):
+            norm.load_state_dict({**weights, "running_mean": np.full(4, i, np.float32)})
+            time.sleep(1e-5)
+            assert norm.running_mean.numpy()[0] == i
+    finally:
+        end.set()
+        thread.join()
+
+
 def test_a_module_needs_a_forward():
     with pytest.raises(NotImplementedError, match="Module does not define forward"):
         nn.Module()(1)
@@ -190,5 +231,10 @@ MUTANTS = {
     ],
     "nn.module:Module.train": [
         ("eval does not reach the layers", "module.training = mode", "self.training = mode"),
+    ],
+    "nn.module:Module.evaluating": [
+        ("everything trains afterwards", "module.training = training", "module.training = True"),
+        ("evaluation is recorded", "with no_grad():", "if True:"),
+        ("evaluation is training", "self.eval()", "pass"),
     ],
 }

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-import tinyunet
 import tinyunet.functional as F
 from tests.strategies import arrays, normal
-from tinyunet import Tensor, gradcheck, tensor
+from tinyunet import Tensor, gradcheck, no_grad, tensor
 
 OPERATORS = [operator.add, operator.sub, operator.mul, operator.truediv, operator.pow]
 COMPARISONS = [operator.eq, operator.ne, operator.lt, operator.le, operator.gt, operator.ge]
@@ -101,6 +100,125 @@ def test_an_expression_of_many_operators_passes_gradcheck():
     assert gradcheck(f, [x, w])
 
 
-def test_numpy_functions_do_not_lose_the_gradient_silently():
+@pytest.mark.parametrize(
+    "function",
+    [
+        np.exp,
+        np.mean,
+        lambda x: np.stack([x, x]),
+        lambda x: np.concatenate([np.ones(2), x]),
+        lambda x: np.split(x, 2),
+        lambda x: np.where(x > 0, x, 0),
+        lambda x: np.sum(a=x),
+    ],
+)
+def test_numpy_functions_do_not_lose_the_gradient_silently(function):
+    x = tensor([1.0, -2.0], requires_grad=True)
     with pytest.raises(TypeError):
-        np.exp(tinyunet.tensor([1.0], requires_grad=True))
+        function(x)
+    with pytest.raises(TypeError):
+        function(x * 2)
+
+
+def test_numpy_functions_take_a_tensor_as_its_array_where_no_gradient_is_lost():
+    x = tensor([1.0, -2.0], requires_grad=True)
+    assert (np.shape(x), np.ndim(x), np.size(x), np.argmax(x), np.array_equal(x, x)) == ((2,), 1, 2, 0, True)
+    np.testing.assert_array_equal(np.asarray(x), [1, -2])
+    for constant in (x.detach(), tensor([1.0, -2.0])):
+        np.testing.assert_array_equal(np.stack([constant, constant]), [[1, -2], [1, -2]])
+        assert np.mean(constant) == -0.5
+    with no_grad():
+        np.testing.assert_array_equal(np.stack([x, x]), [[1, -2], [1, -2]])
+
+
+IN_PLACE = [operator.iadd, operator.isub, operator.imul, operator.itruediv, operator.ipow]
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("operation", IN_PLACE)
+@pytest.mark.parametrize("other", [2, 0.5, np.float64(3), np.array([2.0, 3.0]), tensor([2.0, 3.0])], ids=repr)
+def test_a_leaf_changes_in_place_where_nothing_is_recorded(operation, other):
+    import torch
+
+    ours, theirs = tensor([1.5, 2.0], requires_grad=True), torch.tensor([1.5, 2.0], requires_grad=True)
+    also = ours
+    for x in (ours, theirs):
+        (x * 3.0).sum().backward()
+    with no_grad(), torch.no_grad():
+        ours = operation(ours, other)
+        theirs = operation(theirs, torch.tensor(np.asarray(other)) if np.ndim(other) else float(other))
+    assert ours is also
+    assert (ours.requires_grad, ours.dtype) == (True, np.float32)
+    np.testing.assert_allclose(ours, theirs.detach(), rtol=1e-6)
+    np.testing.assert_array_equal(ours.grad, [3, 3])
+    constant = tensor([1.5, 2.0])
+    assert operation(constant, other) is constant  # no graph either
+
+
+@pytest.mark.parametrize("operation", IN_PLACE)
+def test_a_leaf_that_wants_a_gradient_does_not_change_while_it_is_recorded(operation):
+    w = tensor([1.5, 2.0], requires_grad=True)
+    with pytest.raises(RuntimeError, match=r"a leaf with requires_grad=True \(shape \(2,\)\).*no_grad\(\)"):
+        operation(w, 2.0)
+    np.testing.assert_array_equal(w, [1.5, 2])
+
+
+@pytest.mark.parametrize("operation", IN_PLACE)
+def test_within_a_graph_the_name_is_given_to_a_new_tensor_and_gradients_are_right(operation):
+    def f(x, w):
+        y = x * w
+        before = y
+        y = operation(y, w)
+        total = tensor(np.ones(2))
+        total += y * 2.0
+        return before * 3.0 + total
+
+    assert gradcheck(f, [tensor(np.array(values), requires_grad=True) for values in ([1.5, 2.0], [0.5, 0.7])])
+
+
+def test_what_does_not_fit_in_place_is_refused_and_changes_nothing():
+    x, counts = tensor([1.0, 2.0]), tensor(np.array([1, 2]))
+    with pytest.raises(ValueError, match=r"\+=: a Tensor of shape \(2,\) cannot take a result of shape \(3, 2\)"):
+        x += np.ones((3, 1))
+    with pytest.raises(TypeError, match="/=: a Tensor of int64 cannot take a result of float"):
+        counts /= 2
+    with pytest.raises(TypeError):
+        x += "1"
+    np.testing.assert_array_equal(x, [1, 2])
+    np.testing.assert_array_equal(counts, [1, 2])
+
+
+@pytest.mark.parametrize(
+    "index", [0, (1, 2), slice(1, None), ..., ([0, 0], [1, 2]), np.array([[True, False, True]] * 2)]
+)
+def test_elements_are_set_where_nothing_is_recorded(index):
+    x, array = tensor(normal(0, 2, 3), requires_grad=True), normal(0, 2, 3)
+    alias = x
+    with no_grad():
+        x[index] = 7
+        x.T[0] = 99  # another Tensor, with values of its own
+    array[index] = 7
+    assert alias is x
+    np.testing.assert_array_equal(x, array)
+    for target, value in ((x, 1.0), (x * 2, 1.0), (x.detach(), x.sum())):
+        with pytest.raises(RuntimeError, match=r"not where a gradient is wanted.*tinyunet\.where"):
+            target[0, 0] = value
+
+
+MUTANTS = {
+    "ops.methods:_in_place": [
+        (
+            "a weight is replaced, and the model keeps the old one",
+            "self.data = values\n        return self",
+            "return Tensor(values)",
+        ),
+        ("a leaf is lost while it is recorded", "if self.requires_grad and self.is_leaf:", "if False:"),
+        ("a graph is cut", "return operation(self, other)", "pass"),
+    ],
+    "ops.methods:_setitem": [
+        ("a write into a graph goes unnoticed", "if recording.get()[-1] and", "if False and"),
+    ],
+    "ops.methods:_array_function": [
+        ("NumPy loses the gradient", "if any(lost) and", "if False and"),
+    ],
+}

@@ -12,6 +12,7 @@ from tinyunet.data import DataError
 from tinyunet.nn import Module
 from tinyunet.tasks import segmentation
 from tinyunet.tasks.segmentation import Dataset, Settings
+from tinyunet.unet import UNet
 
 SMALL = {"channels": (4, 8), "steps": 4, "batch": 2, "crop": 16}
 
@@ -67,6 +68,17 @@ def test_where_tiles_meet_the_inner_one_counts_more():
 
     p = segmentation.predict(EdgeIsWrong(), np.ones((1, 100, 100)), tile=64, overlap=28)
     assert p[0, 8:-8, 8:-8].min() > 0.75  # with equal weights: one half
+
+
+def test_predict_evaluates_and_changes_nothing():
+    model, image = UNet(1, 1, channels=(4,), rng=0), np.random.default_rng(0).random((1, 16, 16)).astype(np.float32)
+    before = model.state_dict()
+    p = segmentation.predict(model, image)
+    assert model.training
+    for name, value in model.state_dict().items():
+        np.testing.assert_array_equal(value, before[name])
+    np.testing.assert_array_equal(segmentation.predict(model.eval(), image), p)
+    assert not model.training
 
 
 @pytest.mark.parametrize("shape", [(4, 4), (3, 8, 8), (1, 0, 8)])

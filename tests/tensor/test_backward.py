@@ -1,6 +1,8 @@
 """`backward()`: in which order the graph is walked, what arrives, and when what is freed."""
 
 import gc
+import sys
+import threading
 import weakref
 
 import numpy as np
@@ -282,6 +284,46 @@ def test_an_array_lives_as_long_as_some_backward_needs_it(function, needed):
     assert np.any(x.grad.numpy())
 
 
+@pytest.mark.parametrize(
+    ("gradient", "error", "message"),
+    [
+        (tensor(np.ones((3, 2))), ValueError, r"float64 \(3, 2\) must be those of its Tensor, float64 \(2, 3\)"),
+        (tensor(np.ones((2, 3), np.float32)), ValueError, r"float32 \(2, 3\) must be"),
+        (np.ones((2, 3)), TypeError, "a Tensor or None, not ndarray"),
+    ],
+)
+def test_a_gradient_that_does_not_fit_is_not_taken(gradient, error, message):
+    w = leaf(np.ones((2, 3)))
+    (w * 2.0).sum().backward()
+    with pytest.raises(error, match=message):
+        w.grad = gradient
+    np.testing.assert_array_equal(w.grad, np.full((2, 3), 2))
+    w.grad = tensor(np.zeros((2, 3)))
+    np.testing.assert_array_equal(w.grad, np.zeros((2, 3)))
+    w.grad = None
+    assert w.grad is None
+
+
+def test_threads_that_walk_graphs_with_a_leaf_in_common_add_up():
+    w, count = leaf(np.zeros(64)), 300
+
+    def walk():
+        for _ in range(count):
+            (w * 1.0).sum().backward()
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=walk) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    np.testing.assert_array_equal(w.grad, np.full(64, 4 * count))
+
+
 def test_a_loss_that_was_walked_holds_nothing_of_its_graph():
     x = leaf([1.0])
     loss = ((x * x) * x).sum()
@@ -298,14 +340,19 @@ MUTANTS = {
         ("oldest node first", "heapq.heappush(queue, (-source.serial", "heapq.heappush(queue, (source.serial"),
         ("a second walk goes unnoticed", "node.backward = None", "pass"),
     ],
+    "tensor:Tensor.grad": [
+        ("a gradient of another shape is taken", "(gradient.dtype, gradient.shape)", "(gradient.dtype, self.shape)"),
+        ("a gradient of another dtype is taken", "(gradient.dtype, gradient.shape)", "(self.dtype, gradient.shape)"),
+    ],
     "tensor:Tensor._accumulate": [
-        ("a second backward replaces the gradient", "self.grad._data + gradient", "gradient"),
+        ("threads lose what others add", "with _adding:", "if True:"),
+        ("a second backward replaces the gradient", "self._grad._data + gradient", "gradient"),
     ],
     "tensor:Node.gradients": [
         (
             "gradients keep the dtype of the loss",
-            "np.asarray(dx() if callable(dx) else dx, dtype)",
-            "np.asarray(dx() if callable(dx) else dx)",
+            "dx() if callable(dx) else dx, dtype, order",
+            "dx() if callable(dx) else dx, order",
         ),
     ],
 }

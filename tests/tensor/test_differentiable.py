@@ -116,3 +116,34 @@ def test_statistics_that_an_operation_updates_receive_new_values():
     np.testing.assert_array_equal(count, [2, 2])
     np.testing.assert_array_equal(array, [1, 1])
     np.testing.assert_array_equal(before, [0, 0])
+
+
+def test_what_an_operation_leaves_alone_is_not_written_back():
+    @differentiable
+    def reading(x, count: "Updated"):
+        meanwhile.data = [7.0, 7.0]  # another thread, say, loads weights
+        return x * count, lambda dy: dy
+
+    meanwhile = tensor([1.0, np.nan])
+    version = meanwhile.version
+    reading(leaf([1.0, 1.0]), meanwhile)
+    np.testing.assert_array_equal(meanwhile, [7, 7])
+    assert meanwhile.version == version + 1
+
+
+def test_a_matrix_of_numpy_is_an_array():
+    with pytest.warns(PendingDeprecationWarning):
+        m = np.matrix([[1.0, 2.0], [3.0, 4.0]])
+    x = leaf([[1.0, 2.0], [3.0, 4.0]])
+    y = x * m
+    np.testing.assert_array_equal(y, [[1, 4], [9, 16]])
+    assert type(y.numpy()) is np.ndarray
+    np.testing.assert_array_equal(m * x, [[1, 4], [9, 16]])
+
+
+MUTANTS = {
+    "tensor:differentiable": [
+        ("what is only read is written back", "if array.tobytes() != before.tobytes():", "if True:"),
+        ("a matrix of NumPy stays one", "x = np.asarray(x)", "pass"),
+    ],
+}

@@ -5,7 +5,7 @@ import pytest
 
 import tinyunet.functional as F
 from tests.tensor import leaf
-from tinyunet import differentiable, nn, optim, tensor
+from tinyunet import differentiable, nn, no_grad, optim, tensor
 
 
 def test_no_array_of_a_tensor_can_be_written_to():
@@ -52,6 +52,11 @@ def test_a_tensor_does_not_follow_the_array_that_it_was_made_from():
     np.testing.assert_array_equal(x.grad, [3, 2])
 
 
+def in_place(parameter):
+    with no_grad():
+        parameter -= 1
+
+
 def step(parameter):
     parameter.grad = tensor(np.ones(parameter.shape))
     optim.SGD([parameter], lr=1.0).step()
@@ -61,7 +66,7 @@ def assign(parameter):
     parameter.data = parameter.numpy() - 1
 
 
-@pytest.mark.parametrize("change", [step, assign])
+@pytest.mark.parametrize("change", [step, assign, in_place])
 def test_a_weight_that_was_changed_since_its_use_stops_backward(change):
     w, x = nn.Parameter(np.array([1.0, 2.0])), leaf([3.0, 4.0])
     loss = (w * x).sum()
@@ -74,7 +79,7 @@ def test_a_weight_that_was_changed_since_its_use_stops_backward(change):
     np.testing.assert_array_equal(w.grad, [3, 4])
 
 
-@pytest.mark.parametrize("change", [step, assign])
+@pytest.mark.parametrize("change", [step, assign, in_place])
 @pytest.mark.parametrize("constant", [lambda w: w.detach(), lambda w: w.requires_grad_(False), lambda w: w.numpy()])
 def test_a_weight_that_served_as_a_constant_may_change(change, constant):
     w, x = nn.Parameter(np.array([1.0, 2.0])), leaf([3.0, 4.0])
@@ -95,20 +100,37 @@ def test_assigned_data_is_copied_and_keeps_shape_and_dtype():
 
 
 @pytest.mark.parametrize("view", [lambda a: a, lambda a: a[:], lambda a: a[::-1]])
-def test_what_a_backward_has_returned_can_no_longer_be_written_to(view):
+def test_what_an_operation_has_returned_can_no_longer_be_written_to(view):
     kept = np.ones(3)
 
     @differentiable
+    def op(x):
+        return view(kept), lambda dy: dy
+
+    y = op(leaf([1.0, 2.0, 3.0]))
+    with pytest.raises(ValueError, match="read-only"):
+        kept += 1
+    np.testing.assert_array_equal(y, [1, 1, 1])
+
+
+@pytest.mark.parametrize("view", [lambda a: a, lambda a: a[:], lambda a: a[::-1]])
+def test_a_backward_may_keep_and_write_to_what_it_returns(view):
+    kept = np.zeros(3)
+
+    @differentiable
     def op(x, y):
-        return x + y, lambda dy: (view(kept), view(kept))
+        def backward(dy):
+            kept[:] = dy
+            return view(kept), view(kept)
+
+        return x + y, backward
 
     x, y = leaf([1.0, 2.0, 3.0]), leaf([3.0, 4.0, 5.0])
     h = -y
-    op(x, h).sum().backward()
-    with pytest.raises(ValueError, match="read-only"):
-        kept += 1
-    np.testing.assert_array_equal(x.grad, [1, 1, 1])
-    np.testing.assert_array_equal(y.grad, [-1, -1, -1])
+    op(x, op(2.0 * x, h) * 3.0).sum().backward()  # what the first has handed on is not what the second writes
+    kept[:] = 99
+    np.testing.assert_array_equal(x.grad, [7, 7, 7])
+    np.testing.assert_array_equal(y.grad, [-3, -3, -3])
 
 
 def test_what_one_receives_is_not_added_to_what_another_received():
@@ -140,5 +162,6 @@ MUTANTS = {
     ],
     "tensor:differentiable": [
         ("a raw array can change under the tape", 'return x.copy("K")', "return x"),
+        ("what a backward keeps is handed on", "else True  # others", "else None  # others"),
     ],
 }

@@ -7,7 +7,7 @@ import pytest
 
 import tinyunet.functional as F
 from tests.tensor import leaf
-from tinyunet import no_grad, tensor, using
+from tinyunet import enable_grad, is_grad_enabled, no_grad, set_grad_enabled, tensor, using
 
 
 def test_nothing_is_recorded_in_no_grad_until_it_ends():
@@ -81,12 +81,110 @@ def test_requires_grad_can_be_switched_for_a_leaf_alone():
             tensor(integers, requires_grad=True)
 
 
+def test_one_object_serves_many_times_and_inside_itself():
+    w, off, on = leaf([1.0]), no_grad(), enable_grad()
+    for _ in range(2):
+        with off:
+            assert not is_grad_enabled()
+            with off, on:
+                assert (w * 2.0).requires_grad
+                with off:
+                    assert not (w * 2.0).requires_grad
+            assert not (w * 2.0).requires_grad
+        assert (w * 2.0).requires_grad
+
+
+def test_a_generator_is_decorated_between_its_yields_and_its_caller_is_not():
+    w, seen = leaf([1.0]), []
+
+    @no_grad()
+    def samples(count):
+        try:
+            for i in range(count):
+                try:
+                    seen.append((yield w * i))
+                except KeyError:
+                    seen.append((w * 1.0).requires_grad)
+        finally:
+            seen.append((w * 1.0).requires_grad)
+        return "done"
+
+    steps = samples(3)
+    assert not next(steps).requires_grad
+    assert (w * 2.0).requires_grad
+    assert not steps.send("sent").requires_grad
+    assert not steps.throw(KeyError()).requires_grad
+    assert (w * 2.0).requires_grad
+    with pytest.raises(StopIteration, match="done"):
+        next(steps)
+    abandoned = samples(2)
+    next(abandoned)
+    abandoned.close()
+    assert seen == ["sent", False, None, False, False]
+    assert [s.requires_grad for s in samples(2)] == [False, False]
+    assert is_grad_enabled()
+
+
+def test_the_decorator_needs_no_brackets_and_refuses_what_it_could_not_hold():
+    w = leaf([1.0])
+
+    @no_grad
+    def plain():
+        """What it says."""
+        return w * 2.0
+
+    assert not plain().requires_grad
+    assert (plain.__name__, plain.__doc__) == ("plain", "What it says.")
+
+    async def coroutine():
+        pass
+
+    with pytest.raises(TypeError, match="@no_grad: not for a coroutine"):
+        no_grad()(coroutine)
+    with pytest.raises(TypeError, match="@enable_grad: decorate a function"):
+        enable_grad()(3)
+    with pytest.raises(TypeError, match="@no_grad: decorate a function"):
+
+        @no_grad()
+        class Network:
+            pass
+
+
+def test_set_grad_enabled_holds_until_its_with_ends_or_for_good():
+    w = leaf([1.0])
+    for training in (True, False):
+        with set_grad_enabled(training):
+            assert (w * 2.0).requires_grad == training
+        assert is_grad_enabled()
+    with no_grad(), set_grad_enabled(True):
+        assert is_grad_enabled()
+
+    def for_good():
+        set_grad_enabled(False)
+        inside = [is_grad_enabled()]
+        with enable_grad():
+            inside.append(is_grad_enabled())
+        return [*inside, is_grad_enabled()]
+
+    assert in_thread(for_good) == [False, True, False]
+    assert is_grad_enabled()
+
+
 MUTANTS = {
-    "tensor:no_grad": [
+    "grad_mode:no_grad": [
+        ("one level ends all", "recording.set(recording.get()[:-1])", "recording.set((True,))"),
+        ("it never ends", "recording.set(recording.get()[:-1])", "pass"),
+        ("a generator runs as its caller does", "return steps if inspect.isgeneratorfunction(function) else", "return"),
+    ],
+    "grad_mode:_Steps": [
         (
-            "no_grad stays off after an exception",
-            "finally:\n        _recording.reset(token)",
-            "except ZeroDivisionError:\n        pass\n    _recording.reset(token)",
+            "what is thrown in is recorded",
+            "with self.mode:\n            return self.generator.throw",
+            "if True:\n            return self.generator.throw",
         ),
+        ("what is sent is lost", "self.generator.send(value)", "self.generator.send(None)"),
+    ],
+    "grad_mode:set_grad_enabled": [
+        ("it ends with everything on", "recording.set(self.before)", "recording.set((True,))"),
     ],
 }

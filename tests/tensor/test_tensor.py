@@ -1,6 +1,7 @@
 """What a Tensor is: of which kind, beside NumPy and Python numbers, compared, printed and copied."""
 
 import copy
+import pickle
 
 import numpy as np
 import pytest
@@ -153,6 +154,24 @@ def test_a_deep_copy_is_independent_and_keeps_what_is_shared():
     assert w.grad is not None
     with pytest.raises(RuntimeError, match=r"only leaves.*detach"):
         copy.deepcopy(w * 2.0)
+
+
+@pytest.mark.parametrize("copied", [copy.copy, lambda x: pickle.loads(pickle.dumps(x))])
+def test_a_copy_is_independent_and_cannot_be_written_to_behind_the_back_of_a_graph(copied):
+    for w in (nn.Parameter([1.0, 2.0]), leaf([1.0, 2.0]), tensor(np.array([1, 2])), nn.Parameter([1.0], None, False)):
+        if w.requires_grad:
+            (w * w).sum().backward()
+        twin = copied(w)
+        assert (type(twin), twin.requires_grad, twin.dtype) == (type(w), w.requires_grad, w.dtype)
+        np.testing.assert_array_equal(twin, w)
+        if w.requires_grad:
+            np.testing.assert_array_equal(twin.grad, w.grad)
+        with pytest.raises(ValueError, match="read-only"):
+            twin.numpy()[0] = 100
+        twin.data = twin.numpy() + 1
+        assert twin.numpy()[0] == w.numpy()[0] + 1
+    with pytest.raises(RuntimeError, match=r"only leaves.*detach"):
+        copied(leaf([1.0]) * 2.0)
 
 
 def test_the_package_offers_what_a_user_types():

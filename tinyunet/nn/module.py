@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
+from tinyunet.grad_mode import no_grad
 from tinyunet.tensor import Array, Tensor
 
 
@@ -114,6 +116,27 @@ class Module:
     def eval(self) -> Module:
         """Switch to evaluation: `train(False)`."""
         return self.train(False)
+
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """Inside the `with`: evaluation, nothing recorded. Afterwards every module is in the mode that it had.
+
+        >>> from tinyunet.nn import Dropout
+        >>> model = Dropout(0.5)
+        >>> with model.evaluating():
+        ...     model(Tensor([1.0, 2.0]))
+        tensor([1., 2.])
+        >>> model.training
+        True
+        """
+        before = [(module, module.training) for _, module in self.named_modules()]
+        self.eval()
+        try:
+            with no_grad():
+                yield
+        finally:
+            for module, training in before:
+                module.training = training
 
     def zero_grad(self) -> None:
         """Forget the gradients."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinyunet.ops import elementwise, linear, reduce, shape
-from tinyunet.tensor import Tensor
+from tinyunet.tensor import Tensor, recording
 
 _OPERATORS: dict[str, Any] = {
     "__add__": elementwise.add,
@@ -69,6 +69,69 @@ def _operator(operation: Any) -> tuple[Any, Any]:
     return forward, reflected
 
 
+def _in_place(symbol: str, operation: Any) -> Any:
+    """The method for `a ∘= b`: the values of `a` change where nothing is recorded, as a loop over weights does it.
+
+    Where `a` or `b` is part of a graph, `a ∘= b` is `a = a ∘ b`: a new Tensor takes over the name, and gradients are
+    right. A leaf that wants a gradient would be lost by that, and is an error, as in PyTorch.
+    """
+
+    def method(self: Tensor, other: Any) -> Any:
+        if not isinstance(other, _OPERANDS):
+            return NotImplemented
+        if recording.get()[-1] and (self.requires_grad or getattr(other, "requires_grad", False)):
+            if self.requires_grad and self.is_leaf:
+                raise RuntimeError(
+                    f"{symbol}: a leaf with requires_grad=True (shape {self.shape}) changes only inside "
+                    "`with no_grad():`; for a result of it write a new name, as in y = x + 1"
+                )
+            return operation(self, other)
+        values = operation(self, other).numpy()
+        if values.shape != self.shape:
+            raise ValueError(f"{symbol}: a Tensor of shape {self.shape} cannot take a result of shape {values.shape}")
+        if not np.can_cast(values.dtype, self.dtype, "same_kind"):
+            raise TypeError(f"{symbol}: a Tensor of {self.dtype} cannot take a result of {values.dtype}")
+        self.data = values
+        return self
+
+    return method
+
+
+def _setitem(self: Tensor, index: Any, values: Any) -> None:
+    """`x[index] = values`, where nothing is recorded."""
+    if recording.get()[-1] and (self.requires_grad or getattr(values, "requires_grad", False)):
+        raise RuntimeError(
+            "x[…] = …: not where a gradient is wanted; make a new Tensor with tinyunet.where(mask, values, x), or by "
+            "concatenation, or write to it inside `with no_grad():`"
+        )
+    places, _ = shape.getitem.__wrapped__(np.arange(self.numel()).reshape(self.shape), index)  # type: ignore[attr-defined]
+    changed = self.numpy().flatten()
+    changed[places] = values.numpy() if isinstance(values, Tensor) else values
+    self.data = changed.reshape(self.shape)
+
+
+def _array_function(self: Tensor, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+    """NumPy's functions take a Tensor as its array, unless the result would have had a gradient, which they lose."""
+    lost = []
+
+    def plain(x: Any) -> Any:
+        if isinstance(x, (tuple, list)):
+            return [plain(each) for each in x]
+        if not isinstance(x, Tensor):
+            return x
+        lost.append(x.requires_grad and recording.get()[-1])
+        return x.numpy()
+
+    made = function(*map(plain, args), **{key: plain(x) for key, x in kwargs.items()})
+    results = made if isinstance(made, (tuple, list)) else [made]
+    if any(lost) and any(isinstance(x, (np.ndarray, np.floating)) and x.dtype.kind == "f" for x in results):
+        raise TypeError(
+            f"np.{function.__name__} would lose the gradient of a Tensor: use a function or method of tinyunet, or "
+            "x.detach() where no gradient is wanted"
+        )
+    return made
+
+
 def _comparison(compare: Any) -> Any:
     """Elementwise, a constant Tensor of booleans."""
 
@@ -84,8 +147,12 @@ for _name, _operation in _OPERATORS.items():
     _forward, _reflected = _operator(_operation)
     setattr(Tensor, _name, _forward)
     setattr(Tensor, _name.replace("__", "__r", 1), _reflected)
+for _symbol, _name in {"+=": "add", "-=": "sub", "*=": "mul", "/=": "truediv", "**=": "pow"}.items():
+    setattr(Tensor, f"__i{_name}__", _in_place(_symbol, _OPERATORS[f"__{_name}__"]))
 for _name, _operation in (_METHODS | _CONVERSIONS).items():
     setattr(Tensor, _name, _operation)
 for _name, _compare in _COMPARISONS.items():
     setattr(Tensor, _name, _comparison(_compare))
+setattr(Tensor, "__setitem__", _setitem)  # noqa: B010
+setattr(Tensor, "__array_function__", _array_function)  # noqa: B010
 setattr(Tensor, "T", property(lambda self: shape.permute(self, tuple(reversed(range(self.ndim))))))  # noqa: B010

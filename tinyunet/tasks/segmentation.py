@@ -31,7 +31,7 @@ from tinyunet.data import (
     write_probability,
 )
 from tinyunet.optim import Adam, CosineAnnealingLR
-from tinyunet.tensor import Array, Tensor, no_grad
+from tinyunet.tensor import Array, Tensor
 from tinyunet.training import Trainer
 from tinyunet.unet import UNet
 
@@ -216,7 +216,7 @@ def predict(model: UNet, image: Array, tile: int = 512, overlap: int = 64) -> Ar
     x = np.pad(standardize(image), ((0, 0), (0, padded[0] - H), (0, padded[1] - W)), mode="reflect")
     weight = np.minimum.outer(*(np.minimum(np.arange(n) + 1, n - np.arange(n)) for n in sizes)).astype(np.float32)
     total, weights = np.zeros((2, *padded), np.float32)
-    with no_grad():
+    with model.evaluating():
         for top in _starts(padded[0], sizes[0], overlap):
             for left in _starts(padded[1], sizes[1], overlap):
                 where = slice(top, top + sizes[0]), slice(left, left + sizes[1])

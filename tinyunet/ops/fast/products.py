@@ -143,22 +143,26 @@ def _row_by_row(seen: Array, w: Array, other: Any, bias: Any, axes: Axes) -> tup
     size = max(C * kw, kh * O // 2) * seen.itemsize  # of a position's column, or half of what comes of it
     for images, pixels, _ in tiles(N, H, cols.output, size):
         n, h = images.stop - images.start, pixels.stop - pixels.start
-        columns = scratch_matrix("columns", C * kw, n * h * cols.output, seen.dtype)
-        fill(columns.reshape(C, 1, kw, n, h, cols.output), seen, in_rows, images, pixels)
-        z = scratch_matrix("product", kh * O, n * h * cols.output, np.result_type(seen, w))
-        np.matmul(matrix, columns, out=z)
-        for u in range(kh):
-            shift = rows.dilation * u - rows.padding  # row u of output i is on pixel row i + shift
-            first, stop = max(0, pixels.start - shift), min(rows.output, pixels.stop - shift)
-            if first >= stop:
-                continue
-            met = slice(first + shift - pixels.start, stop + shift - pixels.start)
-            part, sums = z.reshape(kh, O, n, h, cols.output)[u, :, :, met], made[:, images, first:stop]
-            np.add(part, bias if u == 0 else sums, out=sums)
-            if dw is not None:  # image by image, because between them are rows that row u of the kernel does not meet
-                cells = columns.reshape(C * kw, n, h, cols.output)[:, :, met].reshape(C * kw, n, -1)
-                others = other[:, images, first:stop].reshape(O, n, -1)
-                dw[u] += np.matmul(cells.transpose(1, 0, 2), others.transpose(1, 2, 0)).sum(axis=0)
+        with (
+            scratch_matrix("columns", C * kw, n * h * cols.output, seen.dtype) as columns,
+            scratch_matrix("product", kh * O, n * h * cols.output, np.result_type(seen, w)) as z,
+        ):
+            fill(columns.reshape(C, 1, kw, n, h, cols.output), seen, in_rows, images, pixels)
+            np.matmul(matrix, columns, out=z)
+            for u in range(kh):
+                shift = rows.dilation * u - rows.padding  # row u of output i is on pixel row i + shift
+                first, stop = max(0, pixels.start - shift), min(rows.output, pixels.stop - shift)
+                if first >= stop:
+                    continue
+                met = slice(first + shift - pixels.start, stop + shift - pixels.start)
+                part, sums = z.reshape(kh, O, n, h, cols.output)[u, :, :, met], made[:, images, first:stop]
+                np.add(part, bias if u == 0 else sums, out=sums)
+                if (
+                    dw is not None
+                ):  # image by image, because between them are rows that row u of the kernel does not meet
+                    cells = columns.reshape(C * kw, n, h, cols.output)[:, :, met].reshape(C * kw, n, -1)
+                    others = other[:, images, first:stop].reshape(O, n, -1)
+                    dw[u] += np.matmul(cells.transpose(1, 0, 2), others.transpose(1, 2, 0)).sum(axis=0)
     if dw is None:
         return made, None
     dw = np.ascontiguousarray(dw.reshape(kh, C, kw, O).transpose(1, 0, 2, 3))  # (C, kh, kw, O), as the weights are

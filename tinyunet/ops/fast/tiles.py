@@ -94,13 +94,13 @@ def column_tiles(x: Array, axes: Axes, groups: int, turned: bool) -> Iterator[tu
             yield where, x.reshape(groups, c, -1)[:, :, where]
             continue
         tile = images.stop - images.start, outputs.stop - outputs.start, cols.output
-        columns = scratch_matrix("columns", C * kh * kw, math.prod(tile), x.dtype)
-        if turned:
-            cells = columns.reshape(groups, kh, kw, c, *tile)[:, ::-1, ::-1].transpose(0, 3, 1, 2, 4, 5, 6)
-        else:
-            cells = columns.reshape(groups, c, kh, kw, *tile)
-        fill(cells, x, axes, images, outputs)
-        yield where, columns.reshape(groups, c * kh * kw, -1)
+        with scratch_matrix("columns", C * kh * kw, math.prod(tile), x.dtype) as columns:
+            if turned:
+                cells = columns.reshape(groups, kh, kw, c, *tile)[:, ::-1, ::-1].transpose(0, 3, 1, 2, 4, 5, 6)
+            else:
+                cells = columns.reshape(groups, c, kh, kw, *tile)
+            fill(cells, x, axes, images, outputs)
+            yield where, columns.reshape(groups, c * kh * kw, -1)
 
 
 def tiles(N: int, Ho: int, Wo: int, size: int, least: int = 1) -> Iterator[tuple[slice, slice, slice]]:

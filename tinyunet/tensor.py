@@ -71,10 +71,6 @@ class Tensor(Methods):
 
     __slots__ = ("_data", "_grad", "requires_grad", "node", "version", "__weakref__")
 
-    # NumPy then leaves `np.float32(2) * x` and `array + x` to the operators here, and `np.exp(x)`, which would
-    # silently lose the gradient, is a TypeError.
-    __array_ufunc__ = None
-
     def __init__(self, data: Any, dtype: Any = None, requires_grad: bool = False) -> None:
         if dtype is None and not isinstance(data, (np.ndarray, np.generic)) and not hasattr(data, "__array__"):
             dtype = np.float32

@@ -120,6 +120,20 @@ def test_numpy_functions_do_not_lose_the_gradient_silently(function):
         function(x * 2)
 
 
+def test_numpy_says_what_to_write_instead():
+    x = tensor([1.0, -2.0], requires_grad=True)
+    (x * x).sum().backward()
+    with pytest.raises(TypeError, match=r"np\.exp takes no Tensor.*method of tinyunet"):
+        np.exp(x)
+    with pytest.raises(TypeError, match=r"np\.maximum takes no Tensor"):
+        np.maximum(x, 0)
+    with pytest.raises(TypeError, match=r"write `p -= lr \* p\.grad` inside `with no_grad\(\):`"):
+        x.data -= 0.1 * x.grad
+    with pytest.raises(TypeError, match=r"np\.add takes no Tensor"):
+        np.add.reduce(x)
+    np.testing.assert_array_equal(x, [1, -2])
+
+
 def test_numpy_functions_take_a_tensor_as_its_array_where_no_gradient_is_lost():
     x = tensor([1.0, -2.0], requires_grad=True)
     assert (np.shape(x), np.ndim(x), np.size(x), np.argmax(x), np.array_equal(x, x)) == ((2,), 1, 2, 0, True)
@@ -217,6 +231,9 @@ MUTANTS = {
     ],
     "ops.methods:_setitem": [
         ("a write into a graph goes unnoticed", "if recording.get()[-1] and", "if False and"),
+    ],
+    "ops.methods:_array_ufunc": [
+        ("an array is changed in place by a Tensor", 'method == "__call__" and not settings', 'method == "__call__"'),
     ],
     "ops.methods:_array_function": [
         ("NumPy loses the gradient", "if any(lost) and", "if False and"),

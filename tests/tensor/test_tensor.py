@@ -36,7 +36,7 @@ def test_numpy_on_either_side_gives_a_float32_tensor_with_gradient(function, gra
 
 def test_numpy_functions_do_not_lose_the_gradient_silently():
     t = tensor([1.0, 2.0], requires_grad=True)
-    for function in (np.exp, np.sqrt, lambda t: np.add(np.ones(2), t), np.sum):
+    for function in (np.exp, np.sqrt, np.maximum.reduce, np.sum):
         with pytest.raises(TypeError):
             function(t)
 

@@ -110,6 +110,21 @@ def _setitem(self: Tensor, index: Any, values: Any) -> None:
     self.data = changed.reshape(self.shape)
 
 
+def _array_ufunc(self: Tensor, ufunc: Any, method: str, *inputs: Any, **settings: Any) -> Any:
+    """NumPy asks here for `array + x` and `np.float32(2) * x`, and for `np.exp(x)`, which would lose the gradient."""
+    if ufunc in _OF_UFUNCS and method == "__call__" and not settings:
+        return _OF_UFUNCS[ufunc](*inputs)
+    if "out" in settings:
+        raise TypeError(
+            f"np.{ufunc.__name__}: an array is not changed in place by a Tensor; for the values of a weight p write "
+            "`p -= lr * p.grad` inside `with no_grad():`"
+        )
+    raise TypeError(
+        f"np.{ufunc.__name__} takes no Tensor, whose gradient it would lose: use a function or method of tinyunet, or "
+        "x.numpy() where no gradient is wanted"
+    )
+
+
 def _array_function(self: Tensor, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
     """NumPy's functions take a Tensor as its array, unless the result would have had a gradient, which they lose."""
     lost = []
@@ -135,12 +150,11 @@ def _array_function(self: Tensor, function: Any, types: Any, args: Any, kwargs: 
 def _comparison(compare: Any) -> Any:
     """Elementwise, a constant Tensor of booleans."""
 
-    def method(self: Tensor, other: Any) -> Any:
-        if not isinstance(other, _OPERANDS):
-            return NotImplemented
-        return Tensor(compare(self.numpy(), other.numpy() if isinstance(other, Tensor) else other))
+    return lambda self, other: _compared(compare)(self, other) if isinstance(other, _OPERANDS) else NotImplemented
 
-    return method
+
+def _compared(compare: Any) -> Any:
+    return lambda *operands: Tensor(compare(*[x.numpy() if isinstance(x, Tensor) else x for x in operands]))
 
 
 for _name, _operation in _OPERATORS.items():
@@ -149,10 +163,20 @@ for _name, _operation in _OPERATORS.items():
     setattr(Tensor, _name.replace("__", "__r", 1), _reflected)
 for _symbol, _name in {"+=": "add", "-=": "sub", "*=": "mul", "/=": "truediv", "**=": "pow"}.items():
     setattr(Tensor, f"__i{_name}__", _in_place(_symbol, _OPERATORS[f"__{_name}__"]))
+_OF_UFUNCS: dict[Any, Any] = {
+    np.add: elementwise.add,
+    np.subtract: elementwise.sub,
+    np.multiply: elementwise.mul,
+    np.true_divide: elementwise.div,
+    np.power: elementwise.pow,
+    np.matmul: linear.matmul,
+    **{compare: _compared(compare) for compare in _COMPARISONS.values()},
+}
 for _name, _operation in (_METHODS | _CONVERSIONS).items():
     setattr(Tensor, _name, _operation)
 for _name, _compare in _COMPARISONS.items():
     setattr(Tensor, _name, _comparison(_compare))
 setattr(Tensor, "__setitem__", _setitem)  # noqa: B010
 setattr(Tensor, "__array_function__", _array_function)  # noqa: B010
+setattr(Tensor, "__array_ufunc__", _array_ufunc)  # noqa: B010
 setattr(Tensor, "T", property(lambda self: shape.permute(self, tuple(reversed(range(self.ndim))))))  # noqa: B010

@@ -21,10 +21,14 @@ def test_the_operations_are_those_that_there_are_in_the_order_of_lists():
         "max_pool2d",
         "avg_pool2d",
         "batch_norm",
+        "group_norm",
+        "layer_norm",
         "relu",
         "linear",
         "softmax",
+        "log_softmax",
         "cross_entropy",
+        "binary_cross_entropy_with_logits",
     ]
 
 

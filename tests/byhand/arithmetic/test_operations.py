@@ -52,6 +52,19 @@ def norms(draw):
 
 
 @st.composite
+def groups(draw):
+    """Group and layer normalisation."""
+    shape = draw(st.sampled_from([(2, 4), (1, 6), (3, 4, 2), (2, 4, 2, 3)]))
+    x, affine, eps = normal(draw(seeds), *shape), draw(st.booleans()), {"eps": 0.01}
+    if draw(st.booleans()):
+        vectors = [normal(draw(seeds), shape[1]) for _ in range(2)] if affine else [None, None]
+        return "group_norm", [x, *vectors], eps | {"num_groups": draw(st.sampled_from([1, 2]))}
+    axes = draw(st.integers(1, len(shape)))
+    vectors = [normal(draw(seeds), *shape[-axes:]) for _ in range(2)] if affine else [None, None]
+    return "layer_norm", [x, *vectors], eps | {"normalized_shape": shape[-axes:]}
+
+
+@st.composite
 def others(draw):
     seed, shape = draw(seeds), draw(st.sampled_from([(4,), (3, 4), (2, 3, 4)]))
     x = normal(seed, *shape)
@@ -60,6 +73,7 @@ def others(draw):
             [
                 ("relu", [x], {}),
                 ("softmax", [x], {}),
+                ("log_softmax", [x], {}),
                 ("linear", [x, normal(seed + 1, 5, 4), normal(seed + 2, 5)], {}),
                 ("linear", [x, normal(seed + 1, 2, 4), None], {}),
             ]
@@ -69,13 +83,15 @@ def others(draw):
 
 @st.composite
 def losses(draw):
+    reduction = {"reduction": draw(st.sampled_from(["mean", "sum", "none"]))}
+    if draw(st.booleans()):
+        shape = draw(st.sampled_from([(), (3,), (2, 3)]))
+        target = np.random.default_rng(draw(seeds)).uniform(0, 1, shape)
+        target = np.round(target) if draw(st.booleans()) else target
+        return "binary_cross_entropy_with_logits", [normal(draw(seeds), *shape), target], reduction
     shape = draw(st.sampled_from([(4,), (1, 4), (3, 4)]))
     target = np.random.default_rng(draw(seeds)).integers(0, 4, shape[:-1])
-    return (
-        "cross_entropy",
-        [normal(draw(seeds), *shape), target],
-        {"reduction": draw(st.sampled_from(["mean", "sum", "none"]))},
-    )
+    return "cross_entropy", [normal(draw(seeds), *shape), target], reduction
 
 
 @st.composite
@@ -91,6 +107,7 @@ PROBLEMS = {
     "max_pool2d": pools("max_pool2d"),
     "avg_pool2d": pools("avg_pool2d"),
     "batch_norm": norms(),
+    "groups": groups(),
     "cross_entropy": losses(),
     "others": others(),
 }
@@ -98,14 +115,23 @@ PROBLEMS = {
 
 def pytorchs(name, arrays, settings):
     """The value and all gradients in PyTorch, the gradients for the cotangent of parity.py."""
-    settings = settings | {"dim": -1} if name == "softmax" else settings
+    settings = settings | {"dim": -1} if "softmax" in name else settings
     if name == "batch_norm":  # the running statistics have no gradient
         import torch
 
         arrays, running = arrays[:1] + arrays[3:], [torch.tensor(a) for a in arrays[1:3]]
         got = theirs(lambda F, x, *affine, **kw: F.batch_norm(x, *running, *affine, **kw), arrays, settings, np.float64)
         return got, [a.numpy() for a in running]
-    return theirs(lambda F, *x, **kw: getattr(F, name)(*x, **kw), arrays, settings, np.float64), []
+
+    def call(F, x, *others, **settings):
+        if name in ("group_norm", "layer_norm"):  # there the vectors come after the setting
+            settings |= dict(zip(("weight", "bias"), others, strict=False))
+            others = ()
+        elif name.startswith("binary"):
+            others = [others[0].detach()]  # asked for is the gradient of x
+        return getattr(F, name)(x, *others, **settings)
+
+    return theirs(call, arrays, settings, np.float64), []
 
 
 def agree(explanation, expected, rng):
@@ -136,7 +162,8 @@ def test_the_terms_give_pytorchs_values_and_gradients(kind, data, seed):
     name, arrays, settings = data.draw(PROBLEMS[kind])
     rng = np.random.default_rng(seed)
     (y, *gradients), running = pytorchs(name, arrays, settings)
-    explanation = getattr(byhand, name)(*arrays, **settings)
+    names = OPERATIONS[name].array_names
+    explanation = getattr(byhand, name)(**dict(zip(names, arrays, strict=True)), **settings)
     agree(explanation, y, rng)
     dy = _cotangent(y.shape, np.float64)
     wanted = [what[1:] for what in explanation.operation.quantities() if what.startswith("d")]
@@ -243,8 +270,12 @@ def large():
         byhand.max_pool2d(x, 40),
         byhand.avg_pool2d(x, 40),
         byhand.batch_norm(x, *vectors, training=True),
+        byhand.group_norm(x, 3, *vectors[2:]),
+        byhand.layer_norm(x, (3, 40, 40)),
         byhand.linear(x[0, 0], normal(4, 9, 40), np.zeros(9)),
         byhand.softmax(x[0, 0].ravel()),
+        byhand.log_softmax(x[0, 0].ravel()),
+        byhand.binary_cross_entropy_with_logits(x[0, 0], np.ones((40, 40)), reduction="none"),
         byhand.cross_entropy(x[0, 0], np.arange(40), reduction="none"),
     ]
     for y in calls:
@@ -324,22 +355,36 @@ MUTANTS = {
             "first + axis.kernel",
         ),
     ],
-    "byhand.arithmetic.operations.normalisation:BatchNorm._statistics": [
+    "byhand.arithmetic.operations.normalisation:Normalisation._statistics": [
         ("running variance biased", "count - unbiased", "count"),
     ],
     "byhand.arithmetic.operations.normalisation:BatchNorm._moved": [
         ("momentum reversed", "(1 - m) * old.value + m * batch", "m * old.value + (1 - m) * batch"),
     ],
-    "byhand.arithmetic.operations.normalisation:BatchNorm.dx": [
-        (
-            "batchnorm dx: mean term forgotten",
-            "(d.value - a.value - normal * b.value)",
-            "(d.value - normal * b.value)",
-        ),
-        ("batchnorm dx: the scale is not pointed at", "(d, x, *weight)", "(d, x)"),
+    "byhand.arithmetic.operations.normalisation:Normalisation.dx": [
+        ("norm dx: mean term forgotten", "d.value - a.value - normal * b.value", "d.value - normal * b.value"),
+        ("norm dx: the scale is not pointed at", "(d, x, *weight)", "(d, x)"),
     ],
-    "byhand.arithmetic.operations.softmax:CrossEntropy.dx": [
-        ("cross-entropy dx: not divided", "- hit) * d / self._share()", "- hit) * d"),
+    "byhand.arithmetic.operations.normalisation:Normalisation.one_gamma": [
+        ("one γ for a group", 'self.arrays["weight"] is None', "True"),
+    ],
+    "byhand.arithmetic.operations.normalisation:Normalisation.dweight": [
+        ("dγ: the statistics of the first image", "self._scale(first", "self._scale((0,) * len(first)"),
+    ],
+    "byhand.arithmetic.operations.groups:GroupNorm.group": [
+        ("every group is the first", "first = c - c % self.width()", "first = 0"),
+    ],
+    "byhand.arithmetic.operations.groups:LayerNorm.places": [
+        ("γ of one example", "(*map(range, ", "(*map(lambda n: range(1), "),
+    ],
+    "byhand.arithmetic.operations.softmax:LogSoftmax.dx": [
+        ("log-softmax dx: p forgotten", "math.exp(x.value) / total.value * every.value", "every.value"),
+    ],
+    "byhand.arithmetic.operations.softmax:Loss.less": [
+        ("cross-entropy dx: not divided", "- target) * d / share", "- target) * d"),
+    ],
+    "byhand.arithmetic.operations.softmax:BinaryCrossEntropy.loss": [
+        ("binary cross-entropy: whole targets", "- t.value * x.value", "- round(t.value) * x.value"),
     ],
     "byhand.arithmetic.operation:Operation.result": [
         ("gradients in another order", "list(self.arrays).index(what[1:])", "self.leaves.index(what[1:])"),

@@ -50,6 +50,12 @@ def explanations(draw):
             case "batch_norm":
                 eps = draw(st.sampled_from([1e-5, 0.5, 1.0]))
                 return byhand.batch_norm(draw(arrays(3, C)), *vectors, training=draw(st.booleans()), eps=eps)
+            case "group_norm":
+                return byhand.group_norm(draw(arrays(3, C)), 1, *vectors[2:], eps=0.5)
+            case "layer_norm":
+                return byhand.layer_norm(draw(arrays(3, C, 2)), draw(st.sampled_from([2, (2,), (C, 2)])), eps=0.5)
+            case "binary_cross_entropy_with_logits":
+                return byhand.binary_cross_entropy_with_logits(draw(arrays(2, C)) / 1e4, [[0.25] * C] * 2)
             case "linear":
                 return byhand.linear(draw(arrays(2, C)), draw(arrays(O, C)), b)
             case "cross_entropy":

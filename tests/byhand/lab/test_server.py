@@ -160,7 +160,7 @@ def malformed(rng):
 def is_clear(status, body):
     """It worked, or there is a message of one error."""
     found = json.loads(body)
-    return status == 200 or (status == 400 and list(found) == ["error"] and 0 < len(found["error"]) < 500)
+    return status == 200 or (status in (400, 413) and list(found) == ["error"] and 0 < len(found["error"]) < 500)
 
 
 def test_malformed_requests_get_a_clear_message():

@@ -84,7 +84,31 @@ def norm(rng, R):
     return byhand.batch_norm(R(*shape), R(C), np.abs(R(C)) + 1, **affine, training=training, momentum=momentum, eps=eps)
 
 
+def grouped(rng, R):
+    shape, groups = [((2, 4), 2), ((2, 4, 3), 2), ((2, 6, 2, 2), int(rng.choice([2, 3])))][rng.integers(3)]
+    affine = {"weight": R(shape[1]), "bias": R(shape[1])} if rng.integers(4) else {}
+    return byhand.group_norm(R(*shape), groups, **affine, eps=float(rng.choice([0.1, 0.5])))
+
+
+def layered(rng, R):
+    shape = [(3, 5), (2, 3, 5)][rng.integers(2)]
+    normalized = shape[-1] if rng.integers(2) else shape[1:]
+    affine = {"weight": R(*np.atleast_1d(normalized)), "bias": R(*np.atleast_1d(normalized))} if rng.integers(4) else {}
+    return byhand.layer_norm(R(*shape), normalized, **affine, eps=float(rng.choice([0.1, 0.5])))
+
+
+def binary(rng, R):
+    reduction, shape = str(rng.choice(["mean", "sum", "none"])), (2, 3)
+    target = rng.integers(0, 2, shape) if rng.integers(2) else rng.uniform(0, 1, shape).round(1)
+    x = R(*shape) / 2 if rng.integers(4) else rng.uniform(0.1, 0.9, shape)
+    return byhand.binary_cross_entropy_with_logits(x, target, reduction)
+
+
 KINDS = {
+    "group_norm": grouped,
+    "layer_norm": layered,
+    "log_softmax": lambda rng, R: byhand.log_softmax(R(3, 4) / 2 if rng.integers(4) else rng.uniform(0.1, 2, (3, 4))),
+    "binary_cross_entropy_with_logits": binary,
     "conv2d": convolution,
     "conv_transpose2d": transposed,
     "max_pool2d": max_pool,
@@ -810,8 +834,8 @@ MUTANTS = {
         ("padding is cropped after all", "framed(q.y(padding=0), q.borders)", "q.y(padding=0)"),
     ],
     "byhand.mistakes.normalisation": [
-        ("the unbiased variance is biased", "q.over(q.axes, ddof=1)", "q.over(q.axes, ddof=2)"),
-        ("dx without its mean term", "lambda q: q.scale * (q.dy - q.mean(q.dy)))", "lambda q: q.scale * q.dy)"),
+        ("the unbiased variance is biased", "q.m / (q.m - 1) + q.eps)) if", "q.m / (q.m - 2) + q.eps)) if"),
+        ("dx without its mean term", "lambda q: q.centred(q.dn, q.mean(q.dn)))", "lambda q: q.centred(q.dn))"),
     ],
     "byhand.arithmetic.numbers:read": [
         ("a computed -1 is as good as a written one", "sys.float_info.epsilon * abs(value)", "0.0"),

@@ -51,7 +51,7 @@ class Bias(Quantities):
     """dy by what has a bias of its own, channels or outputs of a linear layer: (C, places), image after image."""
 
     def prepare(self) -> None:
-        axis = -1 if self.name == "linear" else 1
+        axis = -1 if self.name in ("linear", "layer_norm") else 1
         self.channels = np.moveaxis(self.dy, axis, 0).reshape(self.dy.shape[axis], -1)
 
 
@@ -60,13 +60,14 @@ def one_filter(q: Any) -> Iterator[tuple[Array, str]]:
 
 
 INPUTS = "conv2d dx, conv_transpose2d dx, linear dx"
+BETAS = "batch_norm dbias, group_norm dbias, layer_norm dbias"
 WEIGHTS = "conv2d dw, conv_transpose2d dw, linear dw"
 
 conv_dx, rare_conv_dx = usual_and_rare("conv2d dx", Gradient)
 transposed_dx, rare_transposed_dx = usual_and_rare("conv_transpose2d dx", Gradient)
 kernel_dw, rare_kernel_dw = usual_and_rare("conv2d dw, conv_transpose2d dw", Quantities)
 every_dw, rare_every_dw = usual_and_rare(WEIGHTS, Quantities)
-every_db, rare_every_db = usual_and_rare("conv2d db, conv_transpose2d db, linear db, batch_norm dbias", Bias)
+every_db, rare_every_db = usual_and_rare(f"conv2d db, conv_transpose2d db, linear db, {BETAS}", Bias)
 
 conv_dx("no rot180", "the window that looks back from a pixel meets the kernel from its other end")
 conv_dx.way("", lambda q: q.dx(w=turned(q.w)))
@@ -94,9 +95,10 @@ kernel_dw("averaged over the map", "a weight is used in all places, and their gr
 kernel_dw.way("in each image", lambda q: q.dw() / q.dy[0, 0].size)
 kernel_dw.way("and over the batch", lambda q: q.dw() / q.dy[:, 0].size)
 
+OTHERS = "batch_norm dx, group_norm dx, layer_norm dx, softmax dx, log_softmax dx"
 SIGN_REVERSED = "gradient with the wrong sign", "∂L/∂x says how L grows with x; the minus comes with the step downhill"
 DY_FORGOTTEN = "upstream gradient forgotten", "every product of a gradient has an element of dy in it"
-mistakes(f"{INPUTS}, {WEIGHTS}, batch_norm dx, softmax dx", Quantities)(*SIGN_REVERSED, lambda q: -q.asked())
+mistakes(f"{INPUTS}, {WEIGHTS}, {OTHERS}", Quantities)(*SIGN_REVERSED, lambda q: -q.asked())
 mistakes(f"{INPUTS}, {WEIGHTS}", Quantities)(*DY_FORGOTTEN, lambda q: q.asked(np.ones_like(q.dy)))
 
 COL2IM = "col2im that assigns", "where windows overlap, gradients add up"

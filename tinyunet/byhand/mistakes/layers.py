@@ -7,7 +7,7 @@ import numpy as np
 from tinyunet.byhand.mistakes.convolution import Weighted, biased
 from tinyunet.byhand.mistakes.registry import TRANSPOSED, Quantities, one_by_one, only, other_orders, usual_and_rare
 
-_, rare = usual_and_rare("conv2d y, conv_transpose2d y, linear y, batch_norm y", Quantities)
+_, rare = usual_and_rare("conv2d y, conv_transpose2d y, linear y, batch_norm y, group_norm y, layer_norm y", Quantities)
 rare("ReLU applied", "negative results are kept; ReLU is a step of its own")
 rare.way("negative results as 0", lambda q: np.maximum(q.y(), 0))
 rare.way("negative results without their sign", lambda q: np.abs(q.y()))

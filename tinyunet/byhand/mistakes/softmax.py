@@ -1,4 +1,4 @@
-"""Softmax and cross-entropy."""
+"""Softmax, its logarithm, and cross-entropies."""
 
 import functools
 import math
@@ -38,6 +38,11 @@ class Softmax(Quantities):
         self.powers = np.exp(self.x)
         self.Z = total(self.powers)
         self.p = self.y()
+
+    @functools.cached_property
+    def weighted(self) -> Array:
+        """Σ dy·softmax(x), whichever the result is."""
+        return total(self.dy * softmax(self.x))
 
     @functools.cached_property
     def dot(self) -> Array:
@@ -87,6 +92,29 @@ rare.way("", lambda q: np.eye(q.p.shape[-1]) * q.p[..., None] - q.p[..., None] *
 rare("y forgotten", "the bracket is multiplied by y", lambda q: q.dy - q.dot)
 
 
+# ---- log-softmax
+
+wrong, rare = usual_and_rare("log_softmax y", Softmax)
+wrong("logarithm forgotten", "it is the logarithm of the probability", lambda q: np.exp(q.y()))
+wrong("softmax forgotten", "log-softmax is x less log Z, not the logarithm of x", lambda q: np.log(q.x))
+wrong("sign forgotten", "the logarithm of a probability is negative; −log p is the loss", lambda q: -q.y())
+wrong("logarithm of Z forgotten", "x − log Z, not x − Z", lambda q: q.x - q.Z)
+wrong("logarithm to another base", "log is the natural logarithm")
+wrong.way("base 2", lambda q: q.y() / math.log(2))
+wrong.way("base 10", lambda q: q.y() / math.log(10))
+wrong("wrong axis", "the probabilities of the classes of one row sum to 1", where=lambda q: q.x.ndim > 1)
+wrong.way("", lambda q: np.log(softmax(q.x, 0)))
+rare("sum of the logits", "Z is the sum of the exponentials", lambda q: q.x - np.log(total(q.x)))
+
+wrong, rare = usual_and_rare("log_softmax dx", Softmax)
+wrong("other classes forgotten", "each logit is in Z of all classes: subtract p·Σ dy")
+wrong.way("dy alone", lambda q: q.dy)
+wrong.way("(1 − p)·dy", lambda q: (1 - np.exp(q.y())) * q.dy)
+wrong("gradient of softmax", "log-softmax has dx = dy − p·Σ dy", lambda q: np.exp(q.y()) * (q.dy - q.weighted))
+rare("sum weighted", "what p is multiplied by is Σ dy, without p in it", lambda q: q.dy - q.weighted)
+rare("p forgotten", "Σ dy is multiplied by p", lambda q: q.dy - total(q.dy))
+
+
 # ---- cross-entropy
 
 
@@ -116,7 +144,7 @@ class CrossEntropy(Quantities):
         return gradient * np.expand_dims(self.dy, -1) / self.rows
 
 
-def is_mean(q: CrossEntropy) -> bool:
+def is_mean(q: Any) -> bool:
     return q.reduction == "mean"
 
 
@@ -188,5 +216,66 @@ rare("sign reversed", "p − onehot, not onehot − p, and divided by the rows f
 rare.way("and not divided by the rows", lambda q: -q.dx(reduction="sum"))
 rare("slope of a sigmoid multiplied in", "p·(1 − p) cancels out: what is left is p − onehot")
 rare.way("", lambda q: q.dx() * q.p * (1 - q.p))
+rare("upstream gradient forgotten", "every gradient is multiplied by that of the loss, dy")
+rare.way("", lambda q: q.dx(dy=np.ones_like(q.dy)))
+
+
+# ---- binary cross-entropy
+
+
+class BinaryCrossEntropy(Quantities):
+    """p = σ(x), and what the losses and their gradients are reduced to."""
+
+    target: Array
+    reduction: str
+
+    def prepare(self) -> None:
+        self.p = 1 / (1 + np.exp(-self.x))
+        self.count = self.x.size if self.reduction == "mean" else 1
+
+    def reduced(self, losses: Array) -> Array:
+        """The losses of the logits, as the operation reduces them."""
+        return losses if self.reduction == "none" else np.asarray(getattr(losses, self.reduction)())
+
+    def of(self, p: Array) -> Array:
+        """y by other probabilities."""
+        return self.reduced(-self.target * np.log(p) - (1 - self.target) * np.log(1 - p))
+
+    def shared(self, gradient: Array) -> Array:
+        """The gradient of the logits, times dy, and divided by their number for a mean."""
+        return gradient * self.dy / self.count
+
+
+wrong, rare = usual_and_rare("binary_cross_entropy_with_logits y", BinaryCrossEntropy)
+wrong("sum for mean", "the mean divides by the number of logits", where=lambda q: q.reduction != "none")
+wrong.way("", lambda q: q.y(reduction="sum" if q.reduction == "mean" else "mean"))
+wrong("sigmoid twice", "the loss takes the logits; the sigmoid is part of it", lambda q: q.y(x=q.p))
+wrong("sigmoid forgotten", "the logits become probabilities by the sigmoid", lambda q: q.of(q.x))
+wrong("only the positive part", "where the target is 0 the loss is −log(1 − p)")
+wrong.way("−t·log p", lambda q: q.reduced(-q.target * np.log(q.p)))
+wrong.way("−log p, whatever the target", lambda q: q.reduced(-np.log(q.p)))
+wrong("targets exchanged", "p is the probability of 1", lambda q: q.y(target=1 - q.target))
+wrong("sign forgotten", "the loss is minus the logarithm of the probability, and positive", lambda q: -q.y())
+wrong("logarithm to another base", "log is the natural logarithm")
+wrong.way("base 2", lambda q: q.y() / math.log(2))
+wrong.way("base 10", lambda q: q.y() / math.log(10))
+wrong("softmax in place of sigmoid", "every logit is a question of its own, yes or no", where=lambda q: q.x.ndim > 0)
+wrong.way("", lambda q: q.of(softmax(q.x)) if q.x.shape[-1] > 1 else None)
+rare("another loss", "the loss is −log p, or −log(1 − p)")
+rare.way("the square of p − t", lambda q: q.reduced((q.p - q.target) ** 2))
+rare.way("|p − t|", lambda q: q.reduced(np.abs(q.p - q.target)))
+rare("mean over the batch alone", "the mean divides by the number of logits", where=is_mean)
+rare.way("", lambda q: q.y(reduction="sum") / len(q.x) if q.x.ndim > 1 else None)
+
+wrong, rare = usual_and_rare("binary_cross_entropy_with_logits dx", BinaryCrossEntropy)
+wrong("target not subtracted", "the gradient is p − t", lambda q: q.shared(q.p))
+wrong("not divided by the logits", "the mean divides the gradients, too", where=is_mean)
+wrong.way("", lambda q: q.dx(reduction="sum"))
+wrong("sign reversed", "p − t, not t − p", lambda q: -q.dx())
+wrong("slope of the sigmoid multiplied in", "p·(1 − p) cancels out: what is left is p − t")
+wrong.way("", lambda q: q.dx() * q.p * (1 - q.p))
+rare("sigmoid forgotten", "the gradient is p − t, with p = σ(x)", lambda q: q.shared(q.x - q.target))
+rare("gradient with respect to p", "asked for is the gradient of the logits: p − t")
+rare.way("", lambda q: q.shared((q.p - q.target) / (q.p * (1 - q.p))))
 rare("upstream gradient forgotten", "every gradient is multiplied by that of the loss, dy")
 rare.way("", lambda q: q.dx(dy=np.ones_like(q.dy)))

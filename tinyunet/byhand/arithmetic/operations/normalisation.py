@@ -1,8 +1,14 @@
-"""Batch normalisation: every channel by itself, over all images and places."""
+"""Normalisation: the numbers of a group get mean 0 and variance 1; then γ scales, and β shifts them.
+
+What is a group makes the difference: of batch normalisation a channel over all images and places, of group
+normalisation some channels of one image, of layer normalisation all numbers of one example.
+"""
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -10,39 +16,199 @@ import numpy as np
 
 from tinyunet.byhand.arithmetic.explanation import Explanation, explained
 from tinyunet.byhand.arithmetic.numbers import array
-from tinyunet.byhand.arithmetic.operation import Operation
+from tinyunet.byhand.arithmetic.operation import Index, Operation
 from tinyunet.byhand.arithmetic.worked import Formula, Numbers, Part, Step, Sum, Symbol, Terms
 from tinyunet.tensor import Array
 
 Steps = tuple[Step, ...]
+Places = tuple[int | Sequence[int], ...]  # along each axis one index, or several
 
 
-class BatchNorm(Operation):
+def formulas_of(group: str, shared: str, gradient: tuple[str, str]) -> dict[str, tuple[str, str]]:
+    """Of y and the gradients, in words for what is a group, and for what has one γ."""
+    return {
+        "y": (
+            f"y = γ·(x − μ) / √(σ² + ε) + β, with mean μ and biased variance σ² of {group}",
+            r"y = \gamma\, \frac{x - \mu}{\sqrt{\sigma^2 + \varepsilon}} + \beta",
+        ),
+        "dx": gradient,
+        "dweight": (f"dγ = Σ dy·x̂, over {shared}", r"∂\gamma = \sum ∂y\, \hat{x}"),
+        "dbias": (f"dβ = Σ dy, over {shared}", r"∂\beta = \sum ∂y"),
+    }
+
+
+GRADIENT = (
+    "dx = (γ·dy − mean(γ·dy) − x̂·mean(γ·dy·x̂)) / √(σ² + ε), with x̂ = (x − μ)/√(σ² + ε)",
+    r"∂x = \frac{\gamma ∂y - \overline{\gamma ∂y} - \hat{x}\, \overline{\gamma ∂y \hat{x}}}"
+    r"{\sqrt{\sigma^2+\varepsilon}}",
+)
+
+
+class Normalisation(Operation):
+    """What all have in common; each says which numbers are a group, and which share a γ and a β."""
+
+    leaves = "x", "weight", "bias"
+    captions: ClassVar = {("weight", 1): "γ = weight", ("bias", 1): "β = bias", ("x", 2): "x (columns: channels)"}
+    letters: ClassVar = {"weight": r"\gamma", "bias": r"\beta"}
+    apart: int  # leading axes along which numbers with the same γ are in groups of their own
+
+    def places(self, at: Index) -> Places:
+        """Of all numbers that share the γ at an index."""
+        raise NotImplementedError
+
+    def group(self, index: Index) -> Places:
+        """Of all numbers in the group of one."""
+        raise NotImplementedError
+
+    def of_vector(self, index: Index) -> Index:
+        """Where the γ and the β of a number stand."""
+        raise NotImplementedError
+
+    def labels(self) -> Array:
+        """The number of its group, for every number of x."""
+        raise NotImplementedError
+
+    def one_gamma(self) -> bool:
+        """Whether all numbers of a group have the same γ."""
+        return self.arrays["weight"] is None
+
+    def on_paper(self, what: str, dy: Array | None) -> Array:
+        """Without ε, where it changes less than 1/10000: −1 for (1 − 2)/√(1 + 0.00001)."""
+        y = self.result(what, dy)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            without = self.changed(eps=0.0).result(what, dy)
+        return np.where(np.abs(without - y) <= 1e-4 * np.abs(y), without, y)
+
+    # ---- a group
+
+    def _normal(self, places: Places, mean: float, var: float) -> Numbers:
+        """x̂ at some places."""
+        x = self.numbers("x", *places)
+        return replace(x, name="x̂", values=(x.values - mean) / math.sqrt(var + self.settings["eps"]))
+
+    def _statistics(self, index: Index, unbiased: bool = False, label: Index = ()) -> tuple[Sum, Sum]:
+        """The mean and the variance of the group of a number."""
+        x = self.numbers("x", *self.group(index))
+        count = len(x.values)
+        at, low = (str(list(label)), f"_{{{','.join(map(str, label))}}}") if label else ("", "")
+        mean = _mean(Symbol(f"μ{at}", rf"\mu{low}"), count, x)
+        off = replace(x, name="x − μ", values=x.values - mean.value)
+        return mean, _mean(Symbol(f"σ²{at}", rf"\sigma^2{low}"), count - unbiased, off, off)
+
+    def _scale(self, index: Index, label: Index = ()) -> tuple[Steps, float, float]:
+        """The steps to mean and variance, and both."""
+        mean, var = self._statistics(index, label=label)
+        return (mean, var), mean.value, var.value
+
+    # ---- an element
+
+    def y(self, *index: int) -> Steps:
+        steps, mean, var = self._scale(index)
+        at = self.of_vector(index)
+        vectors = {name: self.factor(name, at) for name in ("weight", "bias") if self.arrays[name] is not None}
+        text, latex = "($x − ($mean)) / √($var + $eps)", r"\frac{$x - ($mean)}{\sqrt{$var + $eps}}"
+        if "weight" in vectors:
+            text, latex = f"$weight·{text}", rf"$weight \cdot {latex}"
+        if "bias" in vectors:
+            text, latex = f"{text} + ($bias)", f"{latex} + ($bias)"
+        x, eps = self.factor("x", index), self.settings["eps"]
+        affine = {"weight": 1.0, "bias": 0.0} | {name: factor.value for name, factor in vectors.items()}
+        value = affine["weight"] * (x.value - mean) / math.sqrt(var + eps) + affine["bias"]
+        numbers = {"x": x.value, "mean": mean, "var": var, "eps": eps} | affine
+        return *steps, Formula(self.symbol("y", *index), text, latex, value, (x, *vectors.values()), numbers)
+
+    def dx(self, dy: Array, *index: int) -> Steps:
+        steps, mean, var = self._scale(index)
+        places, eps = self.group(index), self.settings["eps"]
+        d, x, normals = self.factor("dy", index, dy), self.factor("x", index), self._normal(places, mean, var)
+        weight = () if self.arrays["weight"] is None else (self.factor("weight", self.of_vector(index)),)
+        gamma, s = weight[0].value if weight else 1.0, math.sqrt(var + eps)
+        upstream, name, inner = r"\tfrac{\partial L}{\partial y}", "dy", [self.numbers("dy", *places, array=dy)]
+        text = "$gamma/√($var + $eps) · ($d − ($a) − ($normal)·($b))"
+        latex = r"\frac{$gamma}{\sqrt{$var + $eps}} \Big($d - ($a) - ($normal) \cdot ($b)\Big)"
+        outer, factor = gamma, 1.0
+        if not self.one_gamma():  # it stays in the means
+            upstream, name, outer, factor = rf"\gamma {upstream}", "γ·dy", 1.0, gamma
+            inner.insert(0, self._gammas(places))
+            text = "($gamma·($d) − ($a) − ($normal)·($b)) / √($var + $eps)"
+            latex = r"\frac{$gamma \cdot ($d) - ($a) - ($normal) \cdot ($b)}{\sqrt{$var + $eps}}"
+        count = len(normals.values)
+        a = _mean(Symbol(f"mean({name})", rf"\overline{{{upstream}}}"), count, *inner)
+        b = _mean(Symbol(f"mean({name}·x̂)", rf"\overline{{{upstream} \hat{{x}}}}"), count, *inner, normals)
+        normal = (x.value - mean) / s
+        numbers = {"gamma": gamma, "var": var, "eps": eps, "d": d.value, "a": a.value, "normal": normal, "b": b.value}
+        value = outer / s * (factor * d.value - a.value - normal * b.value)
+        return *steps, a, b, Formula(self.symbol("dx", *index), text, latex, value, (d, x, *weight), numbers)
+
+    def _gammas(self, places: Places) -> Numbers:
+        """The γ of every place of a group."""
+        grid = ([k] if isinstance(k, int) else k for k in places)
+        gammas = np.array([self.arrays["weight"][self.of_vector(index)] for index in itertools.product(*grid)])
+        return Numbers("γ", (), (), gammas)
+
+    def dweight(self, dy: Array, *at: int) -> Steps:
+        every = self.places(at)
+        steps, parts = list[Step](), list[Part]()
+        leads = list(itertools.product(*every[: self.apart]))  # type: ignore[arg-type]  # several along each of them
+        for lead in leads:
+            places = (*lead, *every[self.apart :])
+            first = tuple(k if isinstance(k, int) else k[0] for k in places)
+            moments, mean, var = self._scale(first, lead if len(leads) > 1 else ())
+            steps += moments
+            terms = Terms(self.numbers("dy", *places, array=dy), self._normal(places, mean, var))
+            parts.append(Part(f"x[{', '.join(map(str, lead))}]" if lead else "values", terms))
+        if all(len(part.terms) == 1 for part in parts):
+            parts = [Part("values", tuple(part.terms[0] for part in parts))]
+        return *steps, Sum(self.symbol("dweight", *at), tuple(parts))
+
+    def dbias(self, dy: Array, *at: int) -> Step:
+        return _mean(self.symbol("dbias", *at), 1, self.numbers("dy", *self.places(at), array=dy))
+
+
+def _mean(symbol: Symbol, count: int, *factors: Numbers) -> Sum:
+    """The sum of products of a group's numbers, divided."""
+    return Sum(symbol, (Part("values", Terms(*factors)),), count)
+
+
+def read(x: Any, least: int, shape: str, example: str, vectors: dict[str, Any]) -> dict[str, Any]:
+    """x, which must have so many axes, and the vectors, as far as they are there."""
+    x = array("x", x)
+    if x.ndim < least:
+        raise ValueError(f"x: must be {shape}, not {x.shape}; {example}")
+    return {"x": x} | {name: None if vector is None else array(name, vector) for name, vector in vectors.items()}
+
+
+class Channels(Normalisation):
+    """x is (N, C, …), and every channel has a γ and a β."""
+
+    def places(self, at: Index) -> Places:
+        N, _, *positions = self.arrays["x"].shape
+        return (range(N), *at, *map(range, positions))
+
+    def of_vector(self, index: Index) -> Index:
+        return index[1:2]
+
+
+class BatchNorm(Channels):
     """With the statistics of the batch in training, with the running ones in evaluation."""
 
     title = "Batch normalisation"
-    leaves = "x", "weight", "bias"
     updates = "running_mean", "running_var"
-    captions: ClassVar = {("weight", 1): "γ = weight", ("bias", 1): "β = bias", ("x", 2): "x (columns: channels)"}
-    letters: ClassVar = {
-        "weight": r"\gamma",
-        "bias": r"\beta",
+    apart = 0
+    letters: ClassVar = Normalisation.letters | {
         "running_mean": r"\mu_{\text{running}}",
         "running_var": r"\sigma^2_{\text{running}}",
     }
-    formulas: ClassVar = {
-        "y": (
-            "y = γ·(x − μ) / √(σ² + ε) + β, with mean μ and biased variance σ² of the channel",
-            r"y = \gamma\, \frac{x - \mu}{\sqrt{\sigma^2 + \varepsilon}} + \beta",
-        ),
-        "dx": (
+    formulas: ClassVar = formulas_of(
+        "the channel",
+        "the channel",
+        (
             "dx = γ/√(σ² + ε) · (dy − mean(dy) − x̂·mean(dy·x̂)), with x̂ = (x − μ)/√(σ² + ε); "
             "in evaluation γ/√(σ² + ε) · dy",
             r"∂x = \frac{\gamma}{\sqrt{\sigma^2+\varepsilon}} "
             r"\Big(∂y - \overline{∂y} - \hat{x}\, \overline{∂y \hat{x}}\Big)",
         ),
-        "dweight": ("dγ = Σ dy·x̂, over the channel", r"∂\gamma = \sum ∂y\, \hat{x}"),
-        "dbias": ("dβ = Σ dy, over the channel", r"∂\beta = \sum ∂y"),
+    ) | {
         "running_mean": (
             "running ← (1 − momentum)·running + momentum·μ",
             r"\mu_{\text{running}} \leftarrow (1 - m)\, \mu_{\text{running}} + m\, \mu",
@@ -73,96 +239,48 @@ class BatchNorm(Operation):
             return super().result(what, dy)
         return self._run()[1][self.updates.index(what)]
 
-    def on_paper(self, what: str, dy: Array | None) -> Array:
-        """Without ε, where it changes less than 1/10000: −1 for (1 − 2)/√(1 + 0.00001)."""
-        y = self.result(what, dy)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            without = self.changed(eps=0.0).result(what, dy)
-        return np.where(np.abs(without - y) <= 1e-4 * np.abs(y), without, y)
-
     # ---- a channel
 
-    def _channel(self, name: str, array: Array, c: int) -> Numbers:
-        """The numbers of a channel, in order."""
-        N, _, *positions = array.shape
-        return self.numbers(name, range(N), c, *map(range, positions), array=array)
+    def group(self, index: Index) -> Places:
+        return self.places(index[1:2])
 
-    def _normal(self, c: int, mean: float, var: float) -> Numbers:
-        """x̂ at every place of a channel."""
-        x = self._channel("x", self.arrays["x"], c)
-        return replace(x, name="x̂", values=(x.values - mean) / math.sqrt(var + self.settings["eps"]))
+    def labels(self) -> Array:
+        return np.indices(self.arrays["x"].shape, sparse=True)[1]
 
-    def _statistics(self, c: int, unbiased: bool = False) -> tuple[Sum, Sum]:
-        """The mean and the variance of a channel in the batch."""
-        x = self._channel("x", self.arrays["x"], c)
-        count = len(x.values)
-        mean = _mean(Symbol("μ", r"\mu"), count, x)
-        off = replace(x, name="x − μ", values=x.values - mean.value)
-        return mean, _mean(Symbol("σ²", r"\sigma^2"), count - unbiased, off, off)
+    def one_gamma(self) -> bool:
+        return True
 
-    def _scale(self, c: int) -> tuple[Steps, float, float]:
-        """The steps to mean and variance, and both; in evaluation they are given."""
+    def _scale(self, index: Index, label: Index = ()) -> tuple[Steps, float, float]:
+        """In evaluation they are given."""
         if self.settings["training"]:
-            steps: Steps = self._statistics(c)
-        else:
-            mean, var = self.factor("running_mean", (c,)), self.factor("running_var", (c,))
-            steps = (
-                Formula(Symbol("μ", r"\mu"), "running mean", self.letters["running_mean"], mean.value, (mean,)),
-                Formula(Symbol("σ²", r"\sigma^2"), "running variance", self.letters["running_var"], var.value, (var,)),
-            )
-        return steps, steps[0].value, steps[1].value
+            return super()._scale(index, label)
+        mean, var = (self.factor(name, self.of_vector(index)) for name in self.updates)
+        steps = (
+            Formula(Symbol("μ", r"\mu"), "running mean", self.letters["running_mean"], mean.value, (mean,)),
+            Formula(Symbol("σ²", r"\sigma^2"), "running variance", self.letters["running_var"], var.value, (var,)),
+        )
+        return steps, mean.value, var.value
 
     # ---- an element
 
-    def y(self, n: int, c: int, *at: int) -> Steps:
-        steps, mean, var = self._scale(c)
-        vectors = {name: self.factor(name, (c,)) for name in ("weight", "bias") if self.arrays[name] is not None}
-        text, latex = "($x − ($mean)) / √($var + $eps)", r"\frac{$x - ($mean)}{\sqrt{$var + $eps}}"
-        if "weight" in vectors:
-            text, latex = f"$weight·{text}", rf"$weight \cdot {latex}"
-        if "bias" in vectors:
-            text, latex = f"{text} + ($bias)", f"{latex} + ($bias)"
-        x, eps = self.factor("x", (n, c, *at)), self.settings["eps"]
-        affine = {"weight": 1.0, "bias": 0.0} | {name: factor.value for name, factor in vectors.items()}
-        value = affine["weight"] * (x.value - mean) / math.sqrt(var + eps) + affine["bias"]
-        numbers = {"x": x.value, "mean": mean, "var": var, "eps": eps} | affine
-        return *steps, Formula(self.symbol("y", n, c, *at), text, latex, value, (x, *vectors.values()), numbers)
-
-    def dx(self, dy: Array, n: int, c: int, *at: int) -> Steps:
-        steps, mean, var = self._scale(c)
-        here, eps = (n, c, *at), self.settings["eps"]
-        symbol, d, x = self.symbol("dx", *here), self.factor("dy", here, dy), self.factor("x", here)
-        weight = () if self.arrays["weight"] is None else (self.factor("weight", (c,)),)
+    def dx(self, dy: Array, *index: int) -> Steps:
+        if self.settings["training"]:
+            return super().dx(dy, *index)
+        steps, _, var = self._scale(index)
+        d, eps = self.factor("dy", index, dy), self.settings["eps"]
+        weight = () if self.arrays["weight"] is None else (self.factor("weight", self.of_vector(index)),)
         gamma = weight[0].value if weight else 1.0
-        scale = gamma / math.sqrt(var + eps)
+        forms = "$gamma/√($var + $eps) · ($d)", r"\frac{$gamma}{\sqrt{$var + $eps}} \cdot ($d)"
         numbers = {"gamma": gamma, "var": var, "eps": eps, "d": d.value}
-        text, latex = "$gamma/√($var + $eps)", r"\frac{$gamma}{\sqrt{$var + $eps}}"
-        if not self.settings["training"]:
-            text, latex = f"{text} · ($d)", rf"{latex} \cdot ($d)"
-            return *steps, Formula(symbol, text, latex, scale * d.value, (d, *weight), numbers)
-        ds, normals = self._channel("dy", dy, c), self._normal(c, mean, var)
-        upstream = r"\tfrac{\partial L}{\partial y}"
-        a = _mean(Symbol("mean(dy)", rf"\overline{{{upstream}}}"), len(ds.values), ds)
-        b = _mean(Symbol("mean(dy·x̂)", rf"\overline{{{upstream} \hat{{x}}}}"), len(ds.values), ds, normals)
-        normal = (x.value - mean) / math.sqrt(var + eps)
-        numbers |= {"a": a.value, "normal": normal, "b": b.value}
-        text, latex = f"{text} · ($d − ($a) − ($normal)·($b))", rf"{latex} \Big($d - ($a) - ($normal) \cdot ($b)\Big)"
-        value = scale * (d.value - a.value - normal * b.value)
-        return *steps, a, b, Formula(symbol, text, latex, value, (d, x, *weight), numbers)
-
-    def dweight(self, dy: Array, c: int) -> Steps:
-        steps, mean, var = self._scale(c)
-        return *steps, _mean(self.symbol("dweight", c), 1, self._channel("dy", dy, c), self._normal(c, mean, var))
-
-    def dbias(self, dy: Array, c: int) -> Step:
-        return _mean(self.symbol("dbias", c), 1, self._channel("dy", dy, c))
+        value = gamma / math.sqrt(var + eps) * d.value
+        return *steps, Formula(self.symbol("dx", *index), *forms, value, (d, *weight), numbers)
 
     def running_mean(self, dy: None, c: int) -> Steps:
-        mean, _ = self._statistics(c)
+        mean, _ = self._statistics((0, c))
         return mean, self._moved("running_mean", c, mean.value)
 
     def running_var(self, dy: None, c: int) -> Steps:
-        mean, var = self._statistics(c, unbiased=True)
+        mean, var = self._statistics((0, c), unbiased=True)
         return mean, var, self._moved("running_var", c, var.value)
 
     def _moved(self, what: str, c: int, batch: float) -> Step:
@@ -171,11 +289,6 @@ class BatchNorm(Operation):
         forms = "(1 − $m)·($old) + $m·($batch)", r"(1 - $m) \cdot ($old) + $m \cdot ($batch)"
         value = (1 - m) * old.value + m * batch
         return Formula(self.symbol(what, c), *forms, value, (old,), {"m": m, "old": old.value, "batch": batch})
-
-
-def _mean(symbol: Symbol, count: int, *factors: Numbers) -> Sum:
-    """The sum of products of a channel's numbers, divided."""
-    return Sum(symbol, (Part("values", Terms(*factors)),), count)
 
 
 @BatchNorm.called
@@ -197,9 +310,6 @@ def batch_norm(
       σ² = (−2×(−2) + (−1)×(−1) + 0×0 + 3×3) / 4 = 3.5
       y[0, 0] = (1 − 3) / √(3.5 + 1e−05) = −1.069
     """
-    x = array("x", x)
-    if x.ndim < 2:
-        raise ValueError(f"x: must be (N, C, …), not {x.shape}; four numbers of one channel are [[1], [2], [3], [6]]")
     vectors = {"running_mean": running_mean, "running_var": running_var, "weight": weight, "bias": bias}
-    arrays = {"x": x} | {name: None if vector is None else array(name, vector) for name, vector in vectors.items()}
+    arrays = read(x, 2, "(N, C, …)", "four numbers of one channel are [[1], [2], [3], [6]]", vectors)
     return explained(BatchNorm(arrays, {"training": training, "momentum": momentum, "eps": eps}, {}))

@@ -109,7 +109,7 @@ def test_a_conv_block_keeps_the_size():
 def test_an_encoder_block_returns_the_pooled_map_and_the_features_before_pooling():
     pooled, features = EncoderBlock(64, 128, rng=0)(zeros(1, 64, 64, 64))
     assert (features.shape, pooled.shape) == ((1, 128, 64, 64), (1, 128, 32, 32))
-    pooled, features = EncoderBlock(1, 2, rng=0)(np.random.default_rng(0).standard_normal((1, 1, 4, 4)))
+    pooled, features = EncoderBlock(1, 2, rng=0)(np.random.default_rng(0).standard_normal((1, 1, 4, 4), np.float32))
     np.testing.assert_array_equal(pooled, features.numpy().reshape(1, 2, 2, 2, 2, 2).max((3, 5)))
 
 
@@ -125,7 +125,7 @@ def test_a_decoder_block_keeps_the_channels_going_up_and_doubles_them_by_the_ski
 def test_the_upsampled_map_comes_first_and_the_skip_second():
     block = DecoderBlock(2, 3, 4, rng=0)
     rng = np.random.default_rng(0)
-    x, skip = rng.standard_normal((1, 2, 2, 2)), rng.standard_normal((1, 3, 4, 4))
+    x, skip = (rng.standard_normal(shape, np.float32) for shape in ((1, 2, 2, 2), (1, 3, 4, 4)))
     joined = F.cat([block.up(x), skip], dim=1)
     np.testing.assert_array_equal(block(x, skip), block.conv(joined))
 

@@ -111,7 +111,7 @@ def test_with_pad_the_stages_are_of_the_padded_image_and_the_output_is_cropped()
 
 def test_a_trace_leaves_no_trace():
     model = UNet(1, 1, channels=(2, 3), rng=0)
-    model(np.random.default_rng(0).standard_normal((2, 1, 8, 8))).sum().backward()
+    model(np.random.default_rng(0).standard_normal((2, 1, 8, 8), np.float32)).sum().backward()
     model.bottleneck.eval()  # a part that is kept from training, as in fine-tuning
     modes = [m.training for _, m in model.named_modules()]
     before, gradients = model.state_dict(), [p.grad for p in model.parameters()]

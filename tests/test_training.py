@@ -361,7 +361,7 @@ def test_batches_that_could_not_be_resumed_are_refused(tmp_path):
     def drawn():
         rng = np.random.default_rng(0)
         while True:
-            yield rng.random((1, 1, 16, 16)), np.zeros((1, 1, 16, 16))
+            yield rng.random((1, 1, 16, 16), np.float32), np.zeros((1, 1, 16, 16))
 
     model = UNet(1, 1, channels=(4,), rng=0)
     optimizer = optim.SGD(model.parameters(), lr=0.1)

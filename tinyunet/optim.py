@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tinyunet.ops.sums import row_dots
 from tinyunet.tensor import Array, Tensor
 
 
@@ -321,7 +322,8 @@ def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float) -> f
         raise ValueError(f"clip_grad_norm_: max_norm must be at least 0, not {max_norm}")
     parameters = [parameters] if isinstance(parameters, Tensor) else parameters
     params = [p for p in parameters if p.grad is not None]
-    norm = math.sqrt(sum(float(np.vdot(p.grad.numpy(), p.grad.numpy())) for p in params if p.grad is not None))
+    gradients = [p.grad.numpy().reshape(1, -1) for p in params if p.grad is not None]
+    norm = math.sqrt(sum(float(row_dots(dw, dw).sum()) for dw in gradients))
     scale = max_norm / (norm + 1e-6)  # PyTorch's 1e-6 keeps a norm of 0 from dividing
     if not scale >= 1:  # also where it is nan: the gradients then show it, as in PyTorch
         for p in params:

@@ -41,7 +41,7 @@ def _norm(kind: str | None, channels: int) -> list[nn.Module]:
 class ConvBlock(nn.Sequential):
     """(Conv 3×3 → norm → ReLU) twice: (N, in, H, W) → (N, out, H, W).
 
-    >>> ConvBlock(3, 8, rng=0)(Tensor(np.zeros((1, 3, 16, 16)))).shape
+    >>> ConvBlock(3, 8, rng=0)(Tensor(np.zeros((1, 3, 16, 16)), np.float32)).shape
     (1, 8, 16, 16)
     """
 
@@ -63,7 +63,7 @@ class EncoderBlock(nn.Module):
     The features are used twice, so on the way back their gradient has two parts: one through the pooling, one through
     the skip. They meet at the operation that made the features, where they are added.
 
-    >>> pooled, features = EncoderBlock(64, 128, rng=0)(Tensor(np.zeros((1, 64, 64, 64))))
+    >>> pooled, features = EncoderBlock(64, 128, rng=0)(Tensor(np.zeros((1, 64, 64, 64)), np.float32))
     >>> pooled.shape, features.shape
     ((1, 128, 32, 32), (1, 128, 64, 64))
     """
@@ -84,7 +84,7 @@ class DecoderBlock(nn.Module):
     concatenation, the skip second. With `skip_channels=0` it takes no notice of a skip.
 
     >>> up = DecoderBlock(512, 512, 256, rng=0)
-    >>> up(Tensor(np.zeros((1, 512, 8, 8))), Tensor(np.zeros((1, 512, 16, 16)))).shape
+    >>> up(Tensor(np.zeros((1, 512, 8, 8)), np.float32), Tensor(np.zeros((1, 512, 16, 16)), np.float32)).shape
     (1, 256, 16, 16)
     """
 
@@ -113,7 +113,7 @@ class Encoder(nn.Module):
 
     Who wants a label for the whole image, and no image, needs nothing but this and a layer on the deepest map.
 
-    >>> deepest, skips = Encoder(1, (4, 8), rng=0)(Tensor(np.zeros((1, 1, 16, 16))))
+    >>> deepest, skips = Encoder(1, (4, 8), rng=0)(Tensor(np.zeros((1, 1, 16, 16)), np.float32))
     >>> deepest.shape, [skip.shape for skip in skips]
     ((1, 8, 4, 4), [(1, 4, 16, 16), (1, 8, 8, 8)])
     """

@@ -281,7 +281,7 @@ for s, p, d in [(1, 0, 1), (1, 1, 1), (2, 1, 1), (1, 2, 2)]:
 
 # %%
 images, _ = data.cells(1, size=(80, 110), rng=4)
-picture = images[0]  # 1 channel, 80 rows, 110 columns
+picture = images[0].astype(float)  # 1 channel, 80 rows, 110 columns, as precise as the kernel
 upright = F.conv2d(picture, edge[None, None]).numpy()[0]
 sideways = F.conv2d(picture, edge.T[None, None]).numpy()[0]
 

@@ -158,13 +158,13 @@ def test_the_same_seed_gives_the_same_bits(make):
 
 def test_running_statistics_by_hand():
     bn = nn.BatchNorm2d(1, momentum=0.1)
-    bn(np.array([0.0, 2.0, 4.0, 6.0]).reshape(1, 1, 2, 2))
+    bn(np.array([0.0, 2.0, 4.0, 6.0], np.float32).reshape(1, 1, 2, 2))
     assert bn.running_mean.item() == pytest.approx(0.1 * 3)
     assert bn.running_var.item() == pytest.approx(0.9 + 0.1 * 20 / 3)  # unbiased: Σ(x − 3)² = 20 over 4 − 1
     assert bn.num_batches_tracked.item() == 1
     before = bn.state_dict()
     bn.eval()
-    y = bn(np.full((1, 1, 1, 1), 5.0))
+    y = bn(np.full((1, 1, 1, 1), 5.0, np.float32))
     assert y.item() == pytest.approx((5 - 0.3) / math.sqrt(0.9 + 2 / 3 + 1e-5))
     for key, value in bn.state_dict().items():
         np.testing.assert_array_equal(value, before[key])
@@ -172,7 +172,7 @@ def test_running_statistics_by_hand():
 
 def test_momentum_none_averages_all_batches():
     bn, rng = nn.BatchNorm2d(2, momentum=None), np.random.default_rng(0)
-    batches = rng.standard_normal((5, 3, 2, 4, 4))
+    batches = rng.standard_normal((5, 3, 2, 4, 4), np.float32)
     for x in batches:
         bn(x)
     np.testing.assert_allclose(bn.running_mean, batches.mean(axis=(0, 1, 3, 4)), rtol=1e-5, atol=1e-7)
@@ -182,7 +182,7 @@ def test_momentum_none_averages_all_batches():
 def test_statistics_are_constants_of_the_graph():
     bn = nn.BatchNorm2d(2)
     assert [name for name, _ in bn.named_parameters()] == ["weight", "bias"]
-    x = tensor(np.random.default_rng(0).standard_normal((2, 2, 3, 3)), requires_grad=True)
+    x = tensor(np.random.default_rng(0).standard_normal((2, 2, 3, 3), np.float32), requires_grad=True)
     first, second = bn(x).sum(), (bn(x) * 2.0).sum()  # the second batch does not disturb the first one's graph
     (first + second).backward()
     assert not bn.running_mean.requires_grad
@@ -244,7 +244,7 @@ def test_repr_shows_the_settings():
         (lambda: nn.BatchNorm2d(0), ValueError, "BatchNorm2d: num_features must be positive, not 0"),
         (lambda: nn.BatchNorm2d(2)(np.ones((2, 2))), ValueError, r"input must be \(N, C, H, W\), not \(2, 2\)"),
         (lambda: nn.BatchNorm2d(2)(np.ones((2, 3, 1, 1))), ValueError, "for 3 channels"),
-        (lambda: nn.BatchNorm2d(2)(np.ones((1, 2, 1, 1))), ValueError, "more than one value per channel"),
+        (lambda: nn.BatchNorm2d(2)(np.ones((1, 2, 1, 1), np.float32)), ValueError, "more than one value per channel"),
         (lambda: nn.GroupNorm(3, 4), ValueError, "GroupNorm: 3 groups do not divide 4 channels"),
         (lambda: nn.GroupNorm(0, 4), ValueError, "0 groups do not divide"),
         (lambda: nn.Dropout(1.5), ValueError, "Dropout: the probability p must be between 0 and 1, not 1.5"),

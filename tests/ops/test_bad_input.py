@@ -126,6 +126,29 @@ TABLE = [
         "input of shape (2, 3) and weight of shape (4, 2): the weight must be",
     ),
     ("linear", (a(2, 3), a(4, 3), a(3)), {}, ValueError, "bias of shape (3,) for 4 output features"),
+    *[
+        (name, (x.astype(dtype), *others), settings, TypeError, f"input is {dtype} but {what} is float64")
+        for name, others, settings, what in [
+            ("conv2d", (w,), {}, "weight"),
+            ("conv_transpose2d", (wt,), {}, "weight"),
+            ("linear", (a(2, 6),), {}, "weight"),
+            ("batch_norm", (a(4), a(4)), {}, "running_mean"),
+            ("batch_norm", (None, None, a(4)), {"training": True}, "weight"),
+            ("group_norm", (2, a(4)), {}, "weight"),
+        ]
+        for dtype in ("float16", "float32")
+    ],
+    ("conv2d", (i(1, 4, 6, 6), w), {}, TypeError, "input is int64 but weight is float64; both must be of one dtype: "),
+    (
+        "conv2d",
+        (x, w, a(8).astype(np.float32)),
+        {},
+        TypeError,
+        "with x.astype(np.float32), or the model with model.to(",
+    ),
+    ("conv2d", (x > 0, w > 0), {}, TypeError, "numbers are needed, not bool"),
+    ("matmul", (a(3), i(3)), {}, TypeError, "a is float64 but b is int64"),
+    (S, (a(2, 3), a(2, 3), a(2, 3).astype(np.float32)), {}, TypeError, "query is float64 but value is float32"),
     ("linear", (a(2, 3), [[1.0]]), {}, TypeError, "weight must be a Tensor or an array, not list"),
     (
         "matmul",
@@ -156,7 +179,11 @@ TABLE = [
         (name, (None,), {}, TypeError, "must be a Tensor or an array, not NoneType")
         for name in ("neg", "exp", "log", "sqrt", "abs", "relu", "leaky_relu", "sigmoid", "tanh", "silu", "dropout")
     ],
-    ("relu", (a(2) > 0,), {}, TypeError, "numbers are needed, not bool"),
+    *[(name, (a(2) > 0,), {}, TypeError, "numbers are needed, not bool") for name in ("relu", "neg", "abs")],
+    ("sub", (1.0, a(2) > 0), {}, TypeError, "numbers are needed, not bool"),
+    ("sub", (a(2), True), {}, TypeError, "numbers are needed, not bool"),
+    ("pow", (a(2) > 0, a(2) > 0), {}, TypeError, "numbers are needed, not bool"),
+    ("silu", (i(2),), {}, TypeError, INTEGERS),
     ("relu", ([1.0, -1.0],), {}, TypeError, "input must be a Tensor or an array, not list"),
     ("leaky_relu", (i(2),), {}, TypeError, INTEGERS),
     ("dropout", (i(2),), {}, TypeError, INTEGERS),

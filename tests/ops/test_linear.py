@@ -90,12 +90,16 @@ def test_dropout_in_attention_removes_and_scales_weights():
 
 MUTANTS = {
     "ops.linear:embedding": [
-        ("embedding: a row looked up twice keeps one gradient", "np.add.at(dw, input, dy)", "dw[input] = dy"),
+        (
+            "embedding: a row looked up twice keeps one gradient",
+            "np.add.at(dw, input, dy.astype(np.float64))",
+            "dw[input] = dy",
+        ),
     ],
     "ops.linear:scaled_dot_product_attention": [
         ("attention not scaled", "1 / math.sqrt(q.shape[-1])", "1.0"),
     ],
     "ops.linear:linear": [
-        ("linear: bias gradient a mean", "rows.sum(0)", "rows.mean(0)"),
+        ("linear: bias gradient a mean", "total(rows, 0)", "rows.mean(0)"),
     ],
 }

@@ -151,7 +151,11 @@ def test_two_classes_are_a_logit(seed, n):
 
 MUTANTS = {
     "ops.loss:cross_entropy": [
-        ("cross-entropy: mean over all pixels", "[counts].sum()", "[counts].size"),
+        (
+            "cross-entropy: mean over all pixels",
+            "n = total(np.take_along_axis(np.broadcast_to(w, x.shape), t, axis)[counts])",
+            "n = counts.size",
+        ),
         ("cross-entropy: -100 always ignored", "counts = target != ignore_index", "counts = target != -100"),
         ("cross-entropy: smoothing over the others only", "+ label_smoothing / C", "+ label_smoothing / max(C - 1, 1)"),
     ],

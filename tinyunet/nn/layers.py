@@ -50,7 +50,7 @@ def _settings(layer: Module, **defaults: Any) -> str:
 class Conv2d(Module):
     """2-D convolution, see `F.conv2d`; weight (out_channels, in_channels/groups, kh, kw).
 
-    >>> Conv2d(2, 3, kernel_size=3)(Tensor(np.zeros((1, 2, 4, 4)))).shape
+    >>> Conv2d(2, 3, kernel_size=3)(Tensor(np.zeros((1, 2, 4, 4)), np.float32)).shape
     (1, 3, 2, 2)
     """
 
@@ -88,7 +88,7 @@ class Conv2d(Module):
 class ConvTranspose2d(Module):
     """Transposed convolution, see `F.conv_transpose2d`; weight (in_channels, out_channels/groups, kh, kw).
 
-    >>> ConvTranspose2d(8, 4, kernel_size=2, stride=2)(Tensor(np.zeros((1, 8, 5, 5)))).shape
+    >>> ConvTranspose2d(8, 4, kernel_size=2, stride=2)(Tensor(np.zeros((1, 8, 5, 5)), np.float32)).shape
     (1, 4, 10, 10)
     """
 
@@ -128,7 +128,7 @@ class ConvTranspose2d(Module):
 class Linear(Module):
     """Fully connected layer, see `F.linear`; weight (out_features, in_features).
 
-    >>> Linear(3, 2)(Tensor(np.zeros((5, 3)))).shape
+    >>> Linear(3, 2)(Tensor(np.zeros((5, 3)), np.float32)).shape
     (5, 2)
     """
 
@@ -221,7 +221,7 @@ class BatchNorm2d(Module):
 class GroupNorm(Module):
     """Group normalisation, see `F.group_norm`.
 
-    >>> GroupNorm(2, 8)(Tensor(np.zeros((1, 8, 4, 4)))).shape
+    >>> GroupNorm(2, 8)(Tensor(np.zeros((1, 8, 4, 4)), np.float32)).shape
     (1, 8, 4, 4)
     """
 

@@ -5,6 +5,7 @@ The README says in which order to read them; `tinyunet.functional` lists them al
 
 from tinyunet.ops import (
     conv,
+    dtypes,
     elementwise,
     fast,
     im2col,
@@ -17,12 +18,14 @@ from tinyunet.ops import (
     pool,
     reduce,
     shape,
+    sums,
     unfold,
     window,
 )
 
 __all__ = [
     "conv",
+    "dtypes",
     "elementwise",
     "fast",
     "im2col",
@@ -35,6 +38,7 @@ __all__ = [
     "pool",
     "reduce",
     "shape",
+    "sums",
     "unfold",
     "window",
 ]

@@ -38,7 +38,9 @@ from typing import Any, Concatenate, NamedTuple, ParamSpec
 
 import numpy as np
 
-from tinyunet.ops.layout import channel_rows, channel_sums
+from tinyunet.ops.dtypes import check_same_dtype, in_float32
+from tinyunet.ops.layout import channel_rows
+from tinyunet.ops.sums import row_sums
 from tinyunet.ops.window import Axes, Axis, Pair, fit, image_or_batch, pair
 from tinyunet.tensor import Array, Operand, Tensor, differentiable
 
@@ -69,7 +71,7 @@ def computed_by(sums: Sums, operation: Callable[Concatenate[Sums, P], Any]) -> C
     # The name and the text of the operation; not `functools.wraps`, which would bring its first argument back.
     for name in ("__name__", "__qualname__", "__module__", "__doc__"):
         setattr(function, name, getattr(operation, name))
-    return differentiable(image_or_batch(function), selective=True)
+    return differentiable(in_float32(image_or_batch(function)), selective=True)
 
 
 def conv2d(
@@ -94,7 +96,7 @@ def conv2d(
 
     Raises:
         ValueError: shapes that do not fit, a kernel larger than the padded input, settings out of range.
-        TypeError: settings that are not integers or pairs of them.
+        TypeError: settings that are not integers or pairs of them; arrays of several dtypes, as in PyTorch.
 
     Source: Dumoulin & Visin 2016, "A guide to convolution arithmetic for deep learning".
 
@@ -147,7 +149,7 @@ def conv_transpose2d(
 
     Raises:
         ValueError: shapes that do not fit, an empty result, settings out of range.
-        TypeError: settings that are not integers or pairs of them.
+        TypeError: settings that are not integers or pairs of them; arrays of several dtypes, as in PyTorch.
 
     Source: Dumoulin & Visin 2016, section 4.
 
@@ -176,7 +178,7 @@ def conv_transpose2d(
 
 def _bias_gradient(dy: Array) -> Array:
     """The bias is added at every position of every image, so its gradient is the sum over all of them."""
-    return channel_sums(channel_rows(dy))
+    return row_sums(channel_rows(dy))
 
 
 # ---- the arguments
@@ -214,6 +216,7 @@ def _check_weight(name: str, x: Array, w: Any, b: Any, groups: Any, transposed: 
     out = w.shape[1] * groups if transposed else w.shape[0]
     if b is not None and np.shape(b) != (out,):
         raise ValueError(f"{name}: bias of shape {np.shape(b)} for {out} output channels; it must be ({out},)")
+    check_same_dtype(name, input=x, weight=w, bias=b)
 
 
 def conv_axes(x: Array, w: Any, b: Any, stride: Any, padding: Any, dilation: Any, groups: Any) -> Axes:

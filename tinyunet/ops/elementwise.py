@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from tinyunet.ops.dtypes import check_numbers, floating, in_float32, promoted
+from tinyunet.ops.sums import total
 from tinyunet.tensor import Array, Operand, differentiable
 
 
@@ -22,9 +24,9 @@ def unbroadcast(dy: Array, shape: tuple[int, ...]) -> Array:
     """
     if dy.shape == shape:
         return dy
-    dy = dy.sum(axis=tuple(range(dy.ndim - len(shape))))  # axes that the operand did not have
-    repeated = tuple(i for i, n in enumerate(shape) if n == 1 and dy.shape[i] != 1)
-    return np.asarray(dy.sum(axis=repeated, keepdims=True))
+    new = dy.ndim - len(shape)  # axes that the operand did not have
+    repeated = tuple(i + new for i, n in enumerate(shape) if n == 1 and dy.shape[i + new] != 1)
+    return total(dy, (*range(new), *repeated)).reshape(shape)
 
 
 def check_floating(name: str, x: Any) -> None:
@@ -33,8 +35,8 @@ def check_floating(name: str, x: Any) -> None:
         raise TypeError(f"{name}: floating point is needed, not {x.dtype}")
 
 
-def _operands(name: str, a: Any, b: Any) -> tuple[Any, Any]:
-    """Both operands, in one dtype: floating point wins over integers of any width, and n-d over 0-d, as in PyTorch.
+def _operands(name: str, a: Any, b: Any) -> list[Array]:
+    """Both operands as arrays of the dtype in which they meet.
 
     Raises:
         TypeError: neither arrays nor numbers.
@@ -43,23 +45,15 @@ def _operands(name: str, a: Any, b: Any) -> tuple[Any, Any]:
     for x in (a, b):
         if not isinstance(x, (np.ndarray, int, float)):
             raise TypeError(f"{name}: Tensors, arrays or numbers are needed, not {type(x).__name__}")
-    if not (isinstance(a, np.ndarray) and isinstance(b, np.ndarray)):
-        return a, b  # a Python number takes the dtype of the other
-    if a.shape != b.shape:
+    if np.shape(a) != np.shape(b):
         try:
-            np.broadcast_shapes(a.shape, b.shape)
+            np.broadcast_shapes(np.shape(a), np.shape(b))
         except ValueError:
             raise ValueError(
                 f"{name}: shapes {a.shape} and {b.shape} do not broadcast: "
                 "aligned at the right, sizes must be equal or 1"
             ) from None
-    if a.dtype != b.dtype:
-        rank_a, rank_b = ((x.dtype.kind == "f", x.ndim > 0) for x in (a, b))
-        if rank_a > rank_b:
-            b = b.astype(a.dtype)
-        elif rank_b > rank_a:
-            a = a.astype(b.dtype)
-    return a, b
+    return promoted(a, b)
 
 
 @differentiable
@@ -80,11 +74,13 @@ def add(a: Any, b: Any) -> Any:
 
 @differentiable
 def sub(a: Any, b: Any) -> Any:
-    """a - b, with broadcasting.
+    """a - b, with broadcasting. Truth values are refused, as in PyTorch.
 
     >>> sub(np.array([1.0, 2.0]), 10)
     tensor([-9., -8.], dtype=float64)
     """
+    for x in (a, b):
+        check_numbers("sub", np.asarray(x))
     a, b = _operands("sub", a, b)
     y, a_shape, b_shape = a - b, np.shape(a), np.shape(b)
 
@@ -118,10 +114,8 @@ def div(a: Any, b: Any) -> Any:
     >>> div(np.array([1.0, 0.0]), np.array([4.0, 0.0]))
     tensor([0.25,  nan], dtype=float64)
     """
-    a, b = _operands("div", a, b)
-    y = np.true_divide(a, b)
-    if not any(np.asarray(x).dtype.kind == "f" for x in (a, b)):
-        y = y.astype(np.float32)  # the quotient of integers, as in PyTorch
+    a, b = map(floating, _operands("div", a, b))
+    y = a / b
 
     def backward(dy: Array) -> Any:
         return lambda: unbroadcast(dy / b, np.shape(a)), lambda: unbroadcast(-dy * y / b, np.shape(b))
@@ -136,10 +130,12 @@ def neg(x: Operand) -> Any:
     >>> neg(np.array([1.0, -2.0]))
     tensor([-1.,  2.], dtype=float64)
     """
+    check_numbers("neg", x)
     return -x, lambda dy: -dy
 
 
 @differentiable
+@in_float32
 def pow(a: Any, b: Any) -> Any:
     """aᵇ elementwise, with broadcasting: da = dy·b·aᵇ⁻¹, db = dy·aᵇ·log a.
 
@@ -149,6 +145,7 @@ def pow(a: Any, b: Any) -> Any:
     tensor([1., 4., 9.], dtype=float64)
     """
     a, b = _operands("pow", a, b)
+    check_numbers("pow", a)
     y = np.power(a, b)  # 0⁻¹ is inf, (−1)^½ is nan
 
     def da(dy: Array) -> Array:
@@ -169,7 +166,7 @@ def exp(x: Operand) -> Any:
     >>> exp(np.array([0.0, 1.0]))
     tensor([1.        , 2.71828183], dtype=float64)
     """
-    y = np.exp(x)
+    y = np.exp(floating(x))
     return y, lambda dy: dy * y
 
 
@@ -180,6 +177,7 @@ def log(x: Operand) -> Any:
     >>> log(np.array([1.0, 0.0]))
     tensor([  0., -inf], dtype=float64)
     """
+    x = floating(x)
     y = np.log(x)
     return y, lambda dy: dy / x
 
@@ -191,7 +189,7 @@ def sqrt(x: Operand) -> Any:
     >>> sqrt(np.array([4.0, 9.0]))
     tensor([2., 3.], dtype=float64)
     """
-    y = np.sqrt(x)
+    y = np.sqrt(floating(x))
     return y, lambda dy: dy / (2 * y)
 
 
@@ -202,6 +200,7 @@ def abs(x: Operand) -> Any:
     >>> abs(np.array([-3.0, 2.0]))
     tensor([3., 2.], dtype=float64)
     """
+    check_numbers("abs", x)
     return np.abs(x), lambda dy: dy * np.sign(x)
 
 
@@ -215,8 +214,7 @@ def relu(input: Operand) -> Any:
     >>> relu(np.array([-1.0, 0.0, 2.0]))
     tensor([0., 0., 2.], dtype=float64)
     """
-    if input.dtype == bool:
-        raise TypeError("relu: numbers are needed, not bool")
+    check_numbers("relu", input)
     most = np.inf if input.dtype.kind == "f" else None
     y = np.clip(input, 0, most)  # maximum(x, 0) takes NumPy 3.6 times as long
 
@@ -245,13 +243,14 @@ def logistic(x: Any) -> Array:
 
 
 @differentiable
+@in_float32
 def sigmoid(input: Operand) -> Any:
     """Logistic function σ(x) = 1 / (1 + e⁻ˣ): dσ/dx = σ(1 − σ).
 
     >>> sigmoid(np.array([-1000.0, 0.0, 1000.0]))
     tensor([0. , 0.5, 1. ], dtype=float64)
     """
-    y = logistic(input)
+    y = logistic(floating(input))
     return y, lambda dy: dy * y * (1 - y)
 
 
@@ -262,11 +261,12 @@ def tanh(input: Operand) -> Any:
     >>> tanh(np.array([-1000.0, 0.0, 1000.0]))
     tensor([-1.,  0.,  1.], dtype=float64)
     """
-    y = np.tanh(input)
+    y = np.tanh(floating(input))
     return y, lambda dy: dy * (1 - y * y)
 
 
 @differentiable
+@in_float32
 def silu(input: Operand) -> Any:
     """SiLU, also called swish: y = x·σ(x) (Elfwing et al. 2018).
 
@@ -275,6 +275,7 @@ def silu(input: Operand) -> Any:
     >>> silu(np.array([-1.0, 0.0, 1.0]))
     tensor([-0.26894142,  0.        ,  0.73105858], dtype=float64)
     """
+    check_floating("silu", input)
     s = logistic(input)
     return input * s, lambda dy: dy * s * (1 + input * (1 - s))
 

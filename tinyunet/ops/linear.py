@@ -11,12 +11,15 @@ from typing import Any
 
 import numpy as np
 
+from tinyunet.ops.dtypes import check_same_dtype, in_float32
 from tinyunet.ops.elementwise import dropout, unbroadcast
 from tinyunet.ops.reduce import softmax
+from tinyunet.ops.sums import product, total
 from tinyunet.tensor import Array, Operand, Tensor, differentiable
 
 
 @differentiable
+@in_float32
 def matmul(a: Operand, b: Operand) -> Any:
     """Matrix product a @ b over the last two dimensions, the others broadcast; vectors as in NumPy.
 
@@ -24,12 +27,14 @@ def matmul(a: Operand, b: Operand) -> Any:
 
     Raises:
         ValueError: inner sizes that differ, leading ones that do not broadcast, or a scalar.
+        TypeError: two dtypes, as in PyTorch.
 
     >>> matmul(np.array([[1.0, 2.0]]), np.array([[3.0], [4.0]]))
     tensor([[11.]], dtype=float64)
     """
+    check_same_dtype("matmul", a=a, b=b)
     try:
-        y = np.matmul(a, b)
+        y = product(a, b)
     except ValueError:
         raise ValueError(
             f"matmul: shapes {np.shape(a)} and {np.shape(b)} do not fit: the last size of the first must equal "
@@ -41,15 +46,16 @@ def matmul(a: Operand, b: Operand) -> Any:
     y_shape = (*y.shape[: y.ndim - (a.ndim > 1) - (b.ndim > 1)], a2.shape[-2], b2.shape[-1])
 
     def da(dy: Array) -> Array:
-        return unbroadcast(dy.reshape(y_shape) @ b2.swapaxes(-1, -2), a2.shape).reshape(a.shape)
+        return unbroadcast(product(dy.reshape(y_shape), b2.swapaxes(-1, -2)), a2.shape).reshape(a.shape)
 
     def db(dy: Array) -> Array:
-        return unbroadcast(a2.swapaxes(-1, -2) @ dy.reshape(y_shape), b2.shape).reshape(b.shape)
+        return unbroadcast(product(a2.swapaxes(-1, -2), dy.reshape(y_shape)), b2.shape).reshape(b.shape)
 
     return y, lambda dy: (lambda: da(dy), lambda: db(dy))
 
 
 @differentiable
+@in_float32
 def linear(input: Operand, weight: Operand, bias: Operand | None = None) -> Any:
     """The fully connected layer: y = x·Wᵀ + b.
 
@@ -65,16 +71,17 @@ def linear(input: Operand, weight: Operand, bias: Operand | None = None) -> Any:
         )
     if bias is not None and bias.shape != weight.shape[:1]:
         raise ValueError(f"linear: bias of shape {bias.shape} for {weight.shape[0]} output features")
-    y = input @ weight.T
+    check_same_dtype("linear", input=input, weight=weight, bias=bias)
+    y = product(input, weight.T)
     if bias is not None:
         y = y + bias
 
     def backward(dy: Array) -> Any:
         rows = dy.reshape(-1, weight.shape[0])  # (all samples, out)
         return (
-            lambda: dy @ weight,
-            lambda: rows.T @ input.reshape(-1, weight.shape[1]),
-            lambda: rows.sum(0),
+            lambda: product(dy, weight),
+            lambda: product(rows.T, input.reshape(-1, weight.shape[1])),
+            lambda: total(rows, 0),
         )
 
     return y, backward
@@ -108,8 +115,8 @@ def embedding(input: Any, weight: Operand, padding_idx: int | None = None) -> An
         raise ValueError(f"embedding: indices from {input.min()} to {input.max()} for a table of {len(weight)} rows")
 
     def backward(dy: Array) -> Any:
-        dw = np.zeros_like(weight)
-        np.add.at(dw, input, dy)
+        dw = np.zeros(weight.shape)  # float64, because one row may be looked up a million times
+        np.add.at(dw, input, dy.astype(np.float64))
         if padding_idx is not None:
             dw[padding_idx] = 0
         return None, dw
@@ -153,6 +160,7 @@ def scaled_dot_product_attention(
             "scaled_dot_product_attention: query (…, L, E), key (…, S, E) and value (…, S, Ev) are needed, "
             f"got {q.shape}, {k.shape} and {v.shape}"
         )
+    check_same_dtype("scaled_dot_product_attention", query=q, key=k, value=v)
     L, S = q.shape[-2], k.shape[-2]
     try:
         shape = (*np.broadcast_shapes(q.shape[:-2], k.shape[:-2], v.shape[:-2]), L, S)

@@ -43,7 +43,7 @@ def meetings(N: int, shape: tuple[int, ...], axes: Axes, groups: int) -> Iterato
 
 def correlate(x: Array, w: Array, b: Array | None, axes: Axes, groups: int) -> Array:
     """y = ∂S/∂y, plus the bias."""
-    y = np.zeros((len(x), len(w), axes[0].output, axes[1].output), np.result_type(x, w))
+    y = np.zeros((len(x), len(w), axes[0].output, axes[1].output), x.dtype)
     for in_y, in_w, in_x in meetings(len(x), w.shape, axes, groups):
         y[in_y] += w[in_w] * x[in_x]
     return y if b is None else y + b[:, None, None]
@@ -51,7 +51,7 @@ def correlate(x: Array, w: Array, b: Array | None, axes: Axes, groups: int) -> A
 
 def scatter(y: Array, w: Array, b: Array | None, axes: Axes, groups: int) -> Array:
     """x = ∂S/∂x, plus a bias."""
-    x = np.zeros((len(y), w.shape[1] * groups, axes[0].input, axes[1].input), np.result_type(y, w))
+    x = np.zeros((len(y), w.shape[1] * groups, axes[0].input, axes[1].input), y.dtype)
     for in_y, in_w, in_x in meetings(len(y), w.shape, axes, groups):
         x[in_x] += w[in_w] * y[in_y]
     return x if b is None else x + b[:, None, None]
@@ -59,7 +59,7 @@ def scatter(y: Array, w: Array, b: Array | None, axes: Axes, groups: int) -> Arr
 
 def weight_gradient(x: Array, y: Array, axes: Axes, groups: int) -> Array:
     """dw = ∂S/∂w."""
-    w = np.zeros((y.shape[1], x.shape[1] // groups, axes[0].kernel, axes[1].kernel), np.result_type(x, y))
+    w = np.zeros((y.shape[1], x.shape[1] // groups, axes[0].kernel, axes[1].kernel), x.dtype)
     for in_y, in_w, in_x in meetings(len(x), w.shape, axes, groups):
         w[in_w] += x[in_x] * y[in_y]
     return w

@@ -3,6 +3,9 @@
 Each computes a loss ℓ for every element (pixel), then reduces: "none" keeps them, "sum" adds them, "mean" divides the
 sum by the number of elements, or by the sum of their weights where weights are given. Weights are constants: they have
 no gradient, and asking for one is an error.
+
+Targets of integers or truth values count as numbers; PyTorch refuses them in some of the losses. A target may have
+another dtype than the input, the loss then has the one in which they meet (`dtypes.py`). Weights never decide it.
 """
 
 from __future__ import annotations
@@ -12,25 +15,33 @@ from typing import Any
 
 import numpy as np
 
+from tinyunet.ops.dtypes import promoted, wide
 from tinyunet.ops.elementwise import check_floating, logistic
 from tinyunet.ops.reduce import log_softmax_array
+from tinyunet.ops.sums import total
 from tinyunet.tensor import Array, Operand, differentiable
 
 
-def _reduce(name: str, losses: Array, reduction: str, total: Any) -> tuple[Array, Callable[[Array], Array]]:
-    """The reduced loss, and the function from its gradient to that of every single loss. "mean" divides by `total`."""
+def _reduce(name: str, losses: Array, reduction: str, n: Any, dtype: Any) -> tuple[Array, Callable[[Array], Array]]:
+    """The reduced loss, and the function from its gradient to that of every single loss. "mean" divides by n."""
     if reduction == "none":
-        return losses, lambda dy: dy
+        return losses.astype(dtype, copy=False), wide
     if reduction == "sum":
-        return np.asarray(losses.sum()), lambda dy: dy
+        return total(losses).astype(dtype), wide
     if reduction == "mean":
-        total = losses.dtype.type(total)
-        return np.asarray(losses.sum() / total), lambda dy: dy / total  # the mean of nothing is nan, as in PyTorch
+        n = losses.dtype.type(n)
+        y = np.asarray(total(losses) / n, dtype)  # the mean of nothing is nan, as in PyTorch
+        return y, lambda dy: wide(dy) / n
     raise ValueError(f"{name}: reduction must be 'none', 'sum' or 'mean', not {reduction!r}")
 
 
+def _meeting(input: Array, target: Array) -> tuple[Array, Array, np.dtype[Any]]:
+    """Input and target in the dtype in which they meet, and this dtype; but float16 in float32, to be rounded later."""
+    x, t = promoted(input, target)
+    return wide(x), wide(t), x.dtype
+
+
 def _same_shape(name: str, input: Any, target: Any, weight: Any = None) -> None:
-    check_floating(name, input)
     if np.shape(input) != np.shape(target):
         raise ValueError(
             f"{name}: input {np.shape(input)} and target {np.shape(target)} must have the same shape "
@@ -48,10 +59,12 @@ def mse_loss(input: Operand, target: Operand, reduction: str = "mean", weight: O
     2.0
     """
     _same_shape("mse_loss", input, target, weight)
-    w = 1 if weight is None else weight
-    difference = input - target
-    total = input.size if weight is None else weight.sum()
-    y, spread = _reduce("mse_loss", w * difference * difference, reduction, total)
+    x, t, dtype = _meeting(input, target)
+    check_floating("mse_loss", x)
+    w = np.ones((), x.dtype) if weight is None else weight.astype(x.dtype)
+    difference = x - t
+    n = x.size if weight is None else total(w)
+    y, spread = _reduce("mse_loss", w * difference * difference, reduction, n, dtype)
 
     def backward(dy: Array) -> Any:
         dx = 2 * spread(dy) * w * difference
@@ -68,10 +81,12 @@ def l1_loss(input: Operand, target: Operand, reduction: str = "mean", weight: Op
     1.0
     """
     _same_shape("l1_loss", input, target, weight)
-    w = 1 if weight is None else weight
-    difference = input - target
-    total = input.size if weight is None else weight.sum()
-    y, spread = _reduce("l1_loss", w * np.abs(difference), reduction, total)
+    x, t, dtype = _meeting(input, target)
+    check_floating("l1_loss", x)
+    w = np.ones((), x.dtype) if weight is None else weight.astype(x.dtype)
+    difference = x - t
+    n = x.size if weight is None else total(w)
+    y, spread = _reduce("l1_loss", w * np.abs(difference), reduction, n, dtype)
 
     def backward(dy: Array) -> Any:
         dx = spread(dy) * w * np.sign(difference)
@@ -114,14 +129,15 @@ def cross_entropy(
         raise ValueError(f"{name}: input must be (C,), (N, C) or (N, C, …), not a scalar")
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"{name}: label_smoothing must be between 0 and 1, not {label_smoothing}")
+    of_classes = target.dtype.kind in "iu"
+    x, target, dtype = (wide(x), target, x.dtype) if of_classes else _meeting(x, target)
     axis = 0 if x.ndim == 1 else 1
     C = x.shape[axis]
     if weight is not None and weight.shape != (C,):
         raise ValueError(f"{name}: weight of shape {weight.shape} for {C} classes; it must be ({C},)")
-    w = np.ones(C, x.dtype) if weight is None else weight
+    w = np.ones(C, x.dtype) if weight is None else weight.astype(x.dtype)
     w = w.reshape(-1, *[1] * (x.ndim - 1 - axis))  # broadcasts along the class axis
 
-    of_classes = target.dtype.kind in "iu"
     expected = x.shape[:axis] + x.shape[axis + 1 :] if of_classes else x.shape
     if target.shape != expected:
         raise ValueError(
@@ -137,21 +153,21 @@ def cross_entropy(
         distribution = np.zeros(x.shape, x.dtype)
         np.put_along_axis(distribution, t, 1, axis)
         counts = np.expand_dims(counts, axis)
-        total = np.take_along_axis(np.broadcast_to(w, x.shape), t, axis)[counts].sum()
+        n = total(np.take_along_axis(np.broadcast_to(w, x.shape), t, axis)[counts])
     else:
-        distribution, counts, total = target, np.ones((), bool), x.size // C
+        distribution, counts, n = target, np.ones((), bool), x.size // C
     a = counts * w * ((1 - label_smoothing) * distribution + label_smoothing / C)
 
     log_p = log_softmax_array(x, axis)
-    y, spread = _reduce(name, -(a * log_p).sum(axis=axis), reduction, total)
+    y, spread = _reduce(name, -total(a * log_p, axis), reduction, n, dtype)
 
     def backward(dy: Array) -> Any:
         dl = np.asarray(spread(dy))
         dl = np.where(counts, np.expand_dims(dl, axis) if dl.ndim else dl, 0)  # 0 also where all are ignored
-        dx = dl * (np.exp(log_p) * a.sum(axis=axis, keepdims=True) - a)
-        return dx.astype(x.dtype), None if of_classes else -dl * w * (1 - label_smoothing) * log_p
+        dx = dl * (np.exp(log_p) * total(a, axis, keepdims=True) - a)
+        return dx, None if of_classes else -dl * w * (1 - label_smoothing) * log_p
 
-    return y.astype(x.dtype), backward
+    return y, backward
 
 
 @differentiable
@@ -181,19 +197,19 @@ def binary_cross_entropy_with_logits(
     tensor([0.69314718, 0.        ], dtype=float64)
     """
     name = "binary_cross_entropy_with_logits"
-    x, t = input, target
-    _same_shape(name, x, t)
+    check_floating(name, input)
+    _same_shape(name, input, target)
+    x, t, dtype = _meeting(input, target)
     for what, value in (("weight", weight), ("pos_weight", pos_weight)):
         try:
             np.broadcast_to(0 if value is None else value, x.shape)
         except ValueError:
             shape = np.shape(value)  # type: ignore[arg-type]  # not None, which does broadcast
             raise ValueError(f"{name}: {what} {shape} does not broadcast to {x.shape}") from None
-    w = 1 if weight is None else weight
-    q = 1 if pos_weight is None else pos_weight
+    w, q = (1 if each is None else each.astype(x.dtype) for each in (weight, pos_weight))
     positive = 1 + (q - 1) * t
     softplus = np.maximum(-x, 0) + np.log1p(np.exp(-np.abs(x)))  # softplus(−x)
-    y, spread = _reduce(name, w * ((1 - t) * x + positive * softplus), reduction, x.size)
+    y, spread = _reduce(name, w * ((1 - t) * x + positive * softplus), reduction, x.size, dtype)
 
     def backward(dy: Array) -> Any:
         dl = spread(dy) * w
@@ -227,17 +243,18 @@ def dice_loss(
     tensor(0.2, dtype=float64)
     """
     name = "dice_loss"
-    p, t = input, target
-    _same_shape(name, p, t)
+    check_floating(name, input)
+    _same_shape(name, input, target)
+    p, t, dtype = _meeting(input, target)
     if p.ndim < 3:
         raise ValueError(f"{name}: input must be (N, C, pixels…), not {p.shape}")
     if weight is not None and weight.shape != (p.shape[1],):
         raise ValueError(f"{name}: weight of shape {weight.shape} for {p.shape[1]} classes")
     axes = tuple(range(2, p.ndim))
-    B = p.sum(axis=axes) + t.sum(axis=axes) + smooth  # (N, C)
-    D = (2 * (p * t).sum(axis=axes) + smooth) / B
-    w = np.ones_like(D) if weight is None else np.broadcast_to(weight, D.shape)
-    y, spread = _reduce(name, w * (1 - D), reduction, w.sum())
+    B = total(p, axes) + total(t, axes) + smooth  # (N, C)
+    D = (2 * total(p * t, axes) + smooth) / B
+    w = np.broadcast_to(np.ones(1, D.dtype) if weight is None else weight.astype(D.dtype), D.shape)
+    y, spread = _reduce(name, w * (1 - D), reduction, total(w), dtype)
 
     def backward(dy: Array) -> Any:
         dD, D_, B_ = (a.reshape(*a.shape, *[1] * len(axes)) for a in (-spread(dy) * w, D, B))

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinyunet.ops import elementwise, linear, reduce, shape
+from tinyunet.ops.dtypes import promoted
 from tinyunet.tensor import Tensor, recording
 
 _OPERATORS: dict[str, Any] = {
@@ -149,12 +150,17 @@ def _array_function(self: Tensor, function: Any, types: Any, args: Any, kwargs: 
 
 def _comparison(compare: Any) -> Any:
     """Elementwise, a constant Tensor of booleans."""
-
     return lambda self, other: _compared(compare)(self, other) if isinstance(other, _OPERANDS) else NotImplemented
 
 
 def _compared(compare: Any) -> Any:
-    return lambda *operands: Tensor(compare(*[x.numpy() if isinstance(x, Tensor) else x for x in operands]))
+    """Arrays are compared in the dtype in which they meet, and numbers as what they are: no uint8 is 300."""
+
+    def compared(*operands: Any) -> Any:
+        plain = [x.numpy() if isinstance(x, Tensor) else x.item() if isinstance(x, np.generic) else x for x in operands]
+        return Tensor(compare(*(promoted(*plain) if all(isinstance(x, np.ndarray) for x in plain) else plain)))
+
+    return compared
 
 
 for _name, _operation in _OPERATORS.items():

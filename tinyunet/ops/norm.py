@@ -26,17 +26,22 @@ from typing import Any
 
 import numpy as np
 
+from tinyunet.ops.dtypes import check_same_dtype, wide
 from tinyunet.ops.elementwise import check_floating
-from tinyunet.ops.layout import channel_rows, channel_sums, from_rows
+from tinyunet.ops.layout import channel_rows, from_rows
+from tinyunet.ops.sums import row_dots, row_sums, total
 from tinyunet.tensor import Array, Operand, Updated, differentiable
 
 
-def _check_affine(name: str, channels: int, **vectors: Any) -> None:
+def _check_affine(name: str, x: Array, **vectors: Any) -> None:
+    channels = x.shape[1]
     for what, value in vectors.items():
         if value is not None and np.shape(value) != (channels,):
             raise ValueError(
                 f"{name}: {what} of shape {np.shape(value)} for {channels} channels; must be ({channels},)"
             )
+        if x.dtype != np.float16 or getattr(value, "dtype", None) != np.float32:  # which PyTorch lets go together
+            check_same_dtype(name, input=x, **{what: value})
 
 
 def _by_channel(vector: Any, x: Array) -> Any:
@@ -79,17 +84,20 @@ def batch_norm(
     check_floating("batch_norm", x)
     if x.ndim < 2:
         raise ValueError(f"batch_norm: input must be (N, C, …), not {x.shape}")
-    channels = x.shape[1]
-    _check_affine("batch_norm", channels, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
-    shape, rows = x.shape, channel_rows(x)  # (C, m)
-    m = rows.shape[1]
+    _check_affine("batch_norm", x, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
+    shape, rows = x.shape, wide(channel_rows(x))  # (C, m)
+    m, dtype = rows.shape[1], rows.dtype
+
+    def column(vector: Array) -> Array:  # statistics are float64, as sums are, until they meet the pixels
+        return vector.astype(dtype)[:, None]
+
     if training:
         if m == 1:
             raise ValueError(f"batch_norm: training needs more than one value per channel, input has shape {x.shape}")
-        n = x.dtype.type(max(m, 1))
-        mean = channel_sums(rows) / n
-        centred = rows - mean[:, None]
-        variance = np.vecdot(centred, centred) / n
+        mean = row_sums(rows) / max(m, 1)
+        kept = rows - column(mean)
+        left = mean - mean.astype(dtype)  # what rounding left of the mean: x̂ = (kept − left)/s
+        variance = row_dots(kept, kept) / max(m, 1) - left * left
         if m and running_mean is not None:
             running_mean += momentum * (mean - running_mean)
         if m and running_var is not None:
@@ -97,34 +105,35 @@ def batch_norm(
     else:
         if running_mean is None or running_var is None:
             raise ValueError("batch_norm: evaluation needs running_mean and running_var")
-        mean, variance = running_mean.astype(x.dtype), running_var.astype(x.dtype)
+        mean, variance = running_mean.astype(np.float64), running_var.astype(np.float64)
+        kept = rows
 
-    inverse = 1 / np.sqrt(variance + x.dtype.type(eps))  # 1/s
+    inverse = 1 / np.sqrt(variance + eps)  # 1/s
     scale = inverse if weight is None else weight * inverse
-    shift = np.zeros_like(mean) if bias is None else bias
-    kept = centred if training else rows  # for backward, which needs the input no more
-    y = kept * scale[:, None]
-    y += (shift if training else shift - mean * scale)[:, None]
+    y = kept * column(scale)  # kept is for backward, which needs the input no more
+    y += column((0 if bias is None else bias) - (left if training else mean) * scale)
 
     def backward(dy: Array) -> Any:
-        dy = channel_rows(dy)
-        dbias = channel_sums(dy)  # Σ dy
-        dweight = np.vecdot(dy, kept if training else kept - mean[:, None]) * inverse  # Σ dy·x̂
+        dy = wide(channel_rows(dy))
+        dbias = row_sums(dy)  # Σ dy
+        deviations = row_dots(dy, kept) - left * dbias if training else row_dots(dy, kept - column(mean))
+        dweight = deviations * inverse  # Σ dy·x̂
 
         def dx() -> Array:
             if not training:
-                return from_rows(dy * scale[:, None], shape)
-            # γ/s · (dy − mean(dy) − x̂·mean(dy·x̂)), with x̂ = kept/s, mean(dy·x̂) = dweight/m and mean(dy) = dbias/m. In
-            # place, because it takes as long as it reads and writes memory.
-            gradient = kept * (dweight * inverse / -m)[:, None]
+                return from_rows(dy * column(scale), shape)
+            # γ/s · (dy − mean(dy) − x̂·mean(dy·x̂)), with x̂ = (kept − left)/s, mean(dy·x̂) = dweight/m and mean(dy) =
+            # dbias/m. In place, because it takes as long as it reads and writes memory.
+            slope = dweight * inverse / -m
+            gradient = kept * column(slope)
             gradient += dy
-            gradient -= (dbias / m)[:, None]
-            gradient *= scale[:, None]
+            gradient -= column(dbias / m + left * slope)
+            gradient *= column(scale)
             return from_rows(gradient, shape)
 
         return dx, None, None, dweight, dbias
 
-    return from_rows(y, shape), backward
+    return from_rows(y.astype(input.dtype, copy=False), shape), backward
 
 
 @differentiable
@@ -151,10 +160,15 @@ def group_norm(
         raise ValueError(f"group_norm: {num_groups} groups do not divide the channels of an input of shape {x.shape}")
     if x.size == num_groups:
         raise ValueError(f"group_norm: needs more than one value, {num_groups} groups of {x.shape} have one each")
-    _check_affine("group_norm", x.shape[1], weight=weight, bias=bias)
-    grouped = x.reshape(len(x), num_groups, math.prod(x.shape[1:]) // num_groups)  # (N, G, C/G·H·W)
-    centred = grouped - grouped.mean(axis=2, keepdims=True)
-    inverse = 1 / np.sqrt((centred * centred).mean(axis=2, keepdims=True) + x.dtype.type(eps))
+    _check_affine("group_norm", x, weight=weight, bias=bias)
+    M = math.prod(x.shape[1:]) // num_groups
+    rows = wide(x).reshape(len(x) * num_groups, M)  # (N·G, C/G·H·W)
+
+    def column(vector: Array) -> Array:
+        return vector.astype(rows.dtype)[:, None]
+
+    centred = rows - column(row_sums(rows) / M)
+    inverse = column(1 / np.sqrt(row_dots(centred, centred) / M + eps))
     normal = (centred * inverse).reshape(x.shape)  # x̂
     y = normal if weight is None else normal * _by_channel(weight, x)
     if bias is not None:
@@ -162,12 +176,13 @@ def group_norm(
     axes = (0, *range(2, x.ndim))
 
     def dx(dy: Array) -> Array:
-        dn = (dy if weight is None else dy * _by_channel(weight, x)).reshape(grouped.shape)  # dx̂
-        n = normal.reshape(grouped.shape)
-        dn = dn - dn.mean(axis=2, keepdims=True) - n * (dn * n).mean(axis=2, keepdims=True)
+        dn = (dy if weight is None else dy * _by_channel(weight, x)).reshape(rows.shape)  # dx̂
+        n = normal.reshape(rows.shape)
+        dn = dn - column(row_sums(dn) / M) - n * column(row_dots(dn, n) / M)
         return np.asarray((dn * inverse).reshape(x.shape))
 
     def backward(dy: Array) -> Any:
-        return lambda: dx(dy), None, lambda: (dy * normal).sum(axis=axes), lambda: dy.sum(axis=axes)
+        dy = wide(dy)
+        return lambda: dx(dy), None, lambda: total(dy * normal, axes), lambda: total(dy, axes)
 
-    return y, backward
+    return y.astype(x.dtype, copy=False), backward

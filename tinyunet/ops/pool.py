@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from tinyunet.ops.dtypes import check_numbers, in_float32
 from tinyunet.ops.elementwise import check_floating
 from tinyunet.ops.window import Axes, Axis, Pair, image_or_batch, pair
 from tinyunet.tensor import Array, Operand, differentiable
@@ -77,6 +78,7 @@ def _spread(x: Array, axes: Axes, shares: Iterator[tuple[tuple[Any, ...], Any, A
 
 
 @differentiable
+@in_float32
 @image_or_batch
 def max_pool2d(
     input: Operand,
@@ -107,8 +109,7 @@ def max_pool2d(
     tensor([[[4., 8.]]], dtype=float64)
     """
     axes = pool_axes("max_pool2d", input.shape[2:], kernel_size, stride, padding, dilation, ceil_mode)
-    if input.dtype == bool:
-        raise TypeError("max_pool2d: numbers are needed, not bool")
+    check_numbers("max_pool2d", input)
     lowest = -np.inf if input.dtype.kind == "f" else np.iinfo(input.dtype).min
     x = _padded(input, axes, lowest)
     y = None
@@ -145,6 +146,7 @@ def max_pool2d(
 
 
 @differentiable
+@in_float32
 @image_or_batch
 def avg_pool2d(
     input: Operand,
@@ -200,6 +202,7 @@ def _counted(axis: Axis, count_include_pad: bool) -> Array:
 
 
 @differentiable
+@in_float32
 def interpolate(
     input: Operand,
     size: Pair | None = None,

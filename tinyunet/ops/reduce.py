@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tinyunet.ops.dtypes import in_float32
 from tinyunet.ops.elementwise import check_floating
+from tinyunet.ops.sums import average, centred, total
 from tinyunet.tensor import Array, Operand, Tensor, differentiable
 
 Dims = int | tuple[int, ...] | list[int] | None
@@ -56,8 +58,11 @@ def sum(input: Operand, dim: Dims = None, keepdim: bool = False) -> Any:
     tensor([4., 6.], dtype=float64)
     """
     dims = normalize_dims("sum", dim, input.ndim)
-    dtype = None if input.dtype.kind == "f" else np.int64  # whatever the integers are, as in PyTorch
-    y, shape = input.sum(axis=dims, keepdims=keepdim, dtype=dtype), input.shape
+    shape = input.shape
+    if input.dtype.kind == "f":
+        y = total(input, dims, keepdim)
+    else:
+        y = np.asarray(input.sum(axis=dims, keepdims=keepdim, dtype=np.int64))  # of any integers, as in PyTorch
 
     def backward(dy: Array) -> Array:
         return np.broadcast_to(_restore(dy, dims, keepdim), shape)
@@ -76,7 +81,7 @@ def mean(input: Operand, dim: Dims = None, keepdim: bool = False) -> Any:
     dims = normalize_dims("mean", dim, input.ndim)
     shape = input.shape
     n = int(np.prod([shape[d] for d in dims]))
-    y = np.true_divide(input.sum(axis=dims, keepdims=keepdim), n)  # the mean of nothing is nan, as in PyTorch
+    y = average(input, dims, keepdim)
 
     def backward(dy: Array) -> Array:
         return np.broadcast_to(_restore(dy / n, dims, keepdim), shape)
@@ -85,6 +90,7 @@ def mean(input: Operand, dim: Dims = None, keepdim: bool = False) -> Any:
 
 
 @differentiable
+@in_float32
 def var(input: Operand, dim: Dims = None, correction: float = 1, keepdim: bool = False) -> Any:
     """Variance over `dim`: Σ(x − mean)² / (n − correction).
 
@@ -97,9 +103,9 @@ def var(input: Operand, dim: Dims = None, correction: float = 1, keepdim: bool =
     check_floating("var", input)
     dims = normalize_dims("var", dim, input.ndim)
     n = int(np.prod([input.shape[d] for d in dims]))
-    deviation = input - np.true_divide(input.sum(axis=dims, keepdims=True), n)
+    deviation = centred(input, dims)
     c = np.maximum(n - correction, 0).astype(input.dtype)
-    y = (deviation * deviation).sum(axis=dims, keepdims=keepdim) / c
+    y = total(deviation * deviation, dims, keepdim) / c
 
     def backward(dy: Array) -> Array:
         return np.asarray(_restore(dy, dims, keepdim) * (2 / c) * deviation)
@@ -157,10 +163,11 @@ def max(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
 def log_softmax_array(x: Array, dim: int) -> Array:
     """x − log Σ eˣ along `dim`. Subtracting the maximum first changes nothing and keeps eˣ from overflowing."""
     shifted = x - x.max(axis=dim, keepdims=True, initial=-np.inf)
-    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=dim, keepdims=True)))
+    return np.asarray(shifted - np.log(total(np.exp(shifted), dim, keepdims=True)))
 
 
 @differentiable
+@in_float32
 def softmax(input: Operand, dim: int) -> Any:
     """Softmax along `dim`: yᵢ = e^{xᵢ} / Σⱼ e^{xⱼ}.
 
@@ -174,12 +181,13 @@ def softmax(input: Operand, dim: int) -> Any:
     y = np.exp(log_softmax_array(input, dim))
 
     def backward(dy: Array) -> Array:
-        return np.asarray(y * (dy - (dy * y).sum(axis=dim, keepdims=True)))
+        return np.asarray(y * (dy - total(dy * y, dim, keepdims=True)))
 
     return y, backward
 
 
 @differentiable
+@in_float32
 def log_softmax(input: Operand, dim: int) -> Any:
     """log softmax along `dim`: yᵢ = xᵢ − log Σⱼ e^{xⱼ}.
 
@@ -193,6 +201,6 @@ def log_softmax(input: Operand, dim: int) -> Any:
     y = log_softmax_array(input, dim)
 
     def backward(dy: Array) -> Array:
-        return np.asarray(dy - np.exp(y) * dy.sum(axis=dim, keepdims=True))
+        return np.asarray(dy - np.exp(y) * total(dy, dim, keepdims=True))
 
     return y, backward

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from tinyunet.ops.dtypes import promoted
 from tinyunet.ops.elementwise import unbroadcast
 from tinyunet.ops.reduce import normalize_dim, normalize_dims
 from tinyunet.tensor import Array, Operand, Tensor, differentiable
@@ -124,9 +125,10 @@ def getitem(input: Operand, index: Any) -> Any:
 
 @differentiable
 def _cat(*tensors: Any, dim: int) -> Any:
-    dim = normalize_dim("cat", dim, tensors[0].ndim)
-    ends = np.cumsum([x.shape[dim] for x in tensors])
-    return np.concatenate(tensors, axis=dim), lambda dy: tuple(np.split(dy, ends[:-1], axis=dim))
+    arrays = promoted(*tensors)
+    dim = normalize_dim("cat", dim, arrays[0].ndim)
+    ends = np.cumsum([x.shape[dim] for x in arrays])
+    return np.concatenate(arrays, axis=dim), lambda dy: tuple(np.split(dy, ends[:-1], axis=dim))
 
 
 def cat(tensors: Sequence[Any], dim: int = 0) -> Tensor:

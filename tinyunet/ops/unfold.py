@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from tinyunet.ops.dtypes import in_float32
 from tinyunet.ops.im2col import col2im, im2col
 from tinyunet.ops.window import Axes, Pair, fit, image_or_batch, pair
 from tinyunet.tensor import Array, Operand, differentiable
 
 
 @differentiable
+@in_float32
 @image_or_batch
 def unfold(input: Operand, kernel_size: Pair, dilation: Pair = 1, padding: Pair = 0, stride: Pair = 1) -> Any:
     """im2col as an operation: the pixels under each window as a column.
@@ -29,6 +31,7 @@ def unfold(input: Operand, kernel_size: Pair, dilation: Pair = 1, padding: Pair 
 
 
 @differentiable
+@in_float32
 def fold(
     input: Operand, output_size: Pair, kernel_size: Pair, dilation: Pair = 1, padding: Pair = 0, stride: Pair = 1
 ) -> Any:

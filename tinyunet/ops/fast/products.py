@@ -54,12 +54,11 @@ def multiply(
         return made, _turn(dw) if turned and dw is not None else dw
     if w is not None:
         matrices = _matrices(w, groups, turned)
-        dtype = np.result_type(seen, w) if bias is None else np.result_type(seen, w, bias)
-        made = np.empty((groups, matrices.shape[1], math.prod(size)), dtype)
+        made = np.empty((groups, matrices.shape[1], math.prod(size)), seen.dtype)
     if other is not None:
         other = other.reshape(groups, len(other) // groups, math.prod(size))
         M, K = other.shape[1], len(seen) // groups * math.prod(kernel)
-        dw = np.empty((groups, M, K) if turned else (K, groups, M), np.result_type(seen, other))
+        dw = np.empty((groups, M, K) if turned else (K, groups, M), seen.dtype)
         dw = dw if turned else dw.transpose(1, 2, 0)  # (K, G, M) in memory, so that `_weights` copies nothing
         if not other.size:
             dw[...] = 0
@@ -135,17 +134,17 @@ def _row_by_row(seen: Array, w: Array, other: Any, bias: Any, axes: Axes) -> tup
     in_rows = Axis(input=H, output=H, kernel=1, stride=1, padding=0, dilation=1), cols
     matrix = w.transpose(2, 0, 1, 3).reshape(kh * O, C * kw)
     bias = (np.zeros(O, seen.dtype) if bias is None else bias).reshape(-1, 1, 1, 1)
-    made = np.empty((O, N, rows.output, cols.output), np.result_type(seen, w, bias))
+    made = np.empty((O, N, rows.output, cols.output), seen.dtype)
     # Row 0 of the kernel is the first to reach an output, and sets it to its part plus the bias (below). These outputs
     # it does not reach:
     made[:, :, : rows.padding] = made[:, :, H + rows.padding :] = bias
-    dw = None if other is None else np.zeros((kh, C * kw, O), np.result_type(seen, other))
+    dw = None if other is None else np.zeros((kh, C * kw, O), seen.dtype)
     size = max(C * kw, kh * O // 2) * seen.itemsize  # of a position's column, or half of what comes of it
     for images, pixels, _ in tiles(N, H, cols.output, size):
         n, h = images.stop - images.start, pixels.stop - pixels.start
         with (
             scratch_matrix("columns", C * kw, n * h * cols.output, seen.dtype) as columns,
-            scratch_matrix("product", kh * O, n * h * cols.output, np.result_type(seen, w)) as z,
+            scratch_matrix("product", kh * O, n * h * cols.output, seen.dtype) as z,
         ):
             fill(columns.reshape(C, 1, kw, n, h, cols.output), seen, in_rows, images, pixels)
             np.matmul(matrix, columns, out=z)

@@ -1,6 +1,7 @@
 """A sheet has what is asked, its key what is right, in every format; and the same sheet is the same file."""
 
 import os
+import re
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -10,6 +11,7 @@ import pytest
 import tinyunet
 from tests.byhand.worksheets.drawn import ALL, every, questions, sheets, wrong
 from tinyunet.byhand import worksheets
+from tinyunet.byhand.views.page import asset
 from tinyunet.byhand.worksheets.levels import LEVELS
 from tinyunet.byhand.worksheets.paper import content
 from tinyunet.byhand.worksheets.paper.content import written
@@ -39,8 +41,9 @@ def test_the_key_has_the_answers_and_the_sheet_has_not(topic, level):
 def test_wrong_answers_stand_in_columns():
     (question,) = worksheets.problem("conv2d", 7, 1, 1).questions
     assert content.warnings(question)[3] == [
-        "     −3  −8  kernel flipped                             −3    0  average instead of sum (over all",
-        "    −10  −6                                           −1.5 0.25  products or over the kernel's cells)",
+        "     −3  −8  kernel flipped                 −3    0  average instead of sum",
+        "    −10  −6                               −1.5 0.25  (over all products or",
+        "                                                     over the kernel's cells)",
         "",
     ]
     for topic, level in ALL:
@@ -76,6 +79,25 @@ def test_html_is_well_formed_and_needs_nothing_else(key):
         tags = Tags()
         tags.feed(page)
         assert not tags.open
+
+
+@pytest.mark.browser
+def test_a_page_is_printed_with_letters_of_ten_points_and_not_scaled(browser):
+    """Chromium shrinks a page that is wider than the paper."""
+    page = browser.new_page(viewport={"width": int(178 / 25.4 * 96), "height": 1000})  # A4 within its margins
+    page.emulate_media(media="print")
+    for topic in LEVELS:
+        for key in (False, True):
+            sheet = worksheets.sheet(topic, 1, len(LEVELS[topic]), 3)
+            page.set_content(sheet.html(key))
+            sizes = page.evaluate(
+                """() => [...document.body.querySelectorAll("*")].filter(e => e.innerText && e.innerText.trim())
+                .map(e => parseFloat(getComputedStyle(e).fontSize) * 72 / 96)"""
+            )
+            assert min(sizes) > 9.99
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert set(re.findall(r"font: (\w+)", asset("sheet.css", "worksheets").partition("}\n*")[0])) == {"10pt"}
+    page.close()
 
 
 def test_files_are_the_same_byte_for_byte(tmp_path):

@@ -41,6 +41,8 @@ PINNED = {
     "batch_norm": ["a429ac7782", "c3b0008e7c", "9a96d2679c", "54e48412e2", "72273e65ed", "c7f4a9ffb1"],
     "relu": ["aff93b4777", "0de4b1aca9"],
     "linear": ["8022cc218f", "a309855d3f", "5af416397d", "68e6462212"],
+    "softmax": ["33b7f38f0a", "2673540475", "a74b646497"],
+    "cross_entropy": ["4b9199df0c", "141fad0552", "bd7a0d04ac", "e62a75e95a"],
 }
 
 

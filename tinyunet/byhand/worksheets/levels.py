@@ -69,6 +69,13 @@ def even(*shape: int) -> Draw:
 image, kernel, gradient = partial(numbers, 0, 6), partial(numbers, -2, 2), partial(numbers, -3, 3)
 bias, scale = partial(numbers, 1, 9), partial(numbers, 2, 4)
 signed, below, few = partial(numbers, -6, 6), partial(numbers, -9, 1), partial(numbers, 0, 2)  # images, too
+logits = partial(numbers, -2, 3)
+
+
+def targets(classes: int, *rows: int) -> Draw:
+    """The number of the right class of every row."""
+    return numbers(0, classes - 1, *rows)
+
 
 # Of two channels.
 RUNNING = {"running_mean": numbers(1, 9, 2), "running_var": lambda random: numbers(2, 4, 2)(random) ** 2}
@@ -86,14 +93,17 @@ class Kind:
 
 
 class Level:
-    """What a level teaches, and the mistakes that it is about."""
+    """What a level teaches, and the mistakes that it is about.
+
+    Answers are whole numbers or short fractions; where they are `rounded`, two digits after the point are asked for.
+    """
 
     def __init__(self, teaches: str, *central: str) -> None:
         self.teaches, self.central = teaches, central
 
-    def asks(self, reminder: str, *kinds: Kind) -> Level:
+    def asks(self, reminder: str, *kinds: Kind, rounded: bool = False) -> Level:
         """What to remember, and the kinds of problems, in turn."""
-        self.reminder, self.kinds = reminder, kinds
+        self.reminder, self.kinds, self.rounded = reminder, kinds, rounded
         return self
 
 
@@ -135,6 +145,11 @@ BACK = (
     "of dy there, times what the number was multiplied by."
 )
 ROW = "Output o is the sum of every input times its weight in row o of w"
+POWERS = "e^−2 = 0.1353, e^−1 = 0.3679, e^0 = 1, e^1 = 2.718, e^2 = 7.389, e^3 = 20.09"
+POWERS = POWERS.replace(" = ", "\u00a0=\u00a0") + ". Round answers to two digits after the point."
+SHARES = "Softmax makes probabilities of a row of logits: y_k = e^x_k / Z, where Z is the sum of e^x over the row"
+LOSS = "The loss of a row is ℓ = −log p[target] = log Z − x[target], where p = softmax(x) and Z = Σ e^x"
+NATURAL = "Classes are counted from 0. log is the natural logarithm, on a calculator ln. "
 SCALED = "y = γ·(x − μ) / √(σ² + ε) + β, with mean μ and variance σ² of the channel."
 
 # A map of 2×2 or 3×3 outputs with stride 2 is never asked for as a whole: a loop with the stride in its bound, too,
@@ -348,6 +363,58 @@ LEVELS: dict[str, tuple[Level, ...]] = {
             Kind("dx", x=image(2, 2), w=gradient(2, 2), b=bias(2)),
             Kind("dw", x=image(2, 3), w=gradient(2, 3), b=bias(2)),
             Kind("db", x=image(3, 2), w=gradient(2, 2), b=bias(2)),
+        ),
+    ),
+    "softmax": (
+        Level("one row: shares of the exponentials", "not normalised", "exponential forgotten").asks(
+            f"{SHARES}. {POWERS}",
+            Kind(x=logits(3)),
+            Kind("y", 2, x=logits(4)),
+            Kind(x=logits(4)),
+            rounded=True,
+        ),
+        Level("batch: every row by itself", "wrong axis").asks(
+            f"{SHARES}, for every row by itself. {POWERS}",
+            Kind(x=logits(2, 2)),
+            Kind("y", 2, x=logits(3, 3)),
+            Kind(x=logits(2, 3)),
+            rounded=True,
+        ),
+        Level("gradient: a logit moves all probabilities", "other classes forgotten").asks(
+            f"{GIVEN} First work y = softmax(x) out; then dx_k = y_k · (dy_k − Σ dy_j·y_j). {POWERS}",
+            Kind("dx", x=logits(2)),
+            Kind("dx", 2, x=logits(3)),
+            Kind("dx", x=logits(3)),
+            rounded=True,
+        ),
+    ),
+    "cross_entropy": (
+        Level("one row: how surprising the target is", "softmax forgotten", "logarithm forgotten").asks(
+            f"{LOSS}. {NATURAL}{POWERS}",
+            Kind("y", 1, x=logits(3), target=targets(3)),
+            Kind("y", 1, x=logits(4), target=targets(4)),
+            rounded=True,
+        ),
+        Level("batch: the mean over the rows, or their sum", "sum for mean").asks(
+            f"{LOSS}. Of several rows, y is the mean of their losses, or what reduction says. {NATURAL}{POWERS}",
+            Kind("y", 1, x=logits(2, 3), target=targets(3, 2)),
+            Kind("y", 1, x=logits(3, 3), target=targets(3, 3)),
+            Kind("y", 1, x=logits(3, 2), target=targets(2, 3), reduction="sum"),
+            rounded=True,
+        ),
+        Level("gradient: p, and p − 1 at the target", "1 not subtracted at the target").asks(
+            f"The gradient of a logit is p = softmax(x) of its class, minus 1 if that is the target. {POWERS}",
+            Kind("dx", x=logits(3), target=targets(3)),
+            Kind("dx", x=logits(4), target=targets(4)),
+            rounded=True,
+        ),
+        Level("gradients of a batch: divided by the rows", "not divided by the rows").asks(
+            "The gradient of a logit is p = softmax(x) of its class, minus 1 if that is the target; of the mean over "
+            f"the rows, this is divided by the number of rows. {POWERS}",
+            Kind("dx", x=logits(2, 2), target=targets(2, 2)),
+            Kind("dx", 2, x=logits(3, 3), target=targets(3, 3)),
+            Kind("dx", x=logits(2, 3), target=targets(3, 2)),
+            rounded=True,
         ),
     ),
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from random import Random
@@ -21,7 +21,7 @@ from tinyunet.byhand.arithmetic.numbers import EXACT
 from tinyunet.byhand.arithmetic.operations import OPERATIONS
 from tinyunet.byhand.mistakes import Mistake, wrong_answers
 from tinyunet.byhand.mistakes.diagnosis import Verdict, element_of, squeezed
-from tinyunet.byhand.worksheets.levels import Kind, gradient, level_of
+from tinyunet.byhand.worksheets.levels import Kind, Level, gradient, level_of
 from tinyunet.tensor import Array
 
 # The mistakes that a problem must tell apart. It decides which problems are drawn, so a sheet that was printed can be
@@ -40,13 +40,18 @@ not summed over the batch; averaged over the map; gradient transposed; dx as dyÂ
 without its mean term; gamma forgotten; bias gradient not summed; unbiased variance; variance for standard deviation;
 epsilon forgotten; mean not subtracted; wrong axes; gamma or beta forgotten; gamma and beta swapped;
 statistics of the wrong mode; momentum reversed; momentum forgotten; biased variance; x in place of xÌ‚;
-negative numbers kept; mask from the gradient's sign; mask forgotten; zero counted as positive"""
+negative numbers kept; mask from the gradient's sign; mask forgotten; zero counted as positive;
+not normalised; exponential forgotten; wrong axis; other classes forgotten; sum for mean; softmax forgotten;
+sign forgotten; logarithm to another base; logarithm forgotten; 1 not subtracted at the target;
+not divided by the rows; sign reversed"""
 LISTED = frozenset(re.split(r";\s+", _NAMES))
 TRIES = 1000  # of drawing a problem: seldom are more than 20 needed
 
 MOST = 100  # problems on a sheet
 LARGEST_ANSWER, DENOMINATOR = 100, 12  # for a pencil
 ALIKE = 0.06  # answers that are closer may be the same once they are rounded to a digit after the point
+ROUNDED_ALIKE = 0.02  # the same for two digits
+SURE = 0.001  # so far from where rounding changes: what steps rounded to four digits leave open
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,7 @@ class Question:
     @property
     def name(self) -> str:
         """Such as "y", or "y[0, 1]"."""
-        return self.explanation.what if self.index is None else f"{self.explanation.what}{list(self.index)}"
+        return self.explanation.what if not self.index else f"{self.explanation.what}{list(self.index)}"
 
     @property
     def answer(self) -> Array:
@@ -91,15 +96,17 @@ class Question:
             elif (value := element_of(of, op.full(what, self.index), array)) is not None:
                 yield mistake, np.asarray(value)
 
-    def tells(self, central: tuple[str, ...]) -> bool:
+    def tells(self, level: Level) -> bool:
         """Whether it suits a pencil, listed mistakes give answers of their own, and central ones give wrong answers."""
         listed = [(mistake.name, answer) for mistake, answer in self.wrong() if mistake.name in LISTED]
         wrong = [(name, answer) for name, answer in listed if not _same(answer, self.answer, EXACT)]
         pairs = itertools.combinations([("", self.answer), *wrong], 2)
-        if any(name != other and _same(answer, another, ALIKE) for (name, answer), (other, another) in pairs):
+        alike = ROUNDED_ALIKE if level.rounded else ALIKE
+        if any(name != other and _same(answer, another, alike) for (name, answer), (other, another) in pairs):
             return False
-        tested = {name for name, _ in listed} & set(central)
-        return _for_a_pencil(self.answer) and bool(tested) and tested <= {name for name, _ in wrong}
+        suits = _rounds_well if level.rounded else _for_a_pencil
+        tested = {name for name, _ in listed} & set(level.central)
+        return suits(self.answer) and bool(tested) and tested <= {name for name, _ in wrong}
 
 
 @dataclass(frozen=True)
@@ -120,6 +127,12 @@ class Problem:
         """Whether all of the result is asked for."""
         return self.questions[0].index is None
 
+    def same(self, other: Problem) -> bool:
+        """Whether both ask the same about the same numbers."""
+        ours, theirs = ((p.call, [question.name for question in p.questions]) for p in (self, other))
+        arrays = self.explanation.arrays, other.explanation.arrays
+        return ours == theirs and all(np.array_equal(arrays[0][name], arrays[1][name]) for name in arrays[0])
+
 
 def _same(a: Array, b: Array, within: float) -> bool:
     """Whether two answers are the same, or that close to one another."""
@@ -135,14 +148,21 @@ def _for_a_pencil(answer: Array) -> bool:
     )
 
 
-def _draw(topic: str, kind: Kind, number: int, central: tuple[str, ...], random: Random) -> Problem | None:
+def _rounds_well(answer: Array) -> bool:
+    """Whether two digits after the point say it, whatever was rounded on the way, without being a whole number."""
+    to_a_boundary = np.abs(answer * 100 % 1 - 0.5) / 100
+    return bool(np.all(to_a_boundary > SURE) and np.all(np.abs(answer - np.round(answer)) > 0.01))
+
+
+def _draw(topic: str, kind: Kind, number: int, level: Level, random: Random) -> Problem | None:
     """A problem of this kind; None if it would not tell the mistakes apart."""
     arguments = {name: value(random) if callable(value) else value for name, value in kind.arguments.items()}
     explanation: Explanation = OPERATIONS[topic].call(**arguments)
     if kind.what in OPERATIONS[topic].updates:
         explanation = explanation.updated(kind.what)
     elif kind.what != "y":
-        explanation = explanation.grad(kind.what[1:], gradient(*explanation.result.shape)(random))
+        shape = explanation.result.shape  # a single number is the loss itself: its gradient is 1
+        explanation = explanation.grad(kind.what[1:], gradient(*shape)(random) if shape else None)
     places = list(np.ndindex(*explanation.result.shape)) if kind.elements else []
     shuffled = [places.pop(int(random.random() * len(places))) for _ in range(len(places))]
     mistakes = tuple(wrong_answers(explanation.operation, explanation.what, explanation.dy))
@@ -150,19 +170,20 @@ def _draw(topic: str, kind: Kind, number: int, central: tuple[str, ...], random:
     for index in shuffled or (None,):
         label = f"{number}{'ab'[len(asked)]}" if kind.elements > 1 else f"{number}"
         question = Question(label, explanation, index, mistakes)
-        if question.tells(central):
+        if question.tells(level):
             asked.append(question)
         if len(asked) == max(kind.elements, 1):
-            shown = (name if isinstance(value, np.ndarray) else f"{name}={value}" for name, value in arguments.items())
+            shown = (n if isinstance(value, np.ndarray) else f"{n}={value!r}" for n, value in arguments.items())
             return Problem(number, f"y = {topic}({', '.join(shown)})", tuple(asked))
     return None
 
 
-def problem(topic: str, seed: int, level: int, number: int) -> Problem:
-    """One problem of a sheet, whatever the others are.
+def problem(topic: str, seed: int, level: int, number: int, before: Sequence[Problem] = ()) -> Problem:
+    """One problem of a sheet, another one than those before it.
 
     Raises:
-        ValueError: a topic, level, seed or number that does not exist; a level of which no problem can be drawn.
+        ValueError: a topic, level, seed or number that does not exist; a level of which no problem can be drawn, or
+            none but those before.
 
     >>> problem("conv2d", seed=7, level=2, number=1).call
     'y = conv2d(x, w, stride=2)'
@@ -174,10 +195,14 @@ def problem(topic: str, seed: int, level: int, number: int) -> Problem:
         raise ValueError(f"there is no problem {number}; a sheet has at most {MOST}")
     random = Random(f"{topic}:{seed}:{level}:{number}")
     kind = chosen.kinds[(number - 1) % len(chosen.kinds)]
+    repeated = False
     for _ in range(TRIES):
-        drawn = _draw(topic, kind, number, chosen.central, random)
-        if drawn is not None:
+        drawn = _draw(topic, kind, number, chosen, random)
+        if drawn is not None and not any(drawn.same(other) for other in before):
             return drawn
+        repeated |= drawn is not None
+    if repeated:
+        raise ValueError(f"{topic}, level {level}, has no more than {number - 1} different problems; take fewer")
     raise ValueError(
         f"{topic}, level {level}: none of {TRIES} drawn problems tells the mistakes apart; what the level is about "
         f"({', '.join(chosen.central)}) must be in LISTED and change the answer, and no two listed mistakes may always "

@@ -102,7 +102,10 @@ def sheet(topic: str, seed: int = 0, level: int = 1, problems: int = USUAL) -> S
     """
     if not 1 <= problems <= MOST:
         raise ValueError(f"a sheet has 1 to {MOST} problems, not {problems}")
-    return Sheet(topic, seed, level, tuple(problem(topic, seed, level, k) for k in range(1, problems + 1)))
+    drawn: list[Problem] = []
+    for number in range(1, problems + 1):
+        drawn.append(problem(topic, seed, level, number, drawn))
+    return Sheet(topic, seed, level, tuple(drawn))
 
 
 def read_code(code: str) -> tuple[str, int, int, int]:

@@ -138,11 +138,11 @@ def answers(sheet: Sheet) -> list[Grid]:
 
 
 def _steps(problem: Problem) -> list[str]:
-    """The formula and all products of all answers; mean and variance of a channel once."""
+    """The formula and all products of all answers; once what several of them share, such as the mean of a channel."""
     elements = [element for question in problem.questions for element in question.worked()]
     steps = [elements[0].formula.text]
     for line in (line.strip() for element in elements for line in element.text().splitlines()[1:]):
-        if not (line.startswith(("μ", "σ²")) and line in steps):
+        if not (line.startswith(("μ", "σ²", "Z", "Σ")) and line in steps):
             steps.append(line)
     return steps
 
@@ -156,7 +156,7 @@ def solutions(sheet: Sheet) -> Iterator[tuple[Problem, list[str]]]:
         formula = first
 
 
-WIDE, MANY = 104, 30  # characters in a line of wrong answers; numbers in one, beyond which its shape says enough
+WIDE, MANY = 80, 30  # characters in a line of wrong answers; numbers in one, beyond which its shape says enough
 
 
 def lines(array: Array) -> list[str]:

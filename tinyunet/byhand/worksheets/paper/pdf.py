@@ -18,11 +18,13 @@ from tinyunet.byhand.worksheets.problems import Problem
 from tinyunet.byhand.worksheets.sheets import Sheet
 from tinyunet.files import atomic
 
-WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 210.0, 297.0, 17.5, 15.0, 280.0
+WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 210.0, 297.0, 17.5, 13.0, 278.5
 INNER, ROOM = WIDTH - 2 * LEFT, BOTTOM - TOP
 CELL, SQUARE, BOX = 6.5, 5.0, 18.0
-ENOUGH = 75.0  # room beside the grids for the work
-MOST_MORE = 8  # squares that a problem gets from what is left of its page
+ABOVE = 8.5  # a grid: its caption and the numbers of its columns
+SIZE = 10.0  # of a letter in points: nothing on paper is smaller
+ENOUGH = 74.0  # room beside the grids for the work
+MOST_MORE = 12  # squares that a problem gets from what is left of its page
 GREY, LINE, SQUARED = "#666666", "#9a9a9a", "#c3d0dc"
 
 
@@ -59,20 +61,20 @@ class Block(NamedTuple):
     more: Callable[[int], Block] | None = None
 
 
-GAP = Block(5)
+GAP = Block(4)
 
 
 def _height(blocks: list[Block]) -> float:
     return sum(block.height for block in blocks)
 
 
-def _write(x: float, text: str, size: float = 9.5, va: str = "top", **style: Any) -> Draw:
+def _write(x: float, text: str, size: float = SIZE, va: str = "top", **style: Any) -> Draw:
     return lambda axes, y: axes.text(x, y, text, fontsize=size, va=va, parse_math=False, **style)
 
 
-def _text(text: str, size: float = 9.5, after: float = 1.2, indent: str = "", **style: Any) -> list[Block]:
+def _text(text: str, size: float = SIZE, after: float = 1.2, indent: str = "", **style: Any) -> list[Block]:
     """Lines of text, wrapped."""
-    letter = 0.21 if style else 0.195  # mm for a point; monospaced and bold ones are wider
+    letter = 0.2124 if style else 0.195  # mm for a point; monospaced and bold ones are wider
     lines = textwrap.wrap(text, int(INNER / (size * letter)), subsequent_indent=indent)
     last = len(lines) - 1
     return [Block(size * 0.47 + after * (k == last), _write(LEFT, line, size, **style)) for k, line in enumerate(lines)]
@@ -80,7 +82,7 @@ def _text(text: str, size: float = 9.5, after: float = 1.2, indent: str = "", **
 
 def _cell(grid: Grid) -> float:
     """The width of a cell."""
-    return max(CELL, 1.9 * max(len(text) for row in grid.texts for text in row) + 2)
+    return max(CELL, 2.25 * max(len(text) for row in grid.texts for text in row) + 2)
 
 
 def _draw_lines(axes: Any, x: float, y: float, cells: tuple[int, int], size: tuple[float, float], **style: Any) -> None:
@@ -93,18 +95,18 @@ def _draw_lines(axes: Any, x: float, y: float, cells: tuple[int, int], size: tup
 def _draw_grids(row: list[tuple[Grid, float]], axes: Any, y: float) -> None:
     """Of each, from its x: the caption, the numbers of rows and columns, light lines, and the numbers."""
     for grid, x in row:
-        cell, top = _cell(grid), y + 8
+        cell, top = _cell(grid), y + ABOVE
         centres = [x + (j + 0.5) * cell for j in range(len(grid.columns))]
         middles = [top + (i + 0.5) * CELL for i in range(len(grid.rows))]
-        _write(x, grid.caption, 7, color="#333333")(axes, y)
+        _write(x, grid.caption, color="#333333")(axes, y)
         for centre, text in zip(centres, grid.columns, strict=True):
-            _write(centre, text, 6, "bottom", ha="center", color=GREY)(axes, top - 0.7)
+            _write(centre, text, va="bottom", ha="center", color=GREY)(axes, top - 0.7)
         for middle, text in zip(middles, grid.rows, strict=True):
-            _write(x - 1, text, 6, "center", ha="right", color=GREY)(axes, middle)
+            _write(x - 1, text, va="center_baseline", ha="right", color=GREY)(axes, middle)
         _draw_lines(axes, x, top, (len(middles), len(centres)), (CELL, cell), colors=LINE, linewidth=0.6)
         for middle, texts in zip(middles, grid.texts, strict=True):
             for centre, text in zip(centres, texts, strict=True):
-                _write(centre, text, 9.5, "center_baseline", ha="center")(axes, middle)
+                _write(centre, text, va="center_baseline", ha="center")(axes, middle)
 
 
 def _grid_rows(grids: list[Grid]) -> tuple[list[Block], float]:
@@ -112,14 +114,14 @@ def _grid_rows(grids: list[Grid]) -> tuple[list[Block], float]:
     rows: list[list[tuple[Grid, float]]] = [[]]
     x = used = 0.0
     for grid in grids:
-        width = max(len(grid.texts[0]) * _cell(grid), 1.27 * len(grid.caption)) + 7
+        width = max(len(grid.texts[0]) * _cell(grid), 1.8 * len(grid.caption)) + 7
         if rows[-1] and x + width > INNER:
             rows.append([])
             x = 0.0
         rows[-1].append((grid, LEFT + x + 3.5))
         x += width
         used = max(used, x)
-    heights = [8 + CELL * max(len(grid.texts) for grid, _ in row) + 3 for row in rows]
+    heights = [ABOVE + CELL * max(len(grid.texts) for grid, _ in row) + 3 for row in rows]
     return [Block(height, partial(_draw_grids, row)) for height, row in zip(heights, rows, strict=True)], INNER - used
 
 
@@ -138,14 +140,14 @@ def _header(sheet: Sheet, key: bool) -> list[Block]:
 
 
 def _heading(problem: Problem) -> list[Block]:
-    return _text(f"{problem.number}.  {problem.call}", 10, indent="     ", weight="bold")
+    return _text(f"{problem.number}.  {problem.call}", 11, indent="     ", weight="bold")
 
 
 def _asked(problem: Problem) -> list[Block]:
     """What is asked, on the line of the call if it fits there."""
     head, task = _heading(problem), content.task(problem)
-    after = 2.05 * len(f"{problem.number}.  {problem.call}") + 6
-    if after + 1.8 * len(task) > INNER:
+    after = 2.25 * len(f"{problem.number}.  {problem.call}") + 6
+    if after + 1.9 * len(task) > INNER:
         return head + _text(task)
     return [Block(0, head[0].draw), Block(head[0].height, _write(LEFT + after, task))]
 
@@ -154,7 +156,7 @@ def _work(problem: Problem, x: float, least: float, more: int = 0) -> Block:
     """Where to write, from x to the right margin, at least so high: boxes for single numbers, and squared paper."""
     columns = int((WIDTH - LEFT - x) // SQUARE)
     x = WIDTH - LEFT - columns * SQUARE
-    wide = 14 + 1.8 * max(len(question.name) for question in problem.questions)
+    wide = 14 + 1.9 * max(len(question.name) for question in problem.questions)
     right, down = (columns * SQUARE / 2, 0) if 2 * (wide + BOX) < columns * SQUARE else (0, 9)  # of a second box
     high = 8 if problem.whole else 10 + down * (len(problem.questions) - 1)
     rows = max(content.squares(problem, columns), int((least - high) / SQUARE)) + more
@@ -192,13 +194,13 @@ def _problem(problem: Problem) -> list[Block]:
 
 def _solution(problem: Problem, steps: list[str]) -> Iterator[list[Block]]:
     """Groups of blocks that stay together: the steps, and rows of wrong answers."""
-    mono: dict[str, Any] = {"family": "monospace", "size": 7.5, "after": 0.3}
+    mono: dict[str, Any] = {"family": ["monospace", "sans-serif"], "after": 0.3}  # which has ℓ
     head = _heading(problem)
     for line in steps:
         yield [*head, *_text(line, indent="    ", **mono)]
         head = []
     for question in problem.questions:
-        head = [Block(2), *_text(f"If you see, for {question.name}:", 8.5)]
+        head = [Block(2), *_text(f"If you see, for {question.name}:")]
         for row in content.warnings(question):
             yield [*head, *(block for line in row for block in _text(line, **mono) or [Block(1.5)])]
             head = []
@@ -241,8 +243,8 @@ def _page(sheet: Sheet, page: list[Block], number: str) -> Figure:
     for block in page:
         block.draw(axes, y)
         y += block.height
-    check = f"{content.name(sheet)} To check:  {content.command(sheet)}"
-    _write(LEFT, check, 7.5, color=GREY)(axes, BOTTOM + 4)
-    _write(LEFT, f"{content.FILE}.", 7.5, color=GREY)(axes, BOTTOM + 7.6)
-    _write(WIDTH - LEFT, number, 7.5, color=GREY, ha="right")(axes, BOTTOM + 7.6)
+    foot = content.name(sheet), f"To check:  {content.command(sheet)}", f"{content.FILE}."
+    for k, line in enumerate(foot):
+        _write(LEFT, line, color=GREY)(axes, BOTTOM + 2 + 3.9 * k)
+    _write(WIDTH - LEFT, number, color=GREY, ha="right")(axes, BOTTOM + 2)
     return figure

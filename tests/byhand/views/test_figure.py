@@ -1,11 +1,13 @@
 """Pictures of worked elements: their numbers are the terms, and the window stands where it is."""
 
+import itertools
 import math
 from io import BytesIO
 
 import matplotlib
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.patches import Rectangle
 from PIL import Image
 
@@ -14,7 +16,7 @@ from tinyunet import byhand, plot
 from tinyunet.byhand.arithmetic.numbers import write
 from tinyunet.byhand.arithmetic.worked import Sum
 from tinyunet.byhand.views import figure
-from tinyunet.byhand.views.figure import slide
+from tinyunet.byhand.views.figure import chart, slide
 from tinyunet.byhand.views.figure.grids import Frame
 from tinyunet.byhand.views.figure.plan import plan
 
@@ -96,6 +98,15 @@ def test_products_stand_where_the_window_meets_the_image(operation, settings, wh
             if len(row.grids) == 1:
                 continue
             _, kernel, products = row.grids
+            if products.letters:
+                met = [by_letter(grid) for grid in row.grids]
+                assert met[0].keys() == met[1].keys() == met[2].keys()
+                assert [met[0][k] * met[1][k] for k in met[2]] == list(met[2].values())
+                assert len(met[2]) == len(part.terms)
+                assert kernel.more or kernel.texts == [
+                    [write(v) for v in line] for line in plane_of(whole, part.terms[0])
+                ]
+                continue
             window = window_of(image)
             for r, line in enumerate(products.texts):
                 for c, text in enumerate(line):
@@ -107,6 +118,18 @@ def number(text):
     return int(text.replace("−", "-"))
 
 
+def by_letter(grid):
+    """The numbers of a grid that have a letter."""
+    return {letter: number(grid.texts[r][c]) for (r, c), letter in grid.letters.items()}
+
+
+def plane_of(whole, term):
+    """All of the plane that the kernel of a term is in: the second factor, or the first where the window is on it."""
+    slid = whole.operation.slid_over(whole.what)
+    (kernel,) = (factor for factor in term.factors if factor.name not in (slid, "padding"))
+    return whole.arrays[kernel.name][kernel.at[:-2]]
+
+
 def window_of(image):
     """The numbers in the frames of an image, without the gaps."""
     if len(image.frames) == 1:
@@ -116,14 +139,38 @@ def window_of(image):
     return [[image.texts[r][c] for c in sorted(cols)] for r in sorted(rows)]
 
 
-def test_a_transposed_kernel_is_turned():
+def test_letters_show_which_cell_of_the_kernel_meets_which_pixel():
     y = byhand.conv_transpose2d([[1, 2], [3, 4]], np.arange(9).reshape(3, 3), stride=2)
     image, kernel, products = planned(y.at(2, 2)).rows[0].grids
     assert image.texts == [["1", "2"], ["3", "4"]]
-    assert kernel.name == "part of w,\nturned by 180°"
-    assert kernel.texts == [["8", "6"], ["2", "0"]]
+    assert image.letters == {(0, 0): "a", (0, 1): "b", (1, 0): "c", (1, 1): "d"}
+    assert kernel.name == "w"
+    assert kernel.texts == [["0", "1", "2"], ["3", "4", "5"], ["6", "7", "8"]]  # all of it, as it stands
+    assert kernel.letters == {(2, 2): "a", (2, 0): "b", (0, 2): "c", (0, 0): "d"}  # turned by 180°
+    assert set(kernel.looks) == set(kernel.letters)
     assert products.texts == [["8", "12"], ["6", "0"]]
+    assert products.letters == image.letters
     assert planned(y.at(2, 2)).lines[0] == "8 + 12 + 6 + 0 = 26"
+    assert {"a", "b", "c", "d"} <= set(texts(y.at(2, 2).figure()))
+    whole = byhand.conv2d(integers(5, 5), integers(2, 2)).grad("x")
+    (row,) = planned(whole.at(2, 2)).rows  # also where all of it is met
+    assert row.grids[1].letters == {(1, 1): "a", (1, 0): "b", (0, 1): "c", (0, 0): "d"}
+    (row,) = planned(byhand.conv2d([[1, 2], [3, 4]], [[1, 2], [3, 4]]).at(0, 0)).rows
+    assert not any(grid.letters for grid in row.grids)  # there the kernel lies on the image as it stands
+
+
+def test_a_linear_layer_is_products_too():
+    y = byhand.linear([[1, 2], [3, 4]], [[5, 6], [7, 8], [9, 0]], [1, 2, 3])
+    for whole, at, products, value in [
+        (y, (1, 2), ["27", "0"], "27"),
+        (y.grad("x", [[1, 2, 3], [4, 5, 6]]), (1, 0), ["20", "35", "54"], "109"),
+        (y.grad("w", [[1, 2, 3], [4, 5, 6]]), (2, 1), ["6", "24"], "30"),
+    ]:
+        (row,) = planned(whole.at(*at)).rows
+        assert [text for line in row.grids[2].texts for text in line] == products
+        assert row.value == value
+        met = [by_letter(grid) for grid in row.grids]
+        assert {k: met[0][k] * met[1][k] for k in met[0]} == met[2]
 
 
 def test_the_winner_of_a_maximum_is_marked():
@@ -161,6 +208,7 @@ def every_operation():
         yield byhand.batch_norm(x, mean, var, gamma, beta, training=training)
     yield byhand.batch_norm([[1], [2], [3], [6]], training=True)
     yield byhand.relu(integers(7))
+    yield byhand.relu(-2)
     yield byhand.linear(integers(3), integers(2, 3), [1, 2])
     yield byhand.linear(integers(2, 2, 3), integers(2, 3))
     yield byhand.softmax(integers(2, 3))
@@ -248,16 +296,143 @@ def test_rather_two_channels_than_more_around_the_window():
     assert layout.cell >= slide.LEGIBLE
 
 
-def test_numbers_stay_in_their_cells():
-    """Also decimals with a sign: no text is wider than its cell."""
-    rng = np.random.default_rng(0)
-    element = byhand.conv2d(rng.normal(size=(2, 5, 5)).round(3), rng.normal(size=(1, 2, 3, 3)).round(3)).at(0, 1, 1)
-    (plan,), layout = slide.plan_all([element], filling=False)
-    for row in plan.rows:
-        for grid, wide in zip(row.grids, layout.wides, strict=False):
-            for text in (text for line in grid.texts for text in line):
-                assert slide.NUMBER * layout.cell * slide.long(text) < wide
-    assert layout.width <= slide.WIDTH
+def cells(picture):
+    """The boxes of all cells with the boxes of what is written in each, in pixels."""
+    renderer = FigureCanvasAgg(picture).get_renderer()
+    written = [text.get_window_extent(renderer) for text in picture.texts if text.get_text().strip("⋮⋯")]
+    for box in picture.findobj(lambda artist: artist.get_gid() == "cell"):
+        cell = box.get_window_extent(renderer)
+        yield cell, [t for t in written if cell.contains((t.x0 + t.x1) / 2, (t.y0 + t.y1) / 2)]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_no_number_touches_its_border(seed):
+    """Also long decimals with a sign, in small cells, in a frame, below a letter."""
+    rng = np.random.default_rng(seed)
+
+    def drawn(*shape):
+        values = rng.normal(size=shape) * 10.0 ** rng.integers(-5, 5)
+        return values if seed % 2 else values.round(int(rng.integers(0, 4)))
+
+    y = [
+        lambda: byhand.conv2d(drawn(2, 5, 5), drawn(1, 2, 3, 3), drawn(1), padding=1),
+        lambda: byhand.conv2d(drawn(4, 4), drawn(2, 3), stride=2).grad("x", drawn(2, 1)),
+        lambda: byhand.conv_transpose2d(drawn(3, 3), drawn(3, 3), stride=2),
+        lambda: byhand.linear(drawn(2, 3), drawn(2, 3), drawn(2)),
+        lambda: byhand.max_pool2d(drawn(4, 4), 2),
+        lambda: byhand.relu(drawn(3, 4)),
+        lambda: byhand.batch_norm(drawn(3, 2), weight=drawn(2), bias=drawn(2), training=True).grad("x", drawn(3, 2)),
+        lambda: byhand.cross_entropy(drawn(2, 4).clip(-9, 9), [0, 3]),
+    ][seed]()
+    picture = y.at(*(n // 2 for n in y.result.shape)).figure()
+    count = 0
+    for cell, inside in cells(picture):
+        line = 1.5 * picture.dpi / 72  # half of that around a frame
+        for text in inside:
+            count += 1
+            assert cell.x0 + line < text.x0 < text.x1 < cell.x1 - line
+            assert cell.y0 < text.y0 < text.y1 < cell.y1
+        assert not any(a.overlaps(b) for a, b in itertools.combinations(inside, 2))
+    assert count > 5
+    whole, renderer = picture.bbox, FigureCanvasAgg(picture).get_renderer()
+    for text in picture.texts:
+        box = text.get_window_extent(renderer)
+        assert whole.x0 <= box.x0 <= box.x1 <= whole.x1
+        assert whole.y0 <= box.y0 <= box.y1 <= whole.y1
+
+
+# ---- charts
+
+
+def charted(element):
+    """The shapes of a chart, by their kind."""
+    shapes = chart.chart(element)
+    return [[shape for shape in shapes if isinstance(shape, kind)] for kind in (chart.Line, chart.Dot, chart.Bar)], [
+        shape.text for shape in shapes if isinstance(shape, chart.Label)
+    ]
+
+
+@pytest.mark.parametrize(("at", "y", "slope"), [((0, 0), "0", "0"), ((0, 1), "2", "1"), ((1, 1), "0", "0")])
+def test_the_numbers_of_relu_lie_on_its_curve(at, y, slope):
+    x = np.array([[-3.0, 2.0], [1.0, 0.0]])
+    (lines, dots, _), labels = charted(byhand.relu(x).at(*at))
+    curve = max(lines, key=lambda line: len(line.x))
+    floor, unit = max(curve.y), chart.WIDTH / 2 / 3 / 1.15 * (1 - chart.ROW / chart.WIDTH)
+    middle = (curve.x[0] + curve.x[-1]) / 2
+    found = sorted(((dot.x - middle) / unit, (floor - dot.y) / unit, dot.hollow) for dot in dots)
+    expected = sorted((value, max(value, 0), value <= 0) for value in x.ravel())
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert {write(x[at]), f"y = {y}"} <= set(labels)
+    (lines, dots, _), labels = charted(byhand.relu(x).grad("x").at(*at))
+    assert f"slope {slope}" in labels
+    (tangent,) = (line for line in lines if line.colour == plot.ORANGE)
+    rise, run = tangent.y[0] - tangent.y[-1], tangent.x[-1] - tangent.x[0]
+    assert math.isclose(rise / run, int(slope), abs_tol=1e-9)
+
+
+def test_probabilities_are_bars():
+    x = [[2.0, 1.0, 0.1], [0.5, 2.5, -1.0]]
+    p = byhand.softmax(x).result
+    for n, k in np.ndindex(2, 3):
+        (_, _, bars), labels = charted(byhand.softmax(x).at(n, k))
+        heights = np.array([bar.height for bar in bars])
+        np.testing.assert_allclose(heights / heights.sum(), p[n])
+        assert [bar.colour == plot.ORANGE for bar in bars] == [j == k for j in range(3)]
+        assert write(p[n, k]) in labels
+    (_, _, bars), labels = charted(byhand.cross_entropy(x, [0, 2]).at())
+    assert [bar.colour == plot.ORANGE for bar in bars] == [True, False, False, False, False, True]
+    for n, true in enumerate([0, 2]):
+        assert f"true class {true}: −log {write(p[n, true])} = {write(-math.log(p[n, true]))}" in labels
+
+
+@pytest.mark.parametrize("k", range(3))
+def test_the_gradient_of_a_loss_is_what_is_missing_to_the_true_class(k):
+    x = [[2.0, 1.0, 0.1], [0.5, 2.5, -1.0]]
+    p = byhand.softmax(x).result[1]
+    (lines, _, bars), labels = charted(byhand.cross_entropy(x, [0, 2], reduction="sum").grad("x").at(1, k))
+    full = max(bar.height for bar in bars)  # that around the true class, to 1
+    np.testing.assert_allclose([bar.height / full for bar in bars[:3]], p)
+    (gap,) = (line for line in lines if line.colour == plot.ORANGE)
+    off = (gap.y[1] - gap.y[0]) / full
+    assert math.isclose(off, p[k] - (k == 2))
+    assert f"true class 2; class {k}: p − {int(k == 2)} = {write(off)}" in labels
+
+
+def test_batch_norm_moves_numbers_to_mean_0_and_variance_1():
+    x = np.random.default_rng(0).normal(5, 2, (4, 2))
+    numbers, y = x[:, 1], byhand.batch_norm(x, weight=[1, 30], bias=[0, 7], training=True)
+    mean, off = numbers.mean(), numbers.std()
+    (_, dots, bands), labels = charted(y.at(2, 1))
+    rows = [(numbers, mean, off), ((numbers - mean) / off, 0, 1), (y.result[:, 1], 7, 30)]
+    for k, (row, middle, spread) in enumerate(rows):
+        band, shown = bands[k], dots[4 * k : 4 * k + 4]
+        found = [(dot.x - band.x - band.width / 2) / (band.width / 2 / spread) for dot in shown]
+        np.testing.assert_allclose(found, row[[0, 1, 3, 2]] - middle, atol=1e-3)
+        assert [dot.colour == plot.ORANGE for dot in shown] == [False, False, False, True]  # the chosen one on top
+    assert {f"μ = {write(mean)}", "β = 7", "−γ", "+γ"} <= set(labels)
+    (_, dots, _), labels = charted(byhand.batch_norm(x, [5, 5], [4, 4]).at(2, 1))  # with statistics that are given
+    assert len(dots) == 2
+    assert "μ = 5" in labels
+
+
+def test_the_gradient_of_batch_norm_is_a_residual():
+    rng = np.random.default_rng(1)
+    x, dy = rng.normal(5, 2, (6, 1)), rng.normal(size=(6, 1))
+    whole = byhand.batch_norm(x, weight=[3], training=True, eps=0.01).grad("x", dy)
+    lengths = []
+    for n in range(6):
+        (lines, _, _), _ = charted(whole.at(n, 0))
+        (residual,) = (line for line in lines if line.colour == plot.ORANGE)
+        lengths.append(residual.y[1] - residual.y[0])
+    np.testing.assert_allclose(lengths / np.abs(lengths).max(), (whole.result / np.abs(whole.result).max()).ravel())
+
+
+def test_of_many_numbers_some_are_drawn():
+    element = byhand.relu(np.arange(-5000, 5000).reshape(100, 100)).at(50, 3)
+    (_, dots, _), _ = charted(element)
+    assert len(dots) <= chart.MOST + 1
+    assert dots[-1].colour == plot.ORANGE
+    assert not chart.chart(byhand.softmax(np.arange(99) / 9).at(3))
 
 
 @pytest.mark.parametrize(
@@ -332,6 +507,29 @@ MUTANTS = {
     ],
     "byhand.arithmetic.operations.softmax:CrossEntropy.behind": [
         ("the target of the first row", "rows = [lead] if lead else self._rows()", "rows = self._rows()[:1]"),
+    ],
+    "byhand.views.figure.plan:_channel": [
+        ("letters of the window in the kernel", "cell_of(factor.at): letters[cell]", "cell: letters[cell]"),
+    ],
+    "byhand.views.figure.plan:_letters": [
+        ("a turned kernel has no letters", " and places == sorted(places)", ""),
+    ],
+    "byhand.views.figure.slide:_layout": [
+        ("numbers as wide as their cells", "long + 0.25) + FRAME", "long)"),
+    ],
+    "byhand.views.figure.chart:_bars": [
+        ("the true class is the first", "int(targets[tuple(lead)])", "0"),
+        ("probabilities that are not divided", "term.value / total.value", "term.value"),
+    ],
+    "byhand.views.figure.chart:_curve": [
+        ("the slope is forgotten", "value + way * slope * run", "value"),
+    ],
+    "byhand.views.figure.chart:_normalised": [
+        ("a variance for a standard deviation", "math.sqrt(var.value), (", "var.value, ("),
+        ("the scale of the first line", "centre) * unit for", "centre) * units[0] for"),
+    ],
+    "byhand.views.figure.chart:_residual": [
+        ("the distance from the mean alone", "(xs[own], a + b * xs[own])", "(xs[own], a)"),
     ],
     "byhand.views.figure.grids:image": [
         ("all that is used is framed", "{look: framed or cells", "{look: cells"),

@@ -59,6 +59,7 @@ class Operation:
     linear: ClassVar[bool] = False  # whether y is linear in each of the arrays, while the others stay as they are
     slides: ClassVar[bool] = False  # whether a window slides over images
     outside: ClassVar[float] = 0.0  # what the padding around an image holds
+    elementwise: ClassVar[bool] = False  # whether a number of y comes from the one at its place in x, and no other
     read_off: ClassVar[bool] = False  # whether y holds numbers of x, and zeros: there is nothing to calculate
     letters: ClassVar[dict[str, str]] = {}  # what arrays are called in LaTeX, if not by their names
     captions: ClassVar[dict[tuple[str, int], str]] = {}  # what an array with so many axes is headed, if not by its name

@@ -19,6 +19,7 @@ class ReLU(Operation):
 
     title = "ReLU"
     leaves = ("x",)
+    elementwise = True
     read_off = True
     formulas: ClassVar = {
         "y": ("y = max(0, x)", r"y = \max(0, x)"),

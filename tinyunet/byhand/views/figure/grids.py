@@ -36,6 +36,7 @@ class Grid:
     texts: list[list[str]]  # an empty one is a number that is not known yet
     looks: dict[Cell, str] = field(default_factory=dict)  # of single cells, one of `slide.LOOKS`
     frames: tuple[Frame, ...] = ()  # around some of the cells
+    letters: dict[Cell, str] = field(default_factory=dict)  # in corners of cells, the same for numbers that meet
     more: tuple[str, ...] = ()  # the sides on which there is more than is shown: "north", "south", "west", "east"
 
     @property
@@ -76,6 +77,7 @@ def image(
     outside: str = "0",
     framed: set[Cell] | None = None,
     known: int | None = None,
+    letters: dict[Cell, str] | None = None,
 ) -> Grid:
     """The plane `at` of an array.
 
@@ -85,6 +87,7 @@ def image(
         padding: the cells before and after the image, in rows and columns, each with the text `outside`.
         framed: of the marked cells those to frame, if there are any, in place of all.
         known: how many numbers there are so far; None is all.
+        letters: in the corners of cells.
     """
     plane = array[at].reshape((1, 1, *array.shape)[-2:])  # a vector is a row
     (height, width), frames = plane.shape, {look: framed or cells for look, cells in marked.items()}
@@ -100,8 +103,8 @@ def image(
             return outside
         return write(plane[r, c]) if known is None or r * width + c < known else ""
 
-    def moved(cells: Iterable[Cell]) -> set[Cell]:
-        return {(r - rows.start, c - cols.start) for r, c in cells if r in rows and c in cols}
+    def moved(cells: Iterable[Cell]) -> list[Cell]:
+        return [(r - rows.start, c - cols.start) for r, c in cells if r in rows and c in cols]
 
     looks = marked | {"padding": {cell for cell in product(rows, cols) if not inside(*cell)}}
     (top, bottom), (left, right) = spans
@@ -114,12 +117,15 @@ def image(
         name,
         [[text(r, c) for c in cols] for r in rows],
         {cell: look for look, cells in looks.items() for cell in moved(cells)},
-        tuple(frame for look, cells in frames.items() for frame in _frames(moved(cells), FRAMES[look])),
+        tuple(frame for look, cells in frames.items() for frame in _frames(set(moved(cells)), FRAMES[look])),
+        {moved([cell])[0]: letter for cell, letter in (letters or {}).items() if moved([cell])},
         tuple(side for side, there in zip(("north", "south", "west", "east"), cut, strict=True) if there),
     )
 
 
-def block(name: str, values: dict[Cell, float], most: int, products: bool = False) -> Grid:
+def block(
+    name: str, values: dict[Cell, float], most: int, products: bool = False, letters: dict[Cell, str] | None = None
+) -> Grid:
     """The numbers at the cells of a window, moved together."""
     rows, cols = (sorted({cell[k] for cell in values}) for k in range(2))
     more = tuple(side for side, places in (("south", rows), ("east", cols)) if len(places) > SPREAD)
@@ -130,7 +136,8 @@ def block(name: str, values: dict[Cell, float], most: int, products: bool = Fals
     looks = {
         (r, c): "zero" if text == "0" else "product" for r, line in enumerate(texts) for c, text in enumerate(line)
     }
-    return Grid(name, texts, looks, more=more)
+    corners = {(rows.index(r), cols.index(c)): text for (r, c), text in (letters or {}).items()}
+    return Grid(name, texts, looks, letters=corners, more=more)
 
 
 def cell_of(index: Index) -> Cell:

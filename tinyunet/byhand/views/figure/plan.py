@@ -1,20 +1,22 @@
 """What is drawn of an element: its numbers in grids, and what they come to."""
 
+import itertools
+import math
+import string
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice, product
 from typing import NamedTuple
-
-import numpy as np
 
 from tinyunet.byhand.arithmetic.explanation import Element, Explanation
 from tinyunet.byhand.arithmetic.numbers import write
 from tinyunet.byhand.arithmetic.operation import Index
 from tinyunet.byhand.arithmetic.worked import Factor, Formula, Largest, Part, Sum, Term, Terms, place
+from tinyunet.byhand.views.figure.chart import Shape, chart
 from tinyunet.byhand.views.figure.grids import Cell, Grid, block, cell_of, image
 from tinyunet.byhand.views.text import bracketed, text
 
 GRIDS = 4  # one below the other, or side by side, at most
-TERMS, LETTERS = 12, 90  # that a sum has before some terms are left out
+TERMS, LONG = 12, 90  # that a sum has, and letters in it, before some terms are left out
+LETTERS = string.ascii_lowercase + string.ascii_uppercase
 
 
 class Row(NamedTuple):
@@ -39,6 +41,7 @@ class Picture(NamedTuple):
     output: Grid
     lines: tuple[str, ...]
     steps: bool
+    chart: tuple[Shape, ...]  # between the rows and the output
 
 
 def plan(element: Element, most: int, filling: bool) -> Picture:
@@ -49,9 +52,9 @@ def plan(element: Element, most: int, filling: bool) -> Picture:
     output = image(whole.what, element.index[:-2], whole.result, {"chosen": {here}}, most, known=known)
     settings = ", ".join(f"{name}={value!r}" for name, value in operation.chosen().items())
     subtitle = f"{operation.name}({settings})" if settings else operation.name
-    rows, rests = (_channels if operation.slides else _arrays)(element, most)
+    rows, rests = (_channels if _meets(element) else _arrays)(element, most)
     lines = _sum(element) if operation.slides else _steps(element)
-    return Picture(element.symbol.text, subtitle, rows, rests, output, lines, not operation.slides)
+    return Picture(element.symbol.text, subtitle, rows, rests, output, lines, not operation.slides, chart(element))
 
 
 # ---- a window: its channels
@@ -73,12 +76,23 @@ def _parts(element: Element) -> list[tuple[Part, Terms]]:
     return [(part, part.terms) for part in parts if isinstance(part.terms, Terms)]
 
 
+def _meets(element: Element) -> bool:
+    """Whether numbers of one array meet those of another, in a plane for each part."""
+    operation, parts = element.explanation.operation, _parts(element)
+    return operation.slides or (operation.linear and all(len(list(_planes(terms, 0))) == 1 for _, terms in parts))
+
+
+def _planes(terms: Terms, k: int) -> Iterator[Index]:
+    """The planes of the k-th factors."""
+    return itertools.product(*terms.factors[k].grid[:-2])
+
+
 def _windows(element: Element) -> Iterator[Window]:
     """The window of each part."""
     whole, parts = element.explanation, _parts(element)
     name = whole.operation.slid_over(whole.what)
     k = [numbers.name for numbers in parts[0][1].factors].index(name)
-    planes = product(*parts[0][1].factors[k].grid[:-2])
+    planes = _planes(parts[0][1], k)
     for (part, terms), plane in zip(parts, planes, strict=True):
         turned = (Term((*term.factors[k:], *term.factors[:k])) for term in terms)
         yield Window(part, name, plane, dict(sorted((cell_of(term.factors[0].at), term) for term in turned)))
@@ -92,7 +106,9 @@ def _channels(element: Element, most: int) -> tuple[tuple[Row, ...], tuple[str, 
         others = parts[shown:]  # of one kind, such as "channel 3"
         kind = others[0].name.rsplit(" ", 1)[0] + "s" * (len(others) > 1) if others else ""
         rests.append(f"… and {len(others)} more {kind}: {write(sum(p.value for p in others))}" if others else "")
-    return tuple(_channel(element, *window, most) for window in islice(_windows(element), GRIDS)), tuple(rests)
+    return tuple(_channel(element, *window, most) for window in itertools.islice(_windows(element), GRIDS)), tuple(
+        rests
+    )
 
 
 def _channel(element: Element, part: Part, name: str, plane: Index, met: dict[Cell, Term], most: int) -> Row:
@@ -102,32 +118,39 @@ def _channel(element: Element, part: Part, name: str, plane: Index, met: dict[Ce
     if isinstance(last, Largest):
         marked["chosen"] = {cell for cell, term in met.items() if term == last.winner}
     border, outside = whole.operation.border(name), write(whole.operation.outside)
-    seen = image(name, plane, whole.arrays[name], marked, most, border, outside)
+    kernel = {cell: term.factors[1] for cell, term in met.items() if len(term.factors) > 1}
+    letters = _letters(whole, kernel)
+    seen = image(name, plane, whole.arrays[name], marked, most, border, outside, letters=letters)
     if isinstance(last, Largest):
         return Row((seen,), "", f"max = {write(last.value)}")
-    if not met or len(next(iter(met.values())).factors) == 1:
+    if not kernel:
         return Row((seen,), "", f"Σ = {write(part.value)}")
-    kernel = {cell: term.factors[1] for cell, term in met.items()}
-    factors = block(_kernel_name(whole, kernel), {cell: factor.value for cell, factor in kernel.items()}, most)
-    products = block("products", {cell: term.value for cell, term in met.items()}, most, products=True)
+    first = kernel[min(kernel)]
+    if letters:  # all of it as it stands, and which of its cells meet what
+        cells = {cell_of(factor.at): letters[cell] for cell, factor in kernel.items()}
+        array = whole.arrays[first.name]
+        factors = image(first.name, first.at[:-2], array, {"used": set(cells)}, most, letters=cells)
+    else:
+        values = {cell: factor.value for cell, factor in kernel.items()}
+        factors = block(place(first.name, first.at[:-2]), values, most)
+    products = block("products", {cell: term.value for cell, term in met.items()}, most, True, letters)
     return Row((seen, factors, products), "×==", write(part.value))
 
 
-def _kernel_name(whole: Explanation, kernel: dict[Cell, Factor]) -> str:
-    """What the numbers of a kernel are, in the order in which the window meets them."""
-    first, last = kernel[min(kernel)], kernel[max(kernel)]
-    if not first.at or not last.at:
-        return first.name
-    name = place(first.name, first.at[:-2])
-    if len(kernel) < np.prod(whole.arrays[first.name].shape[-2:]):
-        name = f"part of {name}"
-    return f"{name},\nturned by 180°" if first.at > last.at else name
+def _letters(whole: Explanation, kernel: dict[Cell, Factor]) -> dict[Cell, str]:
+    """By the cells under a window, letters for the numbers that meet; none if the kernel lies on it as it stands."""
+    places = [factor.at for factor in kernel.values()]
+    if not all(places) or len(places) > len(LETTERS):
+        return {}
+    plane = whole.arrays[next(iter(kernel.values())).name].shape[-2:] if places else ()
+    as_it_stands = len(places) == math.prod(plane) and places == sorted(places)
+    return {} if as_it_stands else dict(zip(kernel, LETTERS, strict=False))
 
 
 def _short(texts: Sequence[str]) -> Sequence[str]:
     """Of many or long ones, the beginning and the end."""
     few = [*texts[:4], "…", *texts[-2:]]
-    long = len(texts) > TERMS or len(" + ".join(texts)) > LETTERS
+    long = len(texts) > TERMS or len(" + ".join(texts)) > LONG
     return few if long and len(texts) > len(few) else texts
 
 
@@ -163,23 +186,25 @@ def _sum(element: Element) -> tuple[str, str]:
 
 
 def _arrays(element: Element, most: int) -> tuple[tuple[Row, ...], tuple[str, ...]]:
-    """The arrays with what is used of them, and framed what the last step uses."""
+    """The arrays side by side with what is used of them, their images below one another; framed what is used last."""
     whole, last = element.explanation, element.steps[-1]
     here = {(f.name, f.at) for f in last.factors} if isinstance(last, Formula) else set()
     factors = (f for step in element.steps for term in step.terms for f in term.factors)
-    cells = [(f.name, f.at) for f in factors if f.at and f.name in whole.arrays]
+    cells = [(f.name, f.at) for f in factors if f.name in whole.arrays and len(f.at) == whole.arrays[f.name].ndim]
     planes: dict[tuple[str, Index], tuple[set[Cell], set[Cell]]] = {}
     for name, at in [*cells, *whole.operation.behind(whole.what, element.index)]:
         used, framed = planes.setdefault((name, at[:-2]), (set(), set()))
         used.add(cell_of(at))
         if (name, at) in here:
             framed.add(cell_of(at))
-    grids = [
-        image(name, plane, whole.arrays[name], {"used": used}, most, framed=framed)
-        for (name, plane), (used, framed) in planes.items()
-    ]
-    rest = f"… and {len(grids) - GRIDS} more" if len(grids) > GRIDS else ""
-    return (Row(tuple(grids[:GRIDS])),), ("", rest)
+    columns: dict[str, list[Grid]] = {}
+    for (name, plane), (used, framed) in planes.items():
+        grid = image(name, plane, whole.arrays[name], {"used": used}, most, framed=framed)
+        columns.setdefault(name, []).append(grid)
+    several = sorted(columns.values(), key=len, reverse=True)
+    rows = [tuple(filter(None, grids)) for grids in itertools.zip_longest(*several)]
+    left_out = [sum(map(len, rows[shown:])) for shown in range(min(len(rows), GRIDS) + 1)]
+    return tuple(map(Row, rows[:GRIDS])), tuple(f"… and {count} more" if count else "" for count in left_out)
 
 
 def _steps(element: Element) -> tuple[str, ...]:

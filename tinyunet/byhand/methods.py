@@ -3,8 +3,10 @@
 from typing import Any
 
 from tinyunet.byhand.arithmetic.explanation import Element, Explanation
+from tinyunet.byhand.arithmetic.size import Size
 from tinyunet.byhand.mistakes import diagnosis
-from tinyunet.byhand.views import figure, page, text
+from tinyunet.byhand.mistakes import sizes as wrong_sizes
+from tinyunet.byhand.views import figure, page, sizes, text
 
 
 def _html(element: Element) -> str:
@@ -31,6 +33,15 @@ METHODS: dict[type, dict[str, Any]] = {
         "animate": figure.animate,
         "html": page.html,
         "_repr_html_": page.frame,
+    },
+    Size: {
+        "text": sizes.text,
+        "markdown": sizes.markdown,
+        "latex": sizes.latex,
+        "__str__": sizes.text,
+        "__repr__": sizes.text,
+        "_repr_html_": sizes.html,
+        "check": wrong_sizes.check,
     },
 }
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from tinyunet import __version__
-from tinyunet.cli import byhand, demo, machine, model, segment
+from tinyunet.cli import byhand, demo, machine, model, segment, size
 from tinyunet.cli.parser import PLAIN, Parser
 
 
@@ -25,7 +25,7 @@ def _parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"tinyunet {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for group in (demo, segment, model, byhand, machine):
+    for group in (demo, segment, model, byhand, size, machine):
         group.add(commands)
     return parser
 

@@ -72,6 +72,8 @@ def others(draw):
         st.sampled_from(
             [
                 ("relu", [x], {}),
+                ("flatten", [x], {}),
+                ("flatten", [normal(seed, *draw(st.sampled_from([(2, 3, 2, 4), (1, 1, 3, 2)])))], {}),
                 ("softmax", [x], {}),
                 ("log_softmax", [x], {}),
                 ("linear", [x, normal(seed + 1, 5, 4), normal(seed + 2, 5)], {}),
@@ -129,6 +131,8 @@ def pytorchs(name, arrays, settings):
             others = ()
         elif name.startswith("binary"):
             others = [others[0].detach()]  # asked for is the gradient of x
+        elif name == "flatten":
+            return x.flatten(1 if x.ndim == 4 else 0)
         return getattr(F, name)(x, *others, **settings)
 
     return theirs(call, arrays, settings, np.float64), []

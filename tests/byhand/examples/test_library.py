@@ -25,6 +25,8 @@ def test_the_built_in_examples_say_what_is_true():
         "conv3x3: y[0, 1, 1]": 37,
         "conv3x3-padded: y[0, 1, 1]": 37,
         "conv3x3-padded: y[0, 0, 0]": -13,
+        "flatten: y[5]": 6,
+        "flatten: y[7]": 8,
         "groupnorm: y[0, 0]": -2,
         "groupnorm: y[0, 3]": 5,
         "groupnorm: dweight[3]": 4,

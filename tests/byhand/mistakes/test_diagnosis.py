@@ -115,6 +115,7 @@ KINDS = {
     "avg_pool2d": avg_pool,
     "batch_norm": norm,
     "relu": lambda rng, R: byhand.relu(R(3, 4)),
+    "flatten": lambda rng, R: byhand.flatten(R(2, 2, 2, 3)),
     "softmax": lambda rng, R: byhand.softmax(R(3, 4)),
     "cross_entropy": lambda rng, R: byhand.cross_entropy(
         R(3, 4), rng.integers(0, 4, 3), str(rng.choice(["mean", "sum", "none"]))
@@ -291,6 +292,8 @@ CHANNELS = byhand.conv2d([PAIR, [[1, 0], [2, 5]]], [[[[1, 1], [1, 1]], [[2, 0], 
 
 # Answers worked out by hand, each with one mistake in it.
 BY_HAND = {
+    "columns first": (byhand.flatten([[1, 2], [3, 4]]), [1, 3, 2, 4]),
+    "channels last": (byhand.flatten([[[1, 2]], [[3, 4]]]), [1, 3, 2, 4]),
     "kernel flipped": (byhand.conv2d(X, W), [[3, 2], [10, 7]]),
     "kernel transposed": (byhand.conv2d(X, W), [[5, 0], [8, 5]]),
     "stride forgotten": (byhand.conv2d(X, [[1]], stride=2), X),

@@ -16,6 +16,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 
 from tinyunet import functional
+from tinyunet.byhand.arithmetic.lengths import Length
 from tinyunet.byhand.arithmetic.worked import Factor, Numbers, Part, Step, Symbol, Term, place
 from tinyunet.ops.window import Axes
 from tinyunet.tensor import Array
@@ -65,6 +66,7 @@ class Operation:
     captions: ClassVar[dict[tuple[str, int], str]] = {}  # what an array with so many axes is headed, if not by its name
     axes_needed: ClassVar[dict[str, int]] = {}  # how many axes an array has at least, if not 1
     axis_names: ClassVar[dict[str, tuple[str, str]]] = {}  # the axes before rows and columns, if not image and channel
+    weights: ClassVar[Callable[..., dict[str, Index | None]]] = staticmethod(lambda x: {})  # see `size.py`
     aliases: ClassVar = {"input": "x", "weight": "w", "bias": "b", "kernel": "w", "window": "kernel_size"}  # in errors
 
     def __init__(self, arrays: dict[str, Any], settings: dict[str, Any], left_out: dict[str, int]) -> None:
@@ -146,6 +148,20 @@ class Operation:
     def on_paper(self, what: str, dy: Array | None) -> Array:
         """The whole of a quantity as it is worked out with a pencil, where that is as good as the result."""
         return self.result(what, dy)
+
+    # ---- how large it is, which the shapes of its arrays say without their numbers
+
+    def lengths(self) -> tuple[Length, ...]:
+        """The last axes of y, if they are not those of x."""
+        return ()
+
+    def y_shape(self) -> tuple[int, ...]:
+        """The shape of y, without computing it."""
+        return np.shape(self.arrays["x"])
+
+    def multiplied(self) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+        """How many times, and how many products each time, as factors; None where no weights are multiplied."""
+        return None
 
     # ---- one element of it
 

@@ -6,6 +6,7 @@ The sums are found by the equation in `ops/window.py`, and not by the code that 
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from tinyunet.byhand.arithmetic.lengths import Gathered, Length
 from tinyunet.byhand.arithmetic.operation import Border, Operation
 from tinyunet.ops.window import Axis
 from tinyunet.tensor import Array
@@ -58,6 +59,23 @@ class Sliding(Operation):
         more += _largest(settings.get("dilation", 1)) * kernel
         apart = _largest(settings.get("stride", 1)) if cls.enlarges else 1
         return N * (apart * H + more) * (apart * W + more) * cells
+
+    def paddings(self) -> list[tuple[int, int]]:
+        """The rows above and below, and the columns left and right; of "same" an odd one comes after the image."""
+        same = self.settings.get("padding") == "same"
+        return [(axis.padding, axis.span - 1 - axis.padding if same else axis.padding) for axis in self.axes()]
+
+    def lengths(self) -> tuple[Length, ...]:
+        ceil = bool(self.settings.get("ceil_mode"))
+        pairs = zip(self.axes(), self.paddings(), strict=True)
+        return tuple(Gathered(a.input, a.kernel, a.stride, *around, a.dilation, ceil) for a, around in pairs)
+
+    def channels(self) -> int:
+        """How many channels y has."""
+        return int(self.arrays["x"].shape[1])
+
+    def y_shape(self) -> tuple[int, ...]:
+        return len(self.arrays["x"]), self.channels(), *(length.value for length in self.lengths())
 
     def border(self, array: str) -> Border:
         rows, cols = ((axis.padding, max(axis.padding, axis.overhang)) for axis in self.axes())

@@ -18,6 +18,7 @@ explains it: they are many, and a single number often equals what one of them gi
     layers.py         linear layers and ReLU
     softmax.py        softmax and cross-entropy
     together.py       two mistakes at once
+    sizes.py          the size of a result alone
 """
 
 import importlib

@@ -77,3 +77,11 @@ wrong("weight transposed", "dx = dy·W", lambda q: q.dx(w=q.w.T), where=square)
 
 wrong, _ = usual_and_rare("linear dw", Quantities)
 wrong("gradient transposed", "dw has the shape of the weight, (out, in)", lambda q: q.dw().T)
+
+# ---- flattening
+
+wrong, _ = usual_and_rare("flatten y", Quantities)
+wrong("columns first", "row by row: the last index of x runs fastest")
+wrong.way("", lambda q: q.y(x=q.x.swapaxes(-1, -2)) if q.x.ndim > 2 else None)
+wrong("channels last", "channel by channel: all of the first one comes before the second one")
+wrong.way("", lambda q: q.y(x=np.moveaxis(q.x, 1, -1)) if q.x.ndim > 3 else None)

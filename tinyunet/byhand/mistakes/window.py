@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tinyunet.byhand.arithmetic.windows import Sliding
 from tinyunet.byhand.mistakes.registry import Quantities
 from tinyunet.tensor import Array
 
@@ -50,6 +51,7 @@ class Window(Quantities):
     The window of a transposed convolution slides over y: `input` is the size of y, `output` that of x.
     """
 
+    op: Sliding
     w: Array
     groups: int
     ceil_mode: bool
@@ -63,8 +65,7 @@ class Window(Quantities):
         self.size = math.prod(self.kernel)  # cells of the window
         given = {name: self.op.settings.get(name) for name in PAIRS}
         self.pairs = {name: np.broadcast_to(v, 2) for name, v in given.items() if not isinstance(v, str | None)}
-        same = given["padding"] == "same"  # the odd one of the zeros comes after the image
-        self.borders = np.array([(a.padding, a.span - 1 - a.padding if same else a.padding) for a in axes])
+        self.borders = np.array(self.op.paddings())
         self.count_include_pad = self.op.settings.get("count_include_pad", True)
         self.fill = self.op.outside
         self.reach = np.array([(axis.padding, axis.overhang) for axis in axes])  # of windows beyond the image

@@ -14,12 +14,13 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tinyunet.byhand.arithmetic.explanation import Explanation, explained
+from tinyunet.byhand.arithmetic.lengths import Length, Spread
 from tinyunet.byhand.arithmetic.numbers import array
-from tinyunet.byhand.arithmetic.operation import Operation
+from tinyunet.byhand.arithmetic.operation import Index, Operation
 from tinyunet.byhand.arithmetic.windows import SIZE, Pairs, Sliding, covering, images, meetings, window
 from tinyunet.byhand.arithmetic.worked import Numbers, Part, Sum, Terms
 from tinyunet.ops import conv
-from tinyunet.ops.window import Axes, Axis, Pair
+from tinyunet.ops.window import Axes, Axis, Pair, pair
 from tinyunet.tensor import Array
 
 
@@ -122,8 +123,21 @@ class Conv2d(Convolution):
         "db": ("db[o] = Σ dy[n,o,i,j], over n, i, j", r"∂b_o = \sum_{n,i,j} ∂y_{n,o,i,j}"),
     }
 
+    @staticmethod
+    def weights(
+        x: Index, out_channels: int, kernel_size: Pair, groups: int, *, bias: bool = True
+    ) -> dict[str, Index | None]:
+        kernel = pair("conv2d", "kernel_size", kernel_size, 1)
+        return {"w": (out_channels, x[1] // max(groups, 1), *kernel), "b": (out_channels,) if bias else None}
+
     def axes(self) -> Axes:
         return conv.conv_axes(*self.arrays.values(), **self.settings)
+
+    def channels(self) -> int:
+        return len(self.arrays["w"])
+
+    def multiplied(self) -> tuple[Index, Index]:
+        return self.y_shape(), self.arrays["w"].shape[1:]
 
     def slid_over(self, what: str) -> str:
         return "dy" if what in ("dx", "db") else "x"
@@ -179,8 +193,26 @@ class ConvTranspose2d(Convolution):
         "db": Conv2d.formulas["db"],
     }
 
+    @staticmethod
+    def weights(
+        x: Index, out_channels: int, kernel_size: Pair, groups: int, *, bias: bool = True
+    ) -> dict[str, Index | None]:
+        kernel = pair("conv_transpose2d", "kernel_size", kernel_size, 1)
+        return {"w": (x[1], out_channels // max(groups, 1), *kernel), "b": (out_channels,) if bias else None}
+
     def axes(self) -> Axes:
         return conv.transposed_axes(*self.arrays.values(), **self.settings)
+
+    def lengths(self) -> tuple[Length, ...]:
+        more = np.broadcast_to(self.settings["output_padding"], 2).tolist()
+        pairs = zip(self.axes(), more, strict=True)
+        return tuple(Spread(a.output, a.kernel, a.stride, a.padding, a.padding, a.dilation, m) for a, m in pairs)
+
+    def channels(self) -> int:
+        return int(self.arrays["w"].shape[1] * self.settings["groups"])
+
+    def multiplied(self) -> tuple[Index, Index]:
+        return self.arrays["x"].shape, self.arrays["w"].shape[1:]
 
     def seen(self, axis: Axis, pairs: Pairs) -> Pairs:
         kept = [(k, position) for k, position in zip(*pairs, strict=True) if 0 <= position < axis.input]

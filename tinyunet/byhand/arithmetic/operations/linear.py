@@ -9,7 +9,7 @@ import numpy as np
 
 from tinyunet.byhand.arithmetic.explanation import Explanation, explained
 from tinyunet.byhand.arithmetic.numbers import array
-from tinyunet.byhand.arithmetic.operation import Operation
+from tinyunet.byhand.arithmetic.operation import Index, Operation
 from tinyunet.byhand.arithmetic.worked import Formula, Part, Sum, Terms
 from tinyunet.tensor import Array
 
@@ -68,6 +68,16 @@ class Linear(Operation):
     @classmethod
     def products(cls, arrays: Mapping[str, Array], settings: Mapping[str, Any]) -> int:
         return arrays["x"].size * len(np.atleast_1d(arrays["w"]))
+
+    @staticmethod
+    def weights(x: Index, out_features: int, *, bias: bool = True) -> dict[str, Index | None]:
+        return {"w": (out_features, x[-1]), "b": (out_features,) if bias else None}
+
+    def y_shape(self) -> Index:
+        return *self.arrays["x"].shape[:-1], len(self.arrays["w"])
+
+    def multiplied(self) -> tuple[Index, Index]:
+        return self.y_shape(), self.arrays["w"].shape[1:]
 
     def y(self, *index: int) -> Sum:
         *lead, o = index

@@ -220,6 +220,11 @@ class BatchNorm(Channels):
         ),
     }
 
+    @staticmethod
+    def weights(x: Index, *, affine: bool = True) -> dict[str, Index | None]:
+        vector = (x[1],)
+        return {name: vector if affine else None for name in ("weight", "bias")}
+
     # ---- the whole of it
 
     def run(self) -> tuple[Any, Any]:

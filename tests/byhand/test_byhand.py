@@ -34,13 +34,22 @@ def test_the_operations_are_those_that_there_are_in_the_order_of_lists():
 
 
 def test_what_a_user_finds():
-    assert byhand.__all__ == ["Element", "Explanation", "Size", "Verdict", "size", *sorted(OPERATIONS)]
+    assert byhand.__all__ == [
+        "Chain",
+        "Element",
+        "Explanation",
+        "Size",
+        "Verdict",
+        "chain",
+        "size",
+        *sorted(OPERATIONS),
+    ]
     assert set(byhand.__all__) <= set(dir(byhand))
     for name in OPERATIONS:
         call = getattr(byhand, name)
         assert (call.__name__, call.__doc__.startswith(f"Explain `F.{name}`")) == (name, True)
     assert list(inspect.signature(byhand.conv2d).parameters)[:4] == ["x", "w", "b", "stride"]
-    for name in byhand.__all__[:4]:
+    for name in byhand.__all__[:5]:
         methods = vars(getattr(byhand, name))
         assert all(method.__doc__ for key, method in methods.items() if key[0] != "_" and inspect.isfunction(method))
     with pytest.raises(AttributeError, match="has no attribute 'conv3d'"):

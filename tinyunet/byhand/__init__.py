@@ -6,6 +6,7 @@
     print(y.at(0, 1, 1))                        # every product behind one element
     print(y.grad("w").at(0, 1, 0, 2))           # and behind one element of a gradient
     print(y.check(answer))                      # right, or the mistake that leads to this answer
+    byhand.chain(byhand.relu(y)).check([answer, …])     # steps: a mistake, or what follows rightly from one
     print(byhand.size("conv:16,3 relu pool:2", (3, 32, 32)))    # sizes alone, parameters and receptive fields
 
 Arrays are nested lists, NumPy arrays or Tensors; images may be (N, C, H, W), (C, H, W) or (H, W).
@@ -14,12 +15,13 @@ Arrays are nested lists, NumPy arrays or Tensors; images may be (N, C, H, W), (C
 from collections.abc import Callable
 
 from tinyunet.byhand import methods
+from tinyunet.byhand.arithmetic.chain import Chain, chain
 from tinyunet.byhand.arithmetic.explanation import Element, Explanation
 from tinyunet.byhand.arithmetic.operations import OPERATIONS
 from tinyunet.byhand.arithmetic.size import Size, size
 from tinyunet.byhand.mistakes.diagnosis import Verdict
 
-__all__ = ["Element", "Explanation", "Size", "Verdict", "size", *sorted(OPERATIONS)]
+__all__ = ["Chain", "Element", "Explanation", "Size", "Verdict", "chain", "size", *sorted(OPERATIONS)]
 
 methods.tie()
 

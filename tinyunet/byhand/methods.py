@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from tinyunet.byhand.arithmetic.chain import Chain
 from tinyunet.byhand.arithmetic.explanation import Element, Explanation
 from tinyunet.byhand.arithmetic.size import Size
+from tinyunet.byhand.mistakes import chain as of_steps
 from tinyunet.byhand.mistakes import diagnosis
 from tinyunet.byhand.mistakes import sizes as wrong_sizes
-from tinyunet.byhand.views import figure, page, sizes, text
+from tinyunet.byhand.views import chains, figure, page, sizes, text
 
 
 def _html(element: Element) -> str:
@@ -33,6 +35,12 @@ METHODS: dict[type, dict[str, Any]] = {
         "animate": figure.animate,
         "html": page.html,
         "_repr_html_": page.frame,
+    },
+    Chain: {
+        "__str__": chains.text,
+        "__repr__": chains.text,
+        "_repr_html_": chains.html,
+        "check": of_steps.check,
     },
     Size: {
         "text": sizes.text,

@@ -102,6 +102,18 @@ def test_sizes_and_parameters_are_those_of_pytorch(chain, head, batch):
     assert [layer.given for layer in found.layers[1:]] == [layer.gives for layer in found.layers[:-1]]
 
 
+@pytest.mark.parametrize("kernel", [2, 3, 4])
+def test_with_ceil_mode_no_window_starts_beyond_the_image(kernel):
+    """At every size where one could; padding before the image counts, and padding after it does not."""
+    for n in range(1, 9):
+        for stride in range(1, 5):
+            for padding in range(kernel // 2 + 1):
+                if n + 2 * padding >= kernel:
+                    settings = {"stride": stride, "padding": padding, "ceil_mode": True}
+                    y = torch.nn.functional.max_pool2d(torch.zeros(1, 1, n, n), kernel, **settings)
+                    assert byhand.size("pool", n, kernel_size=kernel, **settings) == tuple(y.shape[2:])
+
+
 @given(chains(most=4, dense=True))
 def test_a_receptive_field_is_what_gradients_reach(chain):
     """All weights are 1, so no path from a pixel to a number cancels another."""
@@ -219,7 +231,7 @@ MUTANTS = {
             "self.steps * self.stride >= self.input + self.before + self.after",
         ),
         ("never rounded up", "-(-self.room // self.stride) if self.ceil else", ""),
-        ("the window reaches one further", "self.span - 1\n", "self.span\n"),
+        ("the window reaches one further", "self.before + self.span - 1", "self.before + self.span"),
         ("one padding", "self.input + self.before + self.after - self.span", "self.input + self.before - self.span"),
     ],
     "byhand.arithmetic.lengths:Spread": [
@@ -230,7 +242,7 @@ MUTANTS = {
             "(first + self.before) // self.stride",
         ),
     ],
-    "byhand.arithmetic.windows:Sliding.paddings": [
+    "byhand.arithmetic.windows:Sliding.padded": [
         ("the odd one comes before", "axis.span - 1 - axis.padding if same", "axis.padding if same"),
     ],
     "byhand.arithmetic.size:seen": [

@@ -31,6 +31,7 @@ BY_HAND = [  # layers, input, wrong answer, the mistakes
     ("up:k=3,s=2,p=1", 9, 5, {"rule of the convolution"}),
     ("conv:8,3", (3, 10, 12), (10, 8), {"another order"}),
     ("conv:8,3", (3, 10, 12), (8, 10, 8), {"another order"}),
+    ("conv:6,3", (3, 10, 12), (8, 10, 6), {"another order"}),
     ("conv:8,3", (3, 9, 12), (3, 7, 10), {"channels of the input"}),
     ("conv:8,3", (3, 10, 12), (7, 10), {"+1 forgotten"}),  # in one direction
     ("conv:8,3 pool:2 flatten", (1, 13, 13), 288, {"rounded up"}),

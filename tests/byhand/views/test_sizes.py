@@ -63,15 +63,15 @@ def test_a_chain():
     size = byhand.size(CHAIN, (1, 28, 28))
     text = size.text()
     assert " 4  conv2d 5×5      16×8×8        2,416          153,600  14\n" in text
-    assert "    all                           34,202" in text
+    assert re.search(r"\n    all  +34,622  +271,920\n", text)
     assert "   4 conv2d      6 + (5 − 1)·1·2 = 14\n" in text
-    assert size.parameters == 34202
+    assert size.parameters == 34622
     left = [line.rstrip() for line in text.split("\n")]
     assert left == text.split("\n")
     assert max(map(len, left)) <= 120
-    for view in (text, size.markdown(), size.latex()):
-        for sum in ("⌊9 / 2⌋", "16·6·5·5 + 16 = 2,416", "(16·8·8) · (6·5·5) = 153,600"):
-            assert sum in view.replace(r" \cdot ", "·").replace("{,}", ",") or view == size.latex()
+    for view in (text, size.markdown()):
+        for sum in ("⌊6 / 2⌋", "16·6·5·5 + 16 = 2,416", "(16·8·8) · (6·5·5) = 153,600"):
+            assert sum in view
     rows = size.markdown().strip().split("\n")
     assert {row.count("|") for row in rows} == {6}
     assert len(rows) == 2 + 1 + 10 + 1
@@ -109,6 +109,6 @@ MUTANTS = {
         ("half of the kernel", "n.span - 1", "n.span"),
     ],
     "byhand.arithmetic.lengths:Gathered.worked": [
-        ("padding once", 'self._padding("+", "·")', '" + $p"'),
+        ("padding once", "self._padding('+', '·')", "' + $p'"),
     ],
 }

@@ -62,10 +62,16 @@ class Explanation:
         operation: the operation with its arrays and settings.
         what: "y", or a gradient such as "dw".
         dy: the gradient ∂L/∂y that reaches a gradient, as the operation takes it: with its batch axis.
+        made_from: those of its arrays that are results themselves, by name; see `chain.py`.
     """
 
     def __init__(self, operation: Operation, what: str = "y", dy: Array | None = None) -> None:
         self.operation, self.what, self.dy = operation, what, dy
+        self.made_from: dict[str, Explanation] = {}
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        """Its numbers: so it can be an array of the next operation."""
+        return np.array(self.result, dtype)
 
     @property
     def title(self) -> str:
@@ -128,7 +134,9 @@ class Explanation:
         full, shape = np.ones_like(y) if dy is None else read_array(dy)[0], self.operation.shown("y", y.shape)
         if full.shape not in (shape, y.shape):
             raise ValueError(f"dy has the shape {full.shape}; it must have that of y, {shape}")
-        return Explanation(self.operation, f"d{name}", full.reshape(y.shape))
+        gradient = Explanation(self.operation, f"d{name}", full.reshape(y.shape))
+        gradient.made_from = self.made_from | ({"dy": dy} if isinstance(dy, Explanation) else {})
+        return gradient
 
     def updated(self, name: str) -> Explanation:
         """What the operation leaves in one of its arrays: batch_norm in "running_mean" and "running_var".
@@ -141,7 +149,9 @@ class Explanation:
             raise ValueError(
                 f"{self.operation.name} does not update {name!r} here; it updates {', '.join(known) or 'none'}"
             )
-        return Explanation(self.operation, name)
+        kept = Explanation(self.operation, name)
+        kept.made_from = self.made_from
+        return kept
 
     def __iter__(self) -> Iterator[Element]:
         """All elements, in order."""

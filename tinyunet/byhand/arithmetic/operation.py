@@ -76,12 +76,21 @@ class Operation:
     def called(cls, call: Call) -> Call:
         """Decorate the function that a user calls; its arguments that may be anything, `Any`, are the arrays."""
         OPERATIONS[call.__name__] = cls
-        cls.name, cls.call = call.__name__, staticmethod(call)
+        given = inspect.signature(call)
+
+        @functools.wraps(call)
+        def linked(*args: Any, **kwargs: Any) -> Any:
+            """The same; and the result remembers which arrays are results themselves."""
+            y = call(*args, **kwargs)
+            arguments = given.bind(*args, **kwargs).arguments
+            y.made_from = {name: array for name, array in arguments.items() if isinstance(array, type(y))}
+            return y
+
+        cls.name, cls.call = call.__name__, staticmethod(linked)
         cls.formulas = {what: (text, in_full(latex)) for what, (text, latex) in cls.formulas.items()}
-        given = inspect.signature(call).parameters
-        cls.parameters = {name: p.replace(annotation=_text(p.annotation)) for name, p in given.items()}
+        cls.parameters = {name: p.replace(annotation=_text(p.annotation)) for name, p in given.parameters.items()}
         cls.array_names = tuple(name for name, p in cls.parameters.items() if p.annotation == "Any")
-        return call
+        return linked  # type: ignore[return-value]
 
     @classmethod
     def least_axes(cls, array: str) -> int:

@@ -60,14 +60,15 @@ class Sliding(Operation):
         apart = _largest(settings.get("stride", 1)) if cls.enlarges else 1
         return N * (apart * H + more) * (apart * W + more) * cells
 
-    def paddings(self) -> list[tuple[int, int]]:
+    def padded(self) -> Border:
         """The rows above and below, and the columns left and right; of "same" an odd one comes after the image."""
         same = self.settings.get("padding") == "same"
-        return [(axis.padding, axis.span - 1 - axis.padding if same else axis.padding) for axis in self.axes()]
+        rows, cols = ((axis.padding, axis.span - 1 - axis.padding if same else axis.padding) for axis in self.axes())
+        return rows, cols
 
     def lengths(self) -> tuple[Length, ...]:
         ceil = bool(self.settings.get("ceil_mode"))
-        pairs = zip(self.axes(), self.paddings(), strict=True)
+        pairs = zip(self.axes(), self.padded(), strict=True)
         return tuple(Gathered(a.input, a.kernel, a.stride, *around, a.dilation, ceil) for a, around in pairs)
 
     def channels(self) -> int:

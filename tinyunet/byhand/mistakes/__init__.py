@@ -19,6 +19,7 @@ explains it: they are many, and a single number often equals what one of them gi
     softmax.py        softmax and cross-entropy
     together.py       two mistakes at once
     sizes.py          the size of a result alone
+    chain.py          answers to steps that are made from one another
 """
 
 import importlib

@@ -172,10 +172,10 @@ def check(size: Size, answer: Any) -> Verdict:
     """Whether a size is right; if not, the mistake that leads to it. Rows and columns are enough.
 
     >>> from tinyunet import byhand
-    >>> y = byhand.size("conv2d", (3, 32, 32), out_channels=16, kernel_size=3, stride=2, padding=1)
-    >>> print(y.check((16, 16)), y.check("15x15"), sep="\\n")
+    >>> y = byhand.size("conv2d", (3, 32, 32), out_channels=16, kernel_size=5, stride=2, padding=2)
+    >>> print(y.check((16, 16)), y.check("14x14"), sep="\\n")
     right
-    not right: 15×15. It is what this mistake gives: padding forgotten: the input has a border: 2·padding is added.
+    not right: 14×14. It is what this mistake gives: padding forgotten: the input has a border: 2·padding is added.
     """
     if answer is None:
         return Verdict(False, "not answered yet")

@@ -154,7 +154,7 @@ def test_the_network_of_the_article():
     assert [f[0][:2] for f in (found.fields()[13], found.fields()[-1])] == [(140, 140), (188, 204)]
 
 
-@pytest.mark.parametrize(("channels", "norm"), [((4, 8), "batch"), ((4,), None)])
+@pytest.mark.parametrize(("channels", "norm"), [((4, 8), "batch"), ((4,), None), ((8,), "group")])
 def test_a_model_is_taken_down_as_it_calls_its_operations(channels, norm):
     model = UNet(2, 3, channels, norm=norm)
     found = byhand.size(model, (1, 2, 16, 24))

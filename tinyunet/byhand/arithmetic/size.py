@@ -18,8 +18,9 @@ import numpy as np
 from tinyunet import functional
 from tinyunet.byhand.arithmetic.operation import Index, Operation
 from tinyunet.byhand.arithmetic.operations import OPERATIONS
+from tinyunet.grad_mode import no_grad
 from tinyunet.nn import Module
-from tinyunet.tensor import Array, no_grad
+from tinyunet.tensor import Array
 from tinyunet.using import using
 
 ALSO = {  # what layers are called, too
@@ -31,6 +32,8 @@ ALSO = {  # what layers are called, too
     "maxpool": "max_pool2d",
     "avgpool": "avg_pool2d",
     "bn": "batch_norm",
+    "gn": "group_norm",
+    "ln": "layer_norm",
     "fc": "linear",
     "dense": "linear",
 }
@@ -168,7 +171,7 @@ class Cat(Operation):
 
 
 LAYERS = OPERATIONS | {"cat": Cat}
-IMAGES = "flatten", "batch_norm", "cat"  # of images, though no window slides
+IMAGES = "flatten", "batch_norm", "group_norm", "cat"  # of images, though no window slides
 
 
 def size(layers: Any, input: Any, **settings: Any) -> Size:
@@ -281,7 +284,7 @@ def _written(kind: type[Operation], text: str) -> dict[str, Any]:
 def _value(text: str) -> Any:
     """A setting in a text: 3, 3x5, true, same."""
     text = text.strip()
-    if re.fullmatch(r"-?\d+(x-?\d+)?", text):
+    if re.fullmatch(r"-?\d+(x-?\d+)*", text):
         numbers = [int(part) for part in text.split("x")]
         return numbers[0] if len(numbers) == 1 else tuple(numbers)
     return {"true": True, "false": False, "none": None}.get(text.lower(), text)
@@ -324,16 +327,19 @@ def _recorded(model: Module, shape: Index) -> list[Operation]:
     found: list[Operation] = []
 
     def stand_in(kind: type[Operation]) -> Callable[..., Any]:
-        takes = list(inspect.signature(getattr(functional, kind.name)).parameters)
+        takes, arrays_of = list(inspect.signature(getattr(functional, kind.name)).parameters), kind.array_names
 
         def noted(*args: Any, **kwargs: Any) -> tuple[Array, Any]:
             given = dict(zip(takes, args, strict=False)) | kwargs
-            shapes = [np.shape(array) if (array := given.get(name)) is not None else None for name in takes]
-            arrays = {name: _empty(shape) for name, shape in zip(kind.array_names, shapes, strict=False)}
+            named = (
+                given | {kind.aliases.get(name, name): array for name, array in given.items()} | {"x": given[takes[0]]}
+            )
+            shapes = {name: np.shape(array) if (array := named.get(name)) is not None else None for name in arrays_of}
+            arrays = {name: _empty(shape) for name, shape in shapes.items()}
             single = kind.slides and arrays["x"].ndim == 3  # one image, without its batch axis
             if single:
                 arrays["x"] = arrays["x"][None]
-            settings = {n: given.get(n, p.default) for n, p in kind.parameters.items() if n not in kind.array_names}
+            settings = {n: given.get(n, p.default) for n, p in kind.parameters.items() if n not in arrays_of}
             operation = kind(arrays, settings, {})
             found.append(operation)
             y = np.broadcast_to(np.float32(0), operation.y_shape())

@@ -88,6 +88,11 @@ class LayerNorm(Normalisation):
             if arrays[name] is not None and arrays[name].shape != self.normalized:
                 raise ValueError(f"layer_norm: {name} is {arrays[name].shape}; must be normalized_shape, {shape}")
 
+    @staticmethod
+    def weights(x: Index, normalized_shape: Sizes, *, affine: bool = True) -> dict[str, Index | None]:
+        shape = tuple(normalized_shape) if isinstance(normalized_shape, (tuple, list)) else (normalized_shape,)
+        return {name: shape if affine else None for name in ("weight", "bias")}
+
     def run(self) -> tuple[Any, Any]:
         """As the group normalisation of (examples, all their numbers) in one group."""
         x, *vectors = self.arrays.values()

@@ -181,6 +181,11 @@ def read(x: Any, least: int, shape: str, example: str, vectors: dict[str, Any]) 
 class Channels(Normalisation):
     """x is (N, C, …), and every channel has a γ and a β."""
 
+    @staticmethod
+    def weights(x: Index, *, affine: bool = True) -> dict[str, Index | None]:
+        vector = (x[1],)
+        return {name: vector if affine else None for name in ("weight", "bias")}
+
     def places(self, at: Index) -> Places:
         N, _, *positions = self.arrays["x"].shape
         return (range(N), *at, *map(range, positions))
@@ -219,11 +224,6 @@ class BatchNorm(Channels):
             r"m\, \frac{\sum (x-\mu)^2}{M - 1}",
         ),
     }
-
-    @staticmethod
-    def weights(x: Index, *, affine: bool = True) -> dict[str, Index | None]:
-        vector = (x[1],)
-        return {name: vector if affine else None for name in ("weight", "bias")}
 
     # ---- the whole of it
 

@@ -6,12 +6,15 @@ Traceback (most recent call last):
 TypeError: conv2d: input must be a Tensor or an array, not list
 """
 
+from tinyunet.ops.choose import clamp, where
 from tinyunet.ops.elementwise import (
     abs,
     add,
+    cos,
     div,
     dropout,
     exp,
+    gelu,
     leaky_relu,
     log,
     mul,
@@ -20,6 +23,7 @@ from tinyunet.ops.elementwise import (
     relu,
     sigmoid,
     silu,
+    sin,
     sqrt,
     sub,
     tanh,
@@ -27,9 +31,9 @@ from tinyunet.ops.elementwise import (
 from tinyunet.ops.fast import conv2d, conv_transpose2d
 from tinyunet.ops.linear import embedding, linear, matmul, scaled_dot_product_attention
 from tinyunet.ops.loss import binary_cross_entropy_with_logits, cross_entropy, dice_loss, l1_loss, mse_loss
-from tinyunet.ops.norm import batch_norm, group_norm
+from tinyunet.ops.norm import batch_norm, group_norm, layer_norm
 from tinyunet.ops.pool import avg_pool2d, interpolate, max_pool2d
-from tinyunet.ops.reduce import log_softmax, max, mean, softmax, sum, var
+from tinyunet.ops.reduce import cumprod, log_softmax, max, mean, min, softmax, sum, var
 from tinyunet.ops.shape import cat, expand, getitem, pad, permute, reshape, stack, transpose
 from tinyunet.ops.unfold import fold, unfold
 
@@ -40,9 +44,12 @@ __all__ = [
     "batch_norm",
     "binary_cross_entropy_with_logits",
     "cat",
+    "clamp",
     "conv2d",
     "conv_transpose2d",
+    "cos",
     "cross_entropy",
+    "cumprod",
     "dice_loss",
     "div",
     "dropout",
@@ -50,10 +57,12 @@ __all__ = [
     "exp",
     "expand",
     "fold",
+    "gelu",
     "getitem",
     "group_norm",
     "interpolate",
     "l1_loss",
+    "layer_norm",
     "leaky_relu",
     "linear",
     "log",
@@ -62,6 +71,7 @@ __all__ = [
     "max",
     "max_pool2d",
     "mean",
+    "min",
     "mse_loss",
     "mul",
     "neg",
@@ -73,6 +83,7 @@ __all__ = [
     "scaled_dot_product_attention",
     "sigmoid",
     "silu",
+    "sin",
     "softmax",
     "sqrt",
     "stack",
@@ -82,4 +93,5 @@ __all__ = [
     "transpose",
     "unfold",
     "var",
+    "where",
 ]

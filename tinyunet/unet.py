@@ -24,6 +24,7 @@ import numpy as np
 
 import tinyunet.functional as F
 from tinyunet import nn
+from tinyunet.ops.randomness import generator
 from tinyunet.tensor import Tensor
 from tinyunet.trace import Trace, trace
 
@@ -46,7 +47,7 @@ class ConvBlock(nn.Sequential):
     """
 
     def __init__(self, in_channels: int, out_channels: int, norm: str | None = "batch", rng: Any = None) -> None:
-        rng = np.random.default_rng(rng)
+        rng = generator(rng)
         super().__init__(
             nn.Conv2d(in_channels, out_channels, 3, padding=1, rng=rng),
             *_norm(norm, out_channels),
@@ -96,7 +97,7 @@ class DecoderBlock(nn.Module):
         norm: str | None = "batch",
         rng: Any = None,
     ) -> None:
-        rng = np.random.default_rng(rng)
+        rng = generator(rng)
         self.skip_channels = skip_channels
         self.up = nn.ConvTranspose2d(in_channels, in_channels, kernel_size=2, stride=2, rng=rng)
         self.conv = ConvBlock(in_channels + skip_channels, out_channels, norm, rng)
@@ -119,7 +120,7 @@ class Encoder(nn.Module):
     """
 
     def __init__(self, in_channels: int, channels: Sequence[int], norm: str | None = "batch", rng: Any = None) -> None:
-        rng = np.random.default_rng(rng)
+        rng = generator(rng)
         inputs = [in_channels, *channels[:-1]]
         self.levels = nn.ModuleList(EncoderBlock(i, o, norm, rng) for i, o in zip(inputs, channels, strict=True))
 
@@ -168,7 +169,7 @@ class UNet(nn.Module):
                 f"UNet: channels must be positive, at least one level: in_channels={in_channels}, "
                 f"out_channels={out_channels}, channels={tuple(channels)}"
             )
-        rng = np.random.default_rng(rng)
+        rng = generator(rng)
         self.in_channels, self.out_channels, self.channels = in_channels, out_channels, tuple(channels)
         self.skips, self.norm, self.pad = skips, norm, pad
         self.encoder = Encoder(in_channels, self.channels, norm, rng)

@@ -30,7 +30,7 @@ def test_parameters_are_found_by_name_and_listed_once():
     assert [name for name, _ in net.named_parameters()] == NAMES
     assert all(isinstance(p, nn.Parameter) for p in net.parameters())
     assert list(net.state_dict()) == [*NAMES, *STATISTICS, "tied.weight", "tied.bias"]
-    assert [name for name, _ in net.named_children()] == ["head", "blocks", "tied"]
+    assert [name for name, _ in net.named_children()] == ["head", "blocks"]  # tied is head again
     assert [n for n, _ in net.named_modules()][:5] == ["", "head", "blocks", "blocks.0", "blocks.0.0"]
 
 

@@ -4,25 +4,26 @@ The layers have PyTorch's names, arguments and weight shapes, start from the sam
 `state_dict()` has the same keys: weights move in both directions.
 """
 
+from tinyunet.nn import functional, utils
+from tinyunet.nn.activations import GELU, LeakyReLU, LogSoftmax, ReLU, Sigmoid, SiLU, Softmax, Tanh
 from tinyunet.nn.layers import (
-    AvgPool2d,
+    BatchNorm1d,
     BatchNorm2d,
     Conv2d,
     ConvTranspose2d,
     Dropout,
     Embedding,
     GroupNorm,
-    LeakyReLU,
+    LayerNorm,
     Linear,
-    MaxPool2d,
-    ReLU,
-    Sigmoid,
-    SiLU,
-    Tanh,
 )
+from tinyunet.nn.losses import BCEWithLogitsLoss, CrossEntropyLoss, L1Loss, MSELoss
 from tinyunet.nn.module import Module, ModuleList, Parameter, Sequential
+from tinyunet.nn.resizing import AvgPool2d, Flatten, Identity, MaxPool2d, Upsample
 
 __all__ = [
+    "functional",
+    "utils",
     "Parameter",
     "Module",
     "Sequential",
@@ -31,14 +32,26 @@ __all__ = [
     "ConvTranspose2d",
     "Linear",
     "Embedding",
+    "BatchNorm1d",
     "BatchNorm2d",
     "GroupNorm",
+    "LayerNorm",
+    "Dropout",
     "ReLU",
     "LeakyReLU",
     "Sigmoid",
     "Tanh",
     "SiLU",
+    "GELU",
+    "Softmax",
+    "LogSoftmax",
     "MaxPool2d",
     "AvgPool2d",
-    "Dropout",
+    "Upsample",
+    "Flatten",
+    "Identity",
+    "MSELoss",
+    "L1Loss",
+    "CrossEntropyLoss",
+    "BCEWithLogitsLoss",
 ]

@@ -1,19 +1,22 @@
-"""Layers: an operation together with the weights it needs.
+"""Layers with weights: an operation together with what it learns; and dropout, which draws as they do.
 
 Initial weights are drawn from U(−1/√n, 1/√n), n the number of products in one output (fan-in), PyTorch's default.
 (A sum of n products with inputs of unit variance then has variance 1/3: it cannot explode, and batchnorm rescales it.)
 Where a layer draws random numbers it takes `rng`, a `numpy.random.Generator` or a seed: same seed, same weights.
+Without, see `manual_seed`.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 
 import tinyunet.functional as F
 from tinyunet.nn.module import Module, Parameter
+from tinyunet.ops.randomness import generator
 from tinyunet.ops.window import Pair, pair
 from tinyunet.tensor import Tensor
 
@@ -67,7 +70,7 @@ class Conv2d(Module):
         rng: Any = None,
     ) -> None:
         _channel_groups("Conv2d", in_channels, out_channels, groups)
-        rng = np.random.default_rng(rng)
+        rng = generator(rng)
         kh, kw = pair("Conv2d", "kernel_size", kernel_size, 1)
         self.in_channels, self.out_channels, self.kernel_size = in_channels, out_channels, (kh, kw)
         self.stride, self.padding, self.dilation, self.groups = stride, padding, dilation, groups
@@ -106,7 +109,7 @@ class ConvTranspose2d(Module):
         rng: Any = None,
     ) -> None:
         _channel_groups("ConvTranspose2d", in_channels, out_channels, groups)
-        rng = np.random.default_rng(rng)
+        rng = generator(rng)
         kh, kw = pair("ConvTranspose2d", "kernel_size", kernel_size, 1)
         self.in_channels, self.out_channels, self.kernel_size = in_channels, out_channels, (kh, kw)
         self.stride, self.padding, self.output_padding = stride, padding, output_padding
@@ -135,7 +138,7 @@ class Linear(Module):
     def __init__(self, in_features: int, out_features: int, bias: bool = True, rng: Any = None) -> None:
         if min(in_features, out_features) < 1:
             raise ValueError(f"Linear: features must be positive, not {in_features} and {out_features}")
-        rng = np.random.default_rng(rng)
+        rng = generator(rng)
         self.in_features, self.out_features = in_features, out_features
         self.weight = _uniform((out_features, in_features), in_features, rng)
         self.bias = _uniform((out_features,), in_features, rng) if bias else None
@@ -161,7 +164,7 @@ class Embedding(Module):
             raise ValueError(f"Embedding: sizes must be positive, not {num_embeddings} and {embedding_dim}")
         if padding_idx is not None and not -num_embeddings <= padding_idx < num_embeddings:
             raise ValueError(f"Embedding: padding_idx={padding_idx} is none of the {num_embeddings} rows")
-        values = np.random.default_rng(rng).standard_normal((num_embeddings, embedding_dim)).astype(np.float32)
+        values = generator(rng).standard_normal((num_embeddings, embedding_dim)).astype(np.float32)
         if padding_idx is not None:
             values[padding_idx] = 0
         self.padding_idx = padding_idx
@@ -174,32 +177,28 @@ class Embedding(Module):
         return "{}, {}".format(*self.weight.shape)
 
 
-class BatchNorm2d(Module):
-    """Batch normalisation of (N, C, H, W), see `F.batch_norm`, with running statistics for evaluation.
+class _BatchNorm(Module):
+    """What `BatchNorm1d` and `BatchNorm2d` have in common: all but the shapes that they take."""
 
-    Args:
-        momentum: how far the running statistics move towards each batch's; None averages all batches equally.
-
-    >>> norm = BatchNorm2d(1)
-    >>> norm(Tensor([[[[1.0, 3.0]]]])).numpy().round(3)
-    array([[[[-1.,  1.]]]], dtype=float32)
-    >>> norm.running_mean, norm.running_var
-    (tensor([0.2]), tensor([1.1]))
-    """
+    shapes: ClassVar[dict[int, str]]  # by number of dimensions
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
 
     def __init__(self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True) -> None:
         if num_features < 1:
-            raise ValueError(f"BatchNorm2d: num_features must be positive, not {num_features}")
+            raise ValueError(f"{type(self).__name__}: num_features must be positive, not {num_features}")
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.weight = Parameter(np.ones(num_features, np.float32)) if affine else None
         self.bias = Parameter(np.zeros(num_features, np.float32)) if affine else None
-        self.running_mean = Tensor(np.zeros(num_features, np.float32))
-        self.running_var = Tensor(np.ones(num_features, np.float32))
-        self.num_batches_tracked = Tensor(np.int64(0))
+        self.register_buffer("running_mean", Tensor(np.zeros(num_features, np.float32)))
+        self.register_buffer("running_var", Tensor(np.ones(num_features, np.float32)))
+        self.register_buffer("num_batches_tracked", Tensor(np.int64(0)))
 
     def forward(self, x: Any) -> Tensor:
-        if np.ndim(x) != 4:
-            raise ValueError(f"BatchNorm2d: input must be (N, C, H, W), not {np.shape(x)}")
+        if np.ndim(x) not in self.shapes:
+            wanted = " or ".join(self.shapes.values())
+            raise ValueError(f"{type(self).__name__}: input must be {wanted}, not {np.shape(x)}")
         if self.training:
             self.num_batches_tracked.data = self.num_batches_tracked.numpy() + 1
         momentum = 1 / self.num_batches_tracked.item() if self.momentum is None and self.training else self.momentum
@@ -216,6 +215,33 @@ class BatchNorm2d(Module):
 
     def extra_repr(self) -> str:
         return str(self.num_features)
+
+
+class BatchNorm2d(_BatchNorm):
+    """Batch normalisation of (N, C, H, W), see `F.batch_norm`, with running statistics for evaluation.
+
+    Args:
+        momentum: how far the running statistics move towards each batch's; None averages all batches equally.
+
+    >>> norm = BatchNorm2d(1)
+    >>> norm(Tensor([[[[1.0, 3.0]]]])).numpy().round(3)
+    array([[[[-1.,  1.]]]], dtype=float32)
+    >>> norm.running_mean, norm.running_var
+    (tensor([0.2]), tensor([1.1]))
+    """
+
+    shapes: ClassVar[dict[int, str]] = {4: "(N, C, H, W)"}
+
+
+class BatchNorm1d(_BatchNorm):
+    """Batch normalisation of (N, C) or (N, C, L): see `BatchNorm2d`.
+
+    >>> BatchNorm1d(2)(Tensor([[1.0, 5.0], [3.0, 5.0]])).numpy().round(3)
+    array([[-1.,  0.],
+           [ 1.,  0.]], dtype=float32)
+    """
+
+    shapes: ClassVar[dict[int, str]] = {2: "(N, C)", 3: "(N, C, L)"}
 
 
 class GroupNorm(Module):
@@ -239,114 +265,30 @@ class GroupNorm(Module):
         return f"{self.num_groups}, {self.num_channels}"
 
 
-class ReLU(Module):
-    """max(x, 0).
+class LayerNorm(Module):
+    """Layer normalisation over the last dimensions, see `F.layer_norm`.
 
-    >>> ReLU()(Tensor([-1.0, 2.0]))
-    tensor([0., 2.])
-    """
-
-    def forward(self, x: Any) -> Tensor:
-        return F.relu(x)
-
-
-class LeakyReLU(Module):
-    """x where positive, else negative_slope · x.
-
-    >>> LeakyReLU(0.1)(Tensor([-1.0, 2.0]))
-    tensor([-0.1,  2. ])
-    """
-
-    def __init__(self, negative_slope: float = 0.01) -> None:
-        self.negative_slope = negative_slope
-
-    def forward(self, x: Any) -> Tensor:
-        return F.leaky_relu(x, negative_slope=self.negative_slope)
-
-
-class Sigmoid(Module):
-    """1 / (1 + e⁻ˣ).
-
-    >>> Sigmoid()(Tensor([0.0]))
-    tensor([0.5])
-    """
-
-    def forward(self, x: Any) -> Tensor:
-        return F.sigmoid(x)
-
-
-class Tanh(Module):
-    """Hyperbolic tangent.
-
-    >>> Tanh()(Tensor([0.0]))
-    tensor([0.])
-    """
-
-    def forward(self, x: Any) -> Tensor:
-        return F.tanh(x)
-
-
-class SiLU(Module):
-    """x·σ(x).
-
-    >>> SiLU()(Tensor([0.0]))
-    tensor([0.])
-    """
-
-    def forward(self, x: Any) -> Tensor:
-        return F.silu(x)
-
-
-class MaxPool2d(Module):
-    """The largest value in each window, see `F.max_pool2d`.
-
-    >>> MaxPool2d(2)(Tensor(np.zeros((1, 8, 6, 6)))).shape
-    (1, 8, 3, 3)
+    >>> LayerNorm(2)(Tensor([[1.0, 3.0]])).numpy().round(3)
+    array([[-1.,  1.]], dtype=float32)
     """
 
     def __init__(
         self,
-        kernel_size: Pair,
-        stride: Pair | None = None,
-        padding: Pair = 0,
-        dilation: Pair = 1,
-        ceil_mode: bool = False,
+        normalized_shape: int | Sequence[int],
+        eps: float = 1e-5,
+        elementwise_affine: bool = True,
+        bias: bool = True,
     ) -> None:
-        self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
-        self.dilation, self.ceil_mode = dilation, ceil_mode
+        shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        self.normalized_shape, self.eps = shape, eps
+        self.weight = Parameter(np.ones(shape, np.float32)) if elementwise_affine else None
+        self.bias = Parameter(np.zeros(shape, np.float32)) if elementwise_affine and bias else None
 
     def forward(self, x: Any) -> Tensor:
-        settings = {k: getattr(self, k) for k in ("stride", "padding", "dilation", "ceil_mode")}
-        return F.max_pool2d(x, self.kernel_size, **settings)
+        return F.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
-        return f"kernel_size={self.kernel_size}"
-
-
-class AvgPool2d(Module):
-    """The mean of each window, see `F.avg_pool2d`.
-
-    >>> AvgPool2d(2)(Tensor(np.zeros((1, 8, 6, 6)))).shape
-    (1, 8, 3, 3)
-    """
-
-    def __init__(
-        self,
-        kernel_size: Pair,
-        stride: Pair | None = None,
-        padding: Pair = 0,
-        ceil_mode: bool = False,
-        count_include_pad: bool = True,
-    ) -> None:
-        self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
-        self.ceil_mode, self.count_include_pad = ceil_mode, count_include_pad
-
-    def forward(self, x: Any) -> Tensor:
-        settings = {k: getattr(self, k) for k in ("stride", "padding", "ceil_mode", "count_include_pad")}
-        return F.avg_pool2d(x, self.kernel_size, **settings)
-
-    def extra_repr(self) -> str:
-        return f"kernel_size={self.kernel_size}"
+        return str(self.normalized_shape)
 
 
 class Dropout(Module):
@@ -360,7 +302,7 @@ class Dropout(Module):
         if not 0 <= p <= 1:
             raise ValueError(f"Dropout: the probability p must be between 0 and 1, not {p}")
         self.p = p
-        self.rng = np.random.default_rng(rng)
+        self.rng = generator(rng)
 
     def forward(self, x: Any) -> Tensor:
         return F.dropout(x, self.p, self.training, rng=self.rng)

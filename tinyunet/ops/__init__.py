@@ -4,6 +4,7 @@ The README says in which order to read them; `tinyunet.functional` lists them al
 """
 
 from tinyunet.ops import (
+    choose,
     conv,
     dtypes,
     elementwise,
@@ -16,6 +17,7 @@ from tinyunet.ops import (
     methods,
     norm,
     pool,
+    randomness,
     reduce,
     shape,
     sums,
@@ -24,6 +26,7 @@ from tinyunet.ops import (
 )
 
 __all__ = [
+    "choose",
     "conv",
     "dtypes",
     "elementwise",
@@ -36,6 +39,7 @@ __all__ = [
     "methods",
     "norm",
     "pool",
+    "randomness",
     "reduce",
     "shape",
     "sums",

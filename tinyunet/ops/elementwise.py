@@ -7,11 +7,13 @@ all uses (`unbroadcast`).
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from tinyunet.ops.dtypes import check_numbers, floating, in_float32, promoted
+from tinyunet.ops.randomness import generator
 from tinyunet.ops.sums import total
 from tinyunet.tensor import Array, Operand, differentiable
 
@@ -194,6 +196,36 @@ def sqrt(x: Operand) -> Any:
 
 
 @differentiable
+def sin(x: Operand) -> Any:
+    """Sine: dx = dy · cos x.
+
+    >>> sin(np.array([0.0, np.pi / 2]))
+    tensor([0., 1.], dtype=float64)
+    """
+    return np.sin(x), lambda dy: dy * np.cos(x)
+
+
+@differentiable
+def cos(x: Operand) -> Any:
+    """Cosine: dx = −dy · sin x.
+
+    >>> cos(np.array([0.0, np.pi]))
+    tensor([ 1., -1.], dtype=float64)
+    """
+    return np.cos(x), lambda dy: -dy * np.sin(x)
+
+
+@differentiable
+def cast(x: Operand, dtype: Any) -> Any:
+    """A copy in another floating-point dtype: the same numbers, rounded, so dx = dy.
+
+    >>> cast(np.array([0.1]), np.float32)
+    tensor([0.1])
+    """
+    return x.astype(dtype), lambda dy: dy
+
+
+@differentiable
 def abs(x: Operand) -> Any:
     """|x|: dx = dy · sign(x), 0 at the kink.
 
@@ -281,13 +313,41 @@ def silu(input: Operand) -> Any:
 
 
 @differentiable
+def gelu(input: Operand, approximate: str = "none") -> Any:
+    """GELU: y = x·Φ(x), Φ(x) = (1 + erf(x/√2))/2 the normal distribution function (Hendrycks & Gimpel 2016).
+
+    By the product rule dy/dx = Φ + x·φ with the density φ = e^(−x²/2)/√(2π). With approximate="tanh", Φ is taken as
+    (1 + tanh z)/2, z = √(2/π)·(x + 0.044715·x³), whose derivative takes the place of φ: (1 − tanh²z)/2 · dz/dx.
+    NumPy has no erf, and Python's takes one number at a time: on large maps the approximation is much quicker.
+
+    Raises:
+        ValueError: another approximation.
+
+    >>> gelu(np.array([-1.0, 0.0, 1.0]))
+    tensor([-0.15865525,  0.        ,  0.84134475], dtype=float64)
+    """
+    check_floating("gelu", input)
+    x = input
+    if approximate == "none":
+        erf = np.asarray(np.vectorize(math.erf, otypes=[float])(x / math.sqrt(2)), x.dtype)
+        below = (1 + erf) / 2  # Φ
+        return x * below, lambda dy: dy * (below + x * np.exp(-x * x / 2) / math.sqrt(2 * math.pi))
+    if approximate != "tanh":
+        raise ValueError(f"gelu: approximate must be 'none' or 'tanh', not {approximate!r}")
+    c = math.sqrt(2 / math.pi)
+    t = np.tanh(c * (x + 0.044715 * x * x * x))
+    below = (1 + t) / 2
+    return x * below, lambda dy: dy * (below + x * (1 - t * t) / 2 * c * (1 + 3 * 0.044715 * x * x))
+
+
+@differentiable
 def dropout(input: Operand, p: float = 0.5, training: bool = True, rng: Any = None) -> Any:
     """Set each element to 0 with probability p and scale the others by 1/(1 − p); the identity unless `training`.
 
     The scaling keeps the expectation: E[y] = (1 − p)·x/(1 − p) = x (Srivastava et al. 2014).
 
     Args:
-        rng: where the mask comes from, a `numpy.random.Generator` or a seed (PyTorch has one hidden global generator).
+        rng: where the mask comes from, a `numpy.random.Generator` or a seed; by default see `manual_seed`.
 
     Raises:
         ValueError: p outside [0, 1].
@@ -300,6 +360,6 @@ def dropout(input: Operand, p: float = 0.5, training: bool = True, rng: Any = No
     check_floating("dropout", input)
     if not training or p == 0:
         return input, lambda dy: dy
-    keep = np.random.default_rng(rng).random(input.shape) >= p
+    keep = generator(rng).random(input.shape) >= p
     mask = np.asarray(keep / (1 - p) if p < 1 else keep, input.dtype)
     return input * mask, lambda dy: dy * mask

@@ -22,15 +22,17 @@ direct path is left, and dx = dx̂/s.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from tinyunet.ops.dtypes import check_same_dtype, wide
-from tinyunet.ops.elementwise import check_floating
+from tinyunet.ops.elementwise import add, check_floating, div, mul, sqrt, sub
 from tinyunet.ops.layout import channel_rows, from_rows
+from tinyunet.ops.reduce import mean
 from tinyunet.ops.sums import row_dots, row_sums, total
-from tinyunet.tensor import Array, Operand, Updated, differentiable
+from tinyunet.tensor import Array, Operand, Tensor, Updated, differentiable
 
 
 def _check_affine(name: str, x: Array, **vectors: Any) -> None:
@@ -186,3 +188,32 @@ def group_norm(
         return lambda: dx(dy), None, lambda: total(dy * normal, axes), lambda: total(dy, axes)
 
     return y.astype(x.dtype, copy=False), backward
+
+
+def layer_norm(
+    input: Any, normalized_shape: Sequence[int], weight: Any = None, bias: Any = None, eps: float = 1e-5
+) -> Tensor:
+    """Layer normalisation (Ba et al. 2016): the last dimensions, of sizes normalized_shape, are one group.
+
+    Written in terms of other operations, so that its gradient needs no derivation of its own.
+
+    Shapes: input (…, *normalized_shape), weight and bias normalized_shape.
+
+    Raises:
+        ValueError: an input that does not end in normalized_shape; weight or bias of another shape.
+
+    >>> layer_norm(np.array([[1.0, 3.0], [10.0, 30.0]]), (2,)).numpy().round(3)
+    array([[-1.,  1.],
+           [-1.,  1.]])
+    """
+    shape, x = tuple(normalized_shape), input
+    if not shape or np.shape(x)[-len(shape) :] != shape:
+        raise ValueError(f"layer_norm: an input of shape {np.shape(x)} must end in normalized_shape={shape}")
+    for what, value in (("weight", weight), ("bias", bias)):
+        if value is not None and np.shape(value) != shape:
+            raise ValueError(f"layer_norm: {what} of shape {np.shape(value)} must have normalized_shape={shape}")
+    dims = tuple(range(-len(shape), 0))
+    centred = sub(x, mean(x, dims, keepdim=True))
+    y = div(centred, sqrt(add(mean(mul(centred, centred), dims, keepdim=True), eps)))
+    y = y if weight is None else mul(y, weight)
+    return y if bias is None else add(y, bias)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinyunet.ops.dtypes import in_float32
-from tinyunet.ops.elementwise import check_floating
+from tinyunet.ops.elementwise import check_floating, neg
 from tinyunet.ops.sums import average, centred, total
 from tinyunet.tensor import Array, Operand, Tensor, differentiable
 
@@ -114,6 +114,32 @@ def var(input: Operand, dim: Dims = None, correction: float = 1, keepdim: bool =
 
 
 @differentiable
+def cumprod(input: Operand, dim: int) -> Any:
+    """Products of the first elements along `dim`: y₀ = x₀, yᵢ = yᵢ₋₁·xᵢ.
+
+    yⱼ for j ≥ i has xᵢ as a factor once: dxᵢ = Σ_{j≥i} dyⱼ · Π_{k≤j, k≠i} xₖ, which is multiplied out, because
+    yⱼ/xᵢ fails where xᵢ = 0. With n elements along `dim` that takes n² steps.
+
+    >>> cumprod(np.array([1.0, 2.0, 3.0]), dim=0)
+    tensor([1., 2., 6.], dtype=float64)
+    """
+    dim = normalize_dim("cumprod", dim, input.ndim)
+    x = np.moveaxis(input, dim, -1) if input.ndim else input[None]
+    y = np.cumprod(x, axis=-1, dtype=None if x.dtype.kind == "f" else np.int64)
+
+    def backward(dy: Array) -> Array:
+        dy = np.moveaxis(dy, dim, -1) if input.ndim else dy[None]
+        dx = np.empty_like(dy)
+        for i in range(x.shape[-1]):
+            others = x[..., i:].copy()  # all factors of yᵢ, yᵢ₊₁ … but xᵢ
+            others[..., 0] = y[..., i - 1] if i else 1
+            dx[..., i] = (dy[..., i:] * np.cumprod(others, axis=-1)).sum(axis=-1)
+        return np.moveaxis(dx, -1, dim) if input.ndim else dx[0]
+
+    return np.moveaxis(y, -1, dim) if input.ndim else y[0], backward
+
+
+@differentiable
 def _max_all(input: Operand) -> Any:
     """The largest element. Equal largest ones share the gradient, as in PyTorch's `max()` without `dim`."""
     if input.size == 0:
@@ -158,6 +184,31 @@ def max(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
     tensor([1, 0], dtype=int64)
     """
     return _max_all(input) if dim is None else Max(*_max_along(input, dim, keepdim))
+
+
+class Min(NamedTuple):
+    """What `min(input, dim)` returns: the values, and where they stand along `dim`."""
+
+    values: Tensor
+    indices: Tensor
+
+
+def min(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
+    """The smallest element of all (a Tensor), or the smallest along `dim` (`Min(values, indices)`).
+
+    It is −max(−x), with the gradient of that; of integers and truth values ~max(~x), which reverses their order, too.
+
+    >>> min(np.array([[1.0, 5.0], [7.0, 2.0]]), dim=1).indices
+    tensor([0, 1], dtype=int64)
+    """
+
+    def turned(x: Any) -> Any:
+        return neg(x) if x.dtype.kind == "f" else Tensor(~np.asarray(x))
+
+    if dim is None:
+        return turned(max(turned(input)))
+    values, indices = max(turned(input), dim, keepdim)
+    return Min(turned(values), indices)
 
 
 def log_softmax_array(x: Array, dim: int) -> Array:

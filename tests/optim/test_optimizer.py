@@ -1,4 +1,4 @@
-"""Optimizers, schedules and clipping: PyTorch's numbers over many steps, and states that continue bit for bit."""
+"""Optimizers: PyTorch's numbers over many steps, and states that continue bit for bit."""
 
 import math
 
@@ -154,106 +154,79 @@ def test_a_parameter_without_gradient_stays():
     assert w.grad is None
 
 
-# Schedules
+# Groups
 
 
-def rates(schedule, steps):
-    result = []
-    for _ in range(steps):
-        result.append(schedule.optimizer.lr)
-        assert schedule.get_last_lr() == schedule.optimizer.lr
-        schedule.step()
-    return result
-
-
-def sgd(lr=0.4):
-    return optim.SGD([nn.Parameter([0.0])], lr=lr)
+def grouped(optim, w, b, name, **kwargs):
+    """A group that says its own settings, and one that has those of the optimizer."""
+    groups = [{"params": [w], "lr": 0.02, "weight_decay": 0.3}, {"params": b}]
+    return getattr(optim, name)(groups, lr=0.05, **kwargs)
 
 
 @pytest.mark.torch
-@pytest.mark.filterwarnings("ignore:The epoch parameter")  # SequentialLR uses what PyTorch has deprecated
-@pytest.mark.parametrize("warmup", [0, 1, 4])
-@pytest.mark.parametrize(
-    ("name", "kwargs", "steps"),
-    [
-        ("CosineAnnealingLR", {"T_max": 10}, 11),
-        ("CosineAnnealingLR", {"T_max": 7, "eta_min": 0.05}, 8),
-        ("StepLR", {"step_size": 3}, 14),
-        ("StepLR", {"step_size": 1, "gamma": 0.9}, 14),
-    ],
-)
-def test_schedules_are_those_of_pytorch(name, kwargs, steps, warmup):
-    import torch
-    from torch.optim import lr_scheduler
-
-    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.4)
-    if warmup:
-        rising = lr_scheduler.LinearLR(optimizer, start_factor=1 / (warmup + 1), total_iters=warmup)
-        then = getattr(lr_scheduler, name)(optimizer, **kwargs)
-        schedule = lr_scheduler.SequentialLR(optimizer, [rising, then], milestones=[warmup])
-    else:
-        schedule = getattr(lr_scheduler, name)(optimizer, **kwargs)
-    theirs = []
-    for _ in range(steps + warmup):
-        theirs.append(optimizer.param_groups[0]["lr"])
-        optimizer.step()
-        schedule.step()
-    own = getattr(optim, name)(sgd(), **kwargs, warmup=warmup)
-    np.testing.assert_allclose(rates(own, steps + warmup), theirs, rtol=1e-12, atol=1e-15)
-
-
-def test_the_cosine_stays_at_the_bottom_and_the_warm_up_is_a_line():
-    own = rates(optim.CosineAnnealingLR(sgd(0.8), T_max=2, eta_min=0.1, warmup=3), 8)
-    np.testing.assert_allclose(own, [0.2, 0.4, 0.6, 0.8, 0.45, 0.1, 0.1, 0.1])
-
-
-@pytest.mark.parametrize("make", [lambda o: optim.CosineAnnealingLR(o, 9, warmup=2), lambda o: optim.StepLR(o, 2)])
-def test_a_schedule_is_resumed(make):
-    expected = rates(make(sgd()), 10)
-    first = make(sgd())
-    rates(first, 4)
-    resumed = make(sgd(lr=first.optimizer.lr))  # the optimizer's state has the rate of the moment
-    resumed.load_state_dict(first.state_dict())
-    assert rates(resumed, 6) == expected[4:]
-
-
-# Clipping
-
-
-def with_gradients(*gradients):
-    params = [nn.Parameter(np.zeros_like(g)) for g in gradients]
-    for p, g in zip(params, gradients, strict=True):
-        p.grad = tensor(g)
-    return [*params, nn.Parameter(np.zeros(2))]  # one without gradient
-
-
-@pytest.mark.torch
-@pytest.mark.parametrize("max_norm", [0.0, 0.5, 5.0, 1e6])
-def test_clipping_is_that_of_pytorch(max_norm):
+@pytest.mark.parametrize(("name", "kwargs"), [("SGD", {"momentum": 0.9}), ("Adam", {}), ("AdamW", {})])
+def test_groups_move_by_their_own_settings_also_by_those_that_change(name, kwargs):
     import torch
 
-    gradients = [np.random.default_rng(0).standard_normal(shape) for shape in ((2, 3), (4,), ())]
-    params = with_gradients(*gradients)
-    theirs = [torch.zeros(g.shape, dtype=torch.float64, requires_grad=True) for g in gradients]
-    for p, g in zip(theirs, gradients, strict=True):
-        p.grad = torch.tensor(g)
-    norm = optim.clip_grad_norm_(iter(params), max_norm)
-    assert norm == pytest.approx(torch.nn.utils.clip_grad_norm_(theirs, max_norm).item(), rel=1e-12)
-    for own, p in zip(params[:-1], theirs, strict=True):
-        np.testing.assert_allclose(own.grad, p.grad, rtol=1e-12)
-    assert params[-1].grad is None
+    results = []
+    for library, as_leaf in ((optim, nn.Parameter), (torch.optim, lambda a: torch.tensor(a, requires_grad=True))):
+        w, b, xs = problem()
+        w, b = as_leaf(w), as_leaf(b)
+        optimizer = grouped(library, w, b, name, **kwargs)
+        for i in range(STEPS):
+            optimizer.zero_grad(set_to_none=i % 2 == 0)
+            loss(F if library is optim else torch, w, b, xs[i] if library is optim else torch.tensor(xs[i])).backward()
+            optimizer.step()
+            for group in optimizer.param_groups:
+                group["lr"] *= 0.9
+                group["weight_decay"] += 0.01
+        results.append([np.asarray(p.detach()) for p in (w, b)])
+    for own, theirs in zip(*results, strict=True):
+        np.testing.assert_allclose(own, theirs, rtol=1e-10, atol=1e-12)
 
 
-def test_clipping_scales_all_gradients_together():
-    a, b, _ = params = with_gradients(np.array([3.0], np.float32), np.array([[4.0]], np.float32))
-    assert optim.clip_grad_norm_(params, 10.0) == 5
-    assert (a.grad.item(), b.grad.item()) == (3, 4)
-    assert optim.clip_grad_norm_(params, 1.0) == 5
-    np.testing.assert_allclose([a.grad.item(), b.grad.item()], [0.6, 0.8], rtol=1e-5)
-    assert a.grad.dtype == np.float32
-    assert optim.clip_grad_norm_(b, 0.08) == pytest.approx(0.8, rel=1e-5)  # a single Tensor
-    assert b.grad.item() == pytest.approx(0.08, rel=1e-4)
-    assert optim.clip_grad_norm_(with_gradients(np.zeros(3)), 1.0) == 0
+def test_settings_of_groups_are_saved_and_continue_bit_for_bit():
+    w, b, _ = problem()
+    params = nn.Parameter(w), nn.Parameter(b)
+    optimizer = grouped(optim, *params, "Adam")
+    optimizer.param_groups[1]["betas"] = (0.5, 0.9)
+    trained(None, None, range(5), params, optimizer)
+    twins = [nn.Parameter(p.numpy()) for p in params]
+    resumed = optim.Adam([{"params": [twins[0]]}, {"params": twins[1]}], lr=123)
+    resumed.load_state_dict(optimizer.state_dict())
+    assert [{k: v for k, v in g.items() if k != "params"} for g in resumed.param_groups] == [
+        {k: v for k, v in g.items() if k != "params"} for g in optimizer.param_groups
+    ]
+    trained(None, None, range(5, 9), params, optimizer)
+    trained(None, None, range(5, 9), twins, resumed)
+    for own, reference in zip(twins, params, strict=True):
+        np.testing.assert_array_equal(own, reference)
+    with pytest.raises(ValueError, match=r"does not match in .*groups\.0\.betas"):
+        optimizer.load_state_dict(optim.SGD(params).state_dict())
+
+
+def test_gradients_of_zero_are_not_gradients_of_none():
+    w = nn.Parameter([1.0])
+    optimizer = optim.SGD([w], lr=1.0, momentum=0.5)
+    w.grad = tensor([1.0])
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=False)
+    assert w.grad.tolist() == [0.0]
+    optimizer.step()
+    assert w.tolist() == [-0.5]  # it goes on by its momentum
+    optimizer.zero_grad()
+    optimizer.step()
+    assert w.tolist() == [-0.5]
+
+
+def test_the_rate_of_an_optimizer_is_that_of_its_groups():
+    optimizer = optim.SGD([{"params": [nn.Parameter([1.0])], "lr": 0.5}, {"params": [nn.Parameter([1.0])]}], lr=0.1)
+    assert (optimizer.lr, [group["lr"] for group in optimizer.param_groups]) == (0.5, [0.5, 0.1])
+    optimizer.lr = 0.2
+    assert [group["lr"] for group in optimizer.param_groups] == [0.2, 0.2]
+    optimizer.add_param_group({"params": nn.Parameter([1.0])})
+    assert optimizer.param_groups[2]["lr"] == 0.1
+    assert len(optimizer.params) == 3
 
 
 # Arguments
@@ -279,11 +252,13 @@ W = [nn.Parameter([1.0])]
         (lambda: optim.Adam(W, betas=(0.9, -0.1)), ValueError, r"must be in \[0, 1\)"),
         (lambda: optim.AdamW(W, eps=-1), ValueError, "AdamW: .*eps=-1"),
         (lambda: optim.AdamW(W, weight_decay=-1), ValueError, "AdamW: .*weight_decay=-1"),
-        (lambda: optim.CosineAnnealingLR(sgd(), T_max=0), ValueError, "T_max must be at least 1 step, not 0"),
-        (lambda: optim.StepLR(sgd(), step_size=0), ValueError, "step_size must be at least 1 step, not 0"),
-        (lambda: optim.StepLR(sgd(), 1, warmup=-1), ValueError, "StepLR: warmup must be at least 0 steps, not -1"),
-        (lambda: optim.clip_grad_norm_(W, -1), ValueError, "max_norm must be at least 0, not -1"),
-        (lambda: optim.clip_grad_norm_(W, math.nan), ValueError, "max_norm must be at least 0, not nan"),
+        (lambda: optim.SGD([{"lr": 1}]), TypeError, "a group must be .* not {'lr': 1}"),
+        (lambda: optim.SGD([{"params": W}, *W]), TypeError, "a group must be .* not tensor"),
+        (lambda: optim.SGD([{"params": ["w"]}]), TypeError, "SGD: params must be a list of Tensors"),
+        (lambda: optim.SGD([{"params": W}, {"params": W[0]}]), ValueError, "each once"),
+        (lambda: optim.SGD([{"params": W, "betas": 1}]), ValueError, "a group has betas, but the settings are lr, mom"),
+        (lambda: optim.SGD([{"params": W, "lr": -1}]), ValueError, "learning rate must be at least 0, not -1"),
+        (lambda: optim.SGD([{"params": W, "momentum": 0.9}]), ValueError, "a group can have momentum if"),
     ],
 )
 def test_wrong_arguments_are_named(call, error, message):
@@ -291,30 +266,32 @@ def test_wrong_arguments_are_named(call, error, message):
         call()
 
 
-def test_clipping_does_not_hide_a_nan():
-    good, bad = (tensor([1.0], requires_grad=True) for _ in range(2))
-    (good * 2 + bad * float("nan")).sum().backward()
-    assert np.isnan(optim.clip_grad_norm_([good, bad], 1.0))
-    assert np.isnan(good.grad.item())  # every gradient is scaled by the norm, as in PyTorch
-
-
 MUTANTS = {
-    "optim:Optimizer.step": [
+    "optim.optimizer:Optimizer._move": [
         ("the order of what may run backwards in memory", "-moved.strides[axis]", "-w.strides[axis]"),
     ],
-    "optim:Adam.update": [
+    "optim.optimizer:Adam.update": [
         ("Adam without bias correction", "1 - b1**t", "1"),
-        ("Adam: epsilon under the root's correction", "move += c * self.eps", "move += self.eps"),
-        ("Adam: variance without bias correction", "move *= self.lr * c /", "move *= self.lr /"),
+        ("Adam: epsilon under the root's correction", 'move += c * group["eps"]', 'move += group["eps"]'),
+        ("Adam: variance without bias correction", "move *= lr * c /", "move *= lr /"),
     ],
-    "optim:SGD.update": [
-        ("Nesterov is plain momentum", "g + self.momentum * v if self.nesterov else v", "v"),
+    "optim.optimizer:SGD.update": [
+        ("Nesterov is plain momentum", 'g + momentum * v if group["nesterov"] else v', "v"),
         ("dampening at the first step", "g if t > 1 else g", "g"),
     ],
-    "optim:AdamW": [
+    "optim.optimizer:AdamW": [
         ("AdamW decays through the gradient", "decoupled = True", "decoupled = False"),
     ],
-    "optim:CosineAnnealingLR.factor": [
-        ("cosine to the wrong floor", "floor + (1 - floor) *", "(1 - floor) *"),
+    "optim.optimizer:Optimizer.add_param_group": [
+        ("a group has the optimizer's settings alone", "param_group.get(key, default)", "default"),
+    ],
+    "optim.optimizer:Optimizer.step": [
+        ("every group begins with the first states", 'group["params"], states', 'group["params"], self.state'),
+    ],
+    "optim.optimizer:Optimizer.load_state_dict": [
+        ("settings are not loaded", "in self.defaults", "in ()"),
+    ],
+    "nn.module:forget_gradients": [
+        ("zero means none", "if set_to_none or p.grad is None", "if True"),
     ],
 }

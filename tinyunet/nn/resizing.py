@@ -1,0 +1,117 @@
+"""Layers without weights that change shapes and sizes: pooling, upsampling, borders, flattening."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tinyunet.functional as F
+from tinyunet.everyday.shapes import flatten
+from tinyunet.nn.module import Module
+from tinyunet.ops.window import Pair
+from tinyunet.tensor import Tensor
+
+
+class MaxPool2d(Module):
+    """The largest value in each window, see `F.max_pool2d`.
+
+    >>> MaxPool2d(2)(Tensor([[[[1.0, 2.0], [3.0, 4.0]]]]))
+    tensor([[[[4.]]]])
+    """
+
+    def __init__(
+        self,
+        kernel_size: Pair,
+        stride: Pair | None = None,
+        padding: Pair = 0,
+        dilation: Pair = 1,
+        ceil_mode: bool = False,
+    ) -> None:
+        self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
+        self.dilation, self.ceil_mode = dilation, ceil_mode
+
+    def forward(self, x: Any) -> Tensor:
+        settings = {k: getattr(self, k) for k in ("stride", "padding", "dilation", "ceil_mode")}
+        return F.max_pool2d(x, self.kernel_size, **settings)
+
+    def extra_repr(self) -> str:
+        return f"kernel_size={self.kernel_size}"
+
+
+class AvgPool2d(Module):
+    """The mean of each window, see `F.avg_pool2d`.
+
+    >>> AvgPool2d(2)(Tensor([[[[1.0, 2.0], [3.0, 4.0]]]]))
+    tensor([[[[2.5]]]])
+    """
+
+    def __init__(
+        self,
+        kernel_size: Pair,
+        stride: Pair | None = None,
+        padding: Pair = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+    ) -> None:
+        self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
+        self.ceil_mode, self.count_include_pad = ceil_mode, count_include_pad
+
+    def forward(self, x: Any) -> Tensor:
+        settings = {k: getattr(self, k) for k in ("stride", "padding", "ceil_mode", "count_include_pad")}
+        return F.avg_pool2d(x, self.kernel_size, **settings)
+
+    def extra_repr(self) -> str:
+        return f"kernel_size={self.kernel_size}"
+
+
+class Upsample(Module):
+    """Resize images, see `F.interpolate`.
+
+    >>> Upsample(scale_factor=2)(Tensor([[[[1.0, 2.0]]]]))
+    tensor([[[[1., 1., 2., 2.],
+              [1., 1., 2., 2.]]]])
+    """
+
+    def __init__(
+        self,
+        size: Pair | None = None,
+        scale_factor: float | tuple[float, float] | None = None,
+        mode: str = "nearest",
+        align_corners: bool | None = None,
+    ) -> None:
+        self.size, self.scale_factor, self.mode, self.align_corners = size, scale_factor, mode, align_corners
+
+    def forward(self, x: Any) -> Tensor:
+        return F.interpolate(x, self.size, self.scale_factor, self.mode, self.align_corners)
+
+    def extra_repr(self) -> str:
+        size = f"scale_factor={self.scale_factor}" if self.size is None else f"size={self.size}"
+        return f"{size}, mode={self.mode!r}"
+
+
+class Flatten(Module):
+    """One dimension in place of those from start_dim to end_dim; by default all but the batch.
+
+    >>> Flatten()(Tensor([[[1.0, 2.0], [3.0, 4.0]]]))
+    tensor([[1., 2., 3., 4.]])
+    """
+
+    def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
+        self.start_dim, self.end_dim = start_dim, end_dim
+
+    def forward(self, x: Any) -> Tensor:
+        return flatten(x, self.start_dim, self.end_dim)
+
+
+class Identity(Module):
+    """What is put in, whatever the arguments: for a place where a network has no layer.
+
+    >>> x = Tensor([1.0])
+    >>> Identity()(x) is x
+    True
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        pass
+
+    def forward(self, x: Any) -> Any:
+        return x

@@ -1,0 +1,5 @@
+"""PyTorch's address of `Dataset` and `DataLoader`."""
+
+from tinyunet.utils import data
+
+__all__ = ["data"]

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from tinyunet import nn
+import tinyunet
+from tinyunet import nn, tensor
 from tinyunet.checkpoint import load, load_arrays, remembered, save, save_arrays
 
 
@@ -36,6 +37,28 @@ def test_a_broken_file_is_named(tmp_path, content):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"a\.safetensors: there is no such file"):
         load_arrays(tmp_path / "a.safetensors")
+
+
+def test_values_come_back_as_they_went(tmp_path):
+    model = nn.BatchNorm2d(2)
+    optimizer = tinyunet.optim.Adam(model.parameters())
+    values = {"epoch": 3, "loss": tensor(0.5), "model": model.state_dict(), "note": None, "scores": [1.5, "good"]}
+    tinyunet.save({**values, "optimizer": optimizer.state_dict()}, tmp_path / "a.pt")
+    back = tinyunet.load(tmp_path / "a.pt", map_location=tinyunet.device("cpu"))
+    assert [back[key] for key in ("epoch", "loss", "note", "scores")] == [3, 0.5, None, [1.5, "good"]]
+    nn.BatchNorm2d(2).load_state_dict(back["model"])
+    optimizer.load_state_dict(back["optimizer"])
+    tinyunet.save(np.ones(2), tmp_path / "b.pt")
+    assert tinyunet.load(tmp_path / "b.pt").tolist() == [1, 1]
+    for wrong, what in (
+        (model, "this is BatchNorm2d"),
+        ({"a": [model]}, "a/0 is BatchNorm2d"),
+        ({1: 2}, "this is dict"),
+    ):
+        with pytest.raises(TypeError, match=rf"save: {what}; .*save model\.state_dict\(\), not the model"):
+            tinyunet.save(wrong, tmp_path / "c.pt")
+    with pytest.raises(ValueError, match="there is no 'cuda'"):
+        tinyunet.load(tmp_path / "b.pt", map_location="cuda")
 
 
 # What is found

@@ -13,9 +13,10 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
+from tinyunet.everyday.machine import asked_dtype
 from tinyunet.files import atomic
 from tinyunet.nn import Module
-from tinyunet.tensor import Array
+from tinyunet.tensor import Array, Tensor
 
 ARRAY = "array in this file"  # in JSON, {ARRAY: name} stands for the array of this name
 
@@ -42,6 +43,55 @@ def load_arrays(path: str | os.PathLike[str]) -> tuple[dict[str, Array], Any]:
             return {name: file.get_tensor(name) for name in file.keys()}, about  # noqa: SIM118
     except (safetensors.SafetensorError, KeyError, json.JSONDecodeError) as error:
         raise ValueError(f"{path}: this is not a whole file of tinyunet weights ({error})") from None
+
+
+def save_values(obj: Any, f: str | os.PathLike[str]) -> None:
+    """Write what `state_dict()` returned, or dicts and lists of arrays, Tensors, numbers and texts, to one file.
+
+    `tinyunet.save(model.state_dict(), path)`. Unlike PyTorch's it is a safetensors file, and can hold no program.
+
+    Raises:
+        TypeError: anything else, such as a model itself, and a key of a dict that is no text.
+    """
+    arrays: dict[str, Array] = {}
+
+    def without_arrays(value: Any, name: str) -> Any:
+        if isinstance(value, np.ndarray | np.generic | Tensor):
+            arrays[name] = np.asarray(value)
+            return {ARRAY: name}
+        if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
+            return {key: without_arrays(part, f"{name}/{key}".lstrip("/")) for key, part in value.items()}
+        if isinstance(value, list | tuple):
+            return [without_arrays(part, f"{name}/{k}") for k, part in enumerate(value)]
+        if not isinstance(value, str | int | float | None):
+            raise TypeError(
+                f"save: {name or 'this'} is {type(value).__name__}; a file holds arrays, numbers and texts, in lists "
+                "and in dicts whose keys are texts: save model.state_dict(), not the model"
+            )
+        return value
+
+    save_arrays(f, arrays, without_arrays(obj, ""))
+
+
+def load_values(f: str | os.PathLike[str], map_location: Any = None, weights_only: bool = True) -> Any:
+    """What `save_values` wrote: with arrays for Tensors, as `load_state_dict` takes them, and lists for tuples.
+
+    `model.load_state_dict(tinyunet.load(path))`. map_location can name nothing but the CPU; that only weights are
+    loaded is always so.
+
+    Raises:
+        ValueError: a file that is not whole, or of another kind.
+        OSError: no such file.
+    """
+    asked_dtype(map_location)
+    arrays, about = load_arrays(f)
+
+    def with_arrays(value: Any) -> Any:
+        if isinstance(value, dict):
+            return arrays[value[ARRAY]] if ARRAY in value else {key: with_arrays(part) for key, part in value.items()}
+        return [with_arrays(part) for part in value] if isinstance(value, list) else value
+
+    return with_arrays(about)
 
 
 def remembered(things: Mapping[str, Any]) -> dict[str, Any]:
@@ -96,21 +146,7 @@ def save(path: str | os.PathLike[str], things: Mapping[str, Any], progress: Mapp
 
     States and progress may be dicts and lists, as deep as they are, of arrays, numbers, texts and None.
     """
-    states = {name: _state(thing) for name, thing in remembered(things).items()}
-    arrays: dict[str, Array] = {}
-
-    def without_arrays(value: Any, name: str) -> Any:
-        if isinstance(value, np.ndarray | np.generic):
-            arrays[name] = np.asarray(value)
-            return {ARRAY: name}
-        if isinstance(value, Mapping):
-            return {key: without_arrays(part, f"{name}/{key}") for key, part in value.items()}
-        if isinstance(value, list | tuple):
-            return [without_arrays(part, f"{name}/{k}") for k, part in enumerate(value)]
-        return value
-
-    about = {name: without_arrays(value, name) for name, value in {**progress, "states": states}.items()}
-    save_arrays(path, arrays, about)
+    save_values({**progress, "states": {name: _state(thing) for name, thing in remembered(things).items()}}, path)
 
 
 def load(path: str | os.PathLike[str], things: Mapping[str, Any]) -> Any:
@@ -122,16 +158,9 @@ def load(path: str | os.PathLike[str], things: Mapping[str, Any]) -> Any:
         ValueError, KeyError: a file for other things, or of an earlier version.
         OSError: no such file.
     """
-    arrays, about = load_arrays(path)
-
-    def with_arrays(value: Any) -> Any:
-        if isinstance(value, dict):
-            return arrays[value[ARRAY]] if ARRAY in value else {key: with_arrays(part) for key, part in value.items()}
-        return [with_arrays(part) for part in value] if isinstance(value, list) else value
-
-    if not isinstance(about, dict) or "states" not in about:
+    progress, own = load_values(path), remembered(things)
+    if not isinstance(progress, dict) or "states" not in progress:
         raise ValueError(f"{path}: this is no checkpoint, or one of an earlier version, which alone can go on with it")
-    progress, own = with_arrays(about), remembered(things)
     states = progress.pop("states")
     missing, unexpected = sorted(own.keys() - states.keys()), sorted(states.keys() - own.keys())
     if missing or unexpected:

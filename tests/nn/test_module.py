@@ -3,10 +3,12 @@
 import copy
 import threading
 import time
+from collections import OrderedDict
 
 import numpy as np
 import pytest
 
+import tinyunet
 import tinyunet.functional as F
 from tinyunet import Tensor, nn, no_grad, optim, tensor
 
@@ -50,6 +52,115 @@ def test_names_and_their_order_are_those_of_pytorch():
     own, theirs = Net(), Theirs()
     assert list(own.state_dict()) == list(theirs.state_dict())
     assert [n for n, _ in own.named_parameters()] == [n for n, _ in theirs.named_parameters()]
+
+
+class Remembering(nn.Module):
+    """It remembers an activation, has a buffer that is saved, one that is not, and one that is None."""
+
+    def __init__(self, nn, tensor):
+        super().__init__()
+        self.layer = nn.Linear(2, 2)
+        self.register_buffer("mean", tensor(np.zeros(2)))
+        self.register_buffer("table", tensor(np.arange(3.0)), persistent=False)
+        self.register_buffer("absent", None)
+        self.constant = tensor(np.ones(1))
+
+    def forward(self, x):
+        self.features = self.layer(x)
+        self.mean = self.mean + 1  # takes the place of the buffer
+        return self.features
+
+
+@pytest.mark.torch
+def test_what_is_merely_remembered_is_no_buffer():
+    import torch
+
+    class Theirs(torch.nn.Module):
+        __init__, forward = Remembering.__init__, Remembering.forward
+
+    Theirs.__init__.__closure__[0].cell_contents = Theirs  # what super() in it means
+    theirs = Theirs(torch.nn, torch.tensor)
+    Theirs.__init__.__closure__[0].cell_contents = Remembering
+    own = Remembering(nn, tensor)
+    own(np.ones((1, 2), np.float32))
+    theirs(torch.ones(1, 2))
+    assert list(own.state_dict()) == list(theirs.state_dict()) == ["mean", "layer.weight", "layer.bias"]
+    for names in ("named_parameters", "named_buffers", "named_children", "named_modules"):
+        assert [name for name, _ in getattr(own, names)()] == [name for name, _ in getattr(theirs, names)()], names
+    fresh = Remembering(nn, tensor)
+    fresh.load_state_dict(own.state_dict())
+    np.testing.assert_array_equal(fresh.mean, [1, 1])
+    own.to(np.float32)
+    assert [b.dtype for b in own.buffers()] == [np.float32] * 2
+    assert own.constant.dtype == np.float64
+
+
+def test_a_buffer_needs_a_name_of_its_own():
+    module = nn.Linear(2, 2)
+    module.register_buffer("steps", None)
+    module.register_buffer("steps", tensor([1.0]))  # again
+    for error, name, value, message in (
+        (KeyError, "", tensor([1.0]), "must not be empty or have a dot"),
+        (KeyError, "a.b", tensor([1.0]), "'a.b' must not be empty or have a dot"),
+        (KeyError, "weight", tensor([1.0]), "there is an attribute 'weight' already"),
+        (KeyError, "forward", tensor([1.0]), "there is an attribute 'forward' already"),
+        (TypeError, 3, tensor([1.0]), "the name must be a text, not 3"),
+        (TypeError, "mean", np.ones(1), "'mean' must be a Tensor or None, not ndarray"),
+    ):
+        with pytest.raises(error, match=message):
+            module.register_buffer(name, value)
+    assert list(module.state_dict()) == ["weight", "bias", "steps"]
+
+
+def test_modules_and_parameters_by_names_that_are_made_up():
+    net = nn.Module()
+    net.add_module("block1", nn.ReLU())
+    net.register_parameter("scale", nn.Parameter(1.0))
+    net.register_parameter("bias", None)
+    assert [name for name, _ in net.named_children()] == ["block1"]
+    assert [name for name, _ in net.named_parameters()] == ["scale"]
+    for call in (
+        lambda: net.add_module("scale", nn.ReLU()),
+        lambda: net.register_parameter("block1", nn.Parameter(1.0)),
+    ):
+        with pytest.raises(KeyError, match="there is an attribute"):
+            call()
+    with pytest.raises(TypeError, match="'shift' must be a Parameter or None, not Tensor"):
+        net.register_parameter("shift", tensor(1.0))
+
+
+def test_apply_reaches_every_module_once_and_the_whole_last():
+    net, seen = Net(), []
+    assert net.apply(seen.append) is net
+    assert seen == [net.head, *net.blocks[0], net.blocks[0], net.blocks[1], net.blocks, net]
+    assert list(net.modules()) == [net, net.head, net.blocks, net.blocks[0], *net.blocks[0], net.blocks[1]]
+    assert list(net.children()) == [net.head, net.blocks]
+
+
+def test_freezing_and_forgetting():
+    net = Net()
+    assert net.requires_grad_(False) is net
+    assert not any(p.requires_grad for p in net.parameters())
+    net.requires_grad_()
+    (net.scale * 2.0).backward()
+    net.zero_grad(set_to_none=False)
+    assert net.scale.grad.item() == 0
+    assert net.head.weight.grad is None
+    net.zero_grad()
+    assert net.scale.grad is None
+
+
+def test_to_takes_devices_and_dtypes_in_any_order():
+    net = Net()
+    for same in (net.cpu(), net.to("cpu"), net.to(tinyunet.device("cpu")), net.float()):
+        assert same is net
+        assert net.scale.dtype == np.float32
+    assert net.to("cpu", tinyunet.float64).scale.dtype == np.float64
+    assert net.to(device="cpu", dtype=tinyunet.float32, non_blocking=True).scale.dtype == np.float32
+    assert net.double().scale.dtype == np.float64
+    assert net.to(tensor([1.0])).scale.dtype == np.float32
+    with pytest.raises(ValueError, match="CPU alone, so there is no 'cuda:0'"):
+        net.to("cuda:0")
 
 
 def test_a_state_dict_is_a_copy():
@@ -151,6 +262,18 @@ def test_containers():
         assert container[-1] is relu
         with pytest.raises(IndexError):
             container[2]
+    assert isinstance(model[:1], nn.Sequential)
+    assert isinstance(modules[1:], nn.ModuleList)
+    assert [*model[:1], *modules[1:]] == [linear, relu]
+    assert model.append(linear) is model
+    assert modules.extend([linear]) is modules
+    model[1] = nn.Tanh()
+    assert [type(m).__name__ for m in model] == ["Linear", "Tanh", "Linear"]  # one that is used twice is there twice
+    np.testing.assert_array_equal(model(x), linear(linear(x).tanh()))
+    named = nn.Sequential(OrderedDict(first=linear, then=relu))
+    assert [name for name, _ in named.named_children()] == ["first", "then"]
+    np.testing.assert_array_equal(named(x), linear(x).relu())
+    model, modules = nn.Sequential(linear, relu), nn.ModuleList([linear, relu])
     with pytest.raises(TypeError, match="Sequential: element 1 is not a Module but <function relu"):
         nn.Sequential(linear, F.relu)
     with pytest.raises(TypeError, match="ModuleList: element 2 is not a Module but 3"):
@@ -228,6 +351,20 @@ MUTANTS = {
             "if strict and (missing or unexpected)",
             "if strict and missing",
         ),
+    ],
+    "nn.module:Module._kept": [
+        (
+            "what is remembered is a buffer",
+            "names += [name for name in buffers if name in tensors and",
+            "names += [name for name in tensors if name not in buffers or",
+        ),
+        ("buffers that are not saved are", "(buffers[name] or not persistent)", "True"),
+    ],
+    "nn.module:Module.apply": [
+        ("apply begins with the whole", "        fn(self)\n        return self", "        return self"),
+    ],
+    "nn.module:Module.named_modules": [
+        ("a module is listed as often as it is used", "_each_once(self._places())", "self._places()"),
     ],
     "nn.module:Module.train": [
         ("eval does not reach the layers", "module.training = mode", "self.training = mode"),

@@ -117,6 +117,10 @@ TABLE = [
     ("group_norm", (x, 2.0), {}, TypeError, "num_groups must be an integer, not 2.0"),
     ("group_norm", (x, 2, a(3)), {}, ValueError, "weight of shape (3,) for 4 channels; must be (4,)"),
     ("group_norm", (i(1, 4, 2), 2), {}, TypeError, INTEGERS),
+    ("layer_norm", (a(2, 3), (2,)), {}, ValueError, "an input of shape (2, 3) must end in normalized_shape=(2,)"),
+    ("layer_norm", (a(2, 3), ()), {}, ValueError, "an input of shape (2, 3) must end in normalized_shape=()"),
+    ("layer_norm", (a(2, 3), (3,), a(2)), {}, ValueError, "weight of shape (2,) must have normalized_shape=(3,)"),
+    ("layer_norm", (a(2, 3), (3,), a(3), a(1)), {}, ValueError, "bias of shape (1,) must have normalized_shape=(3,)"),
     # linear.py
     (
         "linear",
@@ -184,6 +188,9 @@ TABLE = [
     ("sub", (a(2), True), {}, TypeError, "numbers are needed, not bool"),
     ("pow", (a(2) > 0, a(2) > 0), {}, TypeError, "numbers are needed, not bool"),
     ("silu", (i(2),), {}, TypeError, INTEGERS),
+    *[(name, (None,), {}, TypeError, "must be a Tensor or an array, not NoneType") for name in ("sin", "cos", "gelu")],
+    ("gelu", (i(2),), {}, TypeError, INTEGERS),
+    ("gelu", (a(2), "erf"), {}, ValueError, "approximate must be 'none' or 'tanh', not 'erf'"),
     ("relu", ([1.0, -1.0],), {}, TypeError, "input must be a Tensor or an array, not list"),
     ("leaky_relu", (i(2),), {}, TypeError, INTEGERS),
     ("dropout", (i(2),), {}, TypeError, INTEGERS),
@@ -212,6 +219,10 @@ TABLE = [
             (name, (a(2, 2), None), {}, TypeError, "dim must be one integer, not None"),
         )
     ],
+    ("min", (a(0, 2),), {}, ValueError, "an input of shape (0, 2) has no smallest element"),
+    ("min", (a(0, 2), 0), {}, ValueError, "an input of shape (0, 2) has no smallest element along dim"),
+    ("min", (a(2), 1), {}, ValueError, "dim 1 is out of range for an input of 1 dimensions"),
+    ("cumprod", (a(2), 1), {}, ValueError, "dim 1 is out of range for an input of 1 dimensions"),
     # shape.py
     ("reshape", (a(2, 3), 4), {}, ValueError, "shape (4,) is invalid for an input of shape (2, 3)"),
     ("reshape", (a(2, 3), -1, -1), {}, ValueError, "shape (-1, -1) is invalid for an input of shape (2, 3)"),
@@ -242,6 +253,15 @@ TABLE = [
     ("pad", (a(2, 3), (1, 1), "wrap"), {}, ValueError, "mode must be 'constant' or 'reflect', not 'wrap'"),
     ("pad", (a(2, 3), (1, 1), "reflect", 1.0), {}, ValueError, "mode 'reflect' takes no value"),
     ("pad", (a(2, 3), (3, 1), "reflect"), {}, ValueError, "a mirror border must be ≥ 0 and narrower than the input"),
+    # choose.py
+    ("where", (a(2), a(2), a(2)), {}, TypeError, "the condition must be boolean, not float64; write x != 0"),
+    ("where", ([True], a(1), a(1)), {}, TypeError, "condition must be a Tensor or an array, not list"),
+    ("where", (a(3) > 0, a(2), 1.0), {}, ValueError, "condition (3,), input (2,) and other () do not broadcast"),
+    ("where", (a(2) > 0, a(2), a(3)), {}, ValueError, "shapes (2,) and (3,) do not broadcast"),
+    ("where", (a(2) > 0, "a", 1.0), {}, TypeError, "Tensors, arrays or numbers are needed, not str"),
+    ("clamp", (a(2),), {}, ValueError, "give min, max or both"),
+    ("clamp", (a(2), "a"), {}, TypeError, "min and max must be numbers, not 'a' and None"),
+    ("clamp", (a(2) > 0, 0), {}, TypeError, "numbers are needed, not bool"),
     # loss.py
     *[
         row

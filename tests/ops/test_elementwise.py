@@ -13,7 +13,7 @@ import tinyunet.functional as F
 from tests.parity import agree
 from tests.strategies import arrays, layouts, normal, seeds, shapes
 
-UNARY = ["neg", "exp", "abs", "relu", "leaky_relu", "sigmoid", "tanh", "silu"]
+UNARY = ["neg", "exp", "abs", "relu", "leaky_relu", "sigmoid", "tanh", "silu", "sin", "cos", "gelu"]
 BINARY = [operator.add, operator.sub, operator.mul, operator.truediv]
 
 
@@ -79,7 +79,21 @@ def test_powers_of_zero_are_pytorchs():
 @pytest.mark.torch
 @pytest.mark.parametrize("name", [*UNARY, "log", "sqrt"])
 def test_kinks_poles_overflow_and_nan_are_pytorchs(name):
-    agree(name, np.array([0.0, -1000.0, 1000.0, np.inf] + [np.nan] * (name != "abs")))  # ours has nan there, not 0
+    x = [0.0, -1000.0, 1000.0]
+    x += [np.inf] * (name != "gelu")  # inf, too, where PyTorch's float32 has nan
+    agree(name, np.array(x + [np.nan] * (name != "abs")))  # ours has nan there, not 0
+
+
+@pytest.mark.torch
+@given(arrays(least=0, smallest=0), layouts)
+def test_the_approximation_of_gelu_is_pytorchs(x, layout):
+    agree("gelu", 3 * x, layout=layout, approximate="tanh")
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_a_cast_rounds_and_passes_the_gradient(dtype):
+    agree(lambda F, x: x.to(getattr(tinyunet if F is tinyunet.functional else F, dtype)) * 3, normal(0, 2, 3))
 
 
 @pytest.mark.torch
@@ -154,6 +168,14 @@ MUTANTS = {
     ],
     "ops.elementwise:sub": [
         ("sub: sign of the second gradient", "unbroadcast(-dy, b_shape)", "unbroadcast(dy, b_shape)"),
+    ],
+    "ops.elementwise:cos": [
+        ("cos: the sign of its slope", "-dy * np.sin(x)", "dy * np.sin(x)"),
+    ],
+    "ops.elementwise:gelu": [
+        ("gelu: product rule forgotten", "(below + x * np.exp(-x * x / 2) / math.sqrt(2 * math.pi))", "below"),
+        ("gelu: inner derivative forgotten", "* (1 + 3 * 0.044715 * x * x)", ""),
+        ("gelu: the usual one is approximated", 'if approximate == "none":', 'if approximate == "erf":'),
     ],
     "ops.elementwise:silu": [
         ("silu: product rule forgotten", "dy * s * (1 + input * (1 - s))", "dy * s"),

@@ -58,6 +58,16 @@ def test_group_norm_is_pytorchs(data, groups, eps, layout):
     agree(lambda F, x, w, b: F.group_norm(x, groups, w, b, eps), x, w, b, layout=layout)
 
 
+@pytest.mark.torch
+@pytest.mark.parametrize("shape", [(4,), (1,), (3, 4), (2, 3, 4)])
+@pytest.mark.parametrize("affine", ["", "weight", "weight and bias"])
+def test_layer_norm_is_pytorchs(shape, affine):
+    x, w, b = normal(0, 2, 3, 4) + 1, normal(1, *shape), normal(2, *shape)
+    x = x[..., :1] if shape == (1,) else x
+    w, b = (w if "weight" in affine else None), (b if "bias" in affine else None)
+    agree(lambda F, x, w, b: F.layer_norm(x, shape, w, b, 1e-3), x, w, b)
+
+
 def test_the_running_variance_is_unbiased_and_the_batch_normalised_with_the_biased_one():
     x = np.array([1.0, 2.0, 3.0, 6.0]).reshape(4, 1)  # mean 3, Σ(x − 3)² = 14
     mean, var = tinyunet.tensor(np.array([10.0])), tinyunet.tensor(np.array([10.0]))
@@ -172,6 +182,14 @@ def test_batch_norm_in_float32_is_as_exact_as_pytorchs(shape, mean):
 
 
 MUTANTS = {
+    "ops.norm:layer_norm": [
+        ("layer norm over the last dimension alone", "range(-len(shape), 0)", "range(-1, 0)"),
+        (
+            "layer norm: epsilon outside the root",
+            "div(centred, sqrt(add(mean(mul(centred, centred), dims, keepdim=True), eps)))",
+            "div(centred, add(sqrt(mean(mul(centred, centred), dims, keepdim=True)), eps))",
+        ),
+    ],
     "ops.norm:batch_norm": [
         ("running variance biased", "variance * (m / (m - 1)) - running_var", "variance - running_var"),
         (

@@ -40,6 +40,43 @@ def test_max_of_all_is_pytorchs(x, tied, layout):
 
 
 @pytest.mark.torch
+@given(fours, st.integers(-4, 3), st.booleans(), st.booleans(), layouts)
+def test_min_is_pytorchs(x, dim, keepdim, tied, layout):
+    x = ties(x) if tied else x
+    agree("min", x, layout=layout, dim=dim, keepdim=keepdim)
+    agree(lambda F, x: x.min(), x, layout=layout)
+
+
+@pytest.mark.torch
+def test_min_of_what_is_no_number_and_of_integers_is_pytorchs():
+    import torch
+
+    agree("min", np.array([[1.0, np.nan, 3.0], [4.0, 4.0, -np.inf]]), dim=1)
+    for dtype in (bool, np.uint8, np.int8, np.int64):
+        least = (
+            np.array([[1, 0, 1], [1, 1, 1]], dtype) if dtype is bool else np.array([[3, 1], [np.iinfo(dtype).min, 2]])
+        )
+        x = least.astype(dtype)
+        for ours, theirs in ((F.min(x), torch.tensor(x).min()), (F.min(x, 1).values, torch.tensor(x).min(1).values)):
+            assert str(ours.dtype) == str(theirs.dtype).removeprefix("torch.")
+            np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.torch
+@given(arrays(smallest=0), st.data(), layouts)
+def test_cumprod_is_pytorchs_also_with_zeros(x, data, layout):
+    dim = data.draw(st.integers(-x.ndim, x.ndim - 1))
+    zeros = np.random.default_rng(0).random(x.shape) < data.draw(st.sampled_from([0, 0.4]))
+    agree("cumprod", np.where(zeros, 0, x), layout=layout, dim=dim)
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("settings", [{"unbiased": True}, {"unbiased": False}, {"dim": 1, "unbiased": False}])
+def test_the_older_name_of_a_correction_is_pytorchs(settings):
+    agree(lambda F, x: x.var(**settings), normal(0, 3, 4))
+
+
+@pytest.mark.torch
 def test_max_passes_on_nan_as_pytorch():
     x = np.array([[1.0, np.nan, 3.0], [4.0, 4.0, 0.0]])
     agree("max", x, dim=1)
@@ -106,7 +143,24 @@ MUTANTS = {
     "ops.reduce:log_softmax_array": [
         ("log softmax overflows", "shifted = x - x.max(axis=dim, keepdims=True, initial=-np.inf)", "shifted = x"),
     ],
+    "ops.reduce:min": [
+        (
+            "min of integers by negation, which has no −(−128)",
+            'if np.asarray(x).dtype.kind in "iub" else',
+            "if np.asarray(x).dtype == bool else",
+        ),
+        ("min: values of the other sign", "return Min(turned(values), indices)", "return Min(values, indices)"),
+    ],
+    "ops.reduce:cumprod": [
+        (
+            "cumprod: a quotient fails at 0",
+            "others[..., 0] = y[..., i - 1] if i else 1",
+            "others[..., 0] = y[..., i] / x[..., i]",
+        ),
+        ("cumprod: what came before is forgotten", "y[..., i - 1] if i else 1", "1"),
+    ],
     "ops.reduce:var": [
+        ("var: unbiased is the other way round", "int(unbiased)", "1 - int(unbiased)"),
         ("var: correction forgotten", "n - correction, 0", "n - 0 * correction, 0"),
     ],
     "ops.reduce:mean": [

@@ -153,8 +153,9 @@ def randint(
     tensor([5, 5, 5], dtype=int64)
     """
     if size is None:
-        low, high, size = 0, low, high
-    if high is None or size is None:
+        high, size = None, high
+    low, high = (0, low) if high is None else (low, high)
+    if size is None:
         raise TypeError("randint: write randint(high, size) or randint(low, high, size)")
     if not low < high:
         raise ValueError(f"randint: there is no integer from {low} on and below {high}")

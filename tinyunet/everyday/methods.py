@@ -13,6 +13,7 @@ from tinyunet.everyday import shapes
 from tinyunet.everyday.machine import DTYPES, asked_dtype, device
 from tinyunet.grad_mode import is_grad_enabled
 from tinyunet.ops.elementwise import cast
+from tinyunet.ops.methods import OF_UFUNCS, operator_methods
 from tinyunet.ops.reduce import normalize_dim, normalize_dims
 from tinyunet.ops.shape import expand
 from tinyunet.tensor import Tensor
@@ -55,16 +56,14 @@ def all(input: Any, dim: Any = None, keepdim: bool = False) -> Tensor:
 def _bitwise(symbol: str, operation: Any) -> Any:
     """`&`, `|` and `^` of truth values or integers, elementwise."""
 
-    def method(self: Tensor, other: Any) -> Any:
-        if not isinstance(other, Tensor | np.ndarray | np.generic | int):
-            return NotImplemented
-        a, b = self.numpy(), np.asarray(other) if isinstance(other, Tensor) else other
-        for x in (a, b):
-            if np.asarray(x).dtype.kind not in "iub":
-                raise TypeError(f"{symbol}: truth values or integers are needed, not {np.asarray(x).dtype}")
-        return Tensor(operation(a, b))
+    def of(*operands: Any) -> Tensor:
+        arrays = [x.numpy() if isinstance(x, Tensor) else x for x in operands]
+        for x in map(np.asarray, arrays):
+            if x.dtype.kind not in "iub":
+                raise TypeError(f"{symbol}: truth values or integers are needed, not {x.dtype}")
+        return Tensor(operation(*arrays))
 
-    return method
+    return of
 
 
 def _invert(self: Tensor) -> Tensor:
@@ -116,7 +115,7 @@ def clone(input: Tensor) -> Tensor:
 def std(input: Any, dim: Any = None, correction: float = 1, keepdim: bool = False) -> Tensor:
     """Standard deviation, √var: its slope is infinite where all are equal, and taken as 0, as in PyTorch."""
     v = F.var(input, dim, correction, keepdim)
-    none = v.numpy() == 0
+    none = np.asarray(v.numpy() == 0)
     return F.where(none, v, F.sqrt(F.where(none, 1.0, v)))
 
 
@@ -195,6 +194,7 @@ for _name in ("half", "float", "double", "int", "long", "bool"):
 for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
     setattr(Tensor, _name, lambda self, other, name=_name: getattr(operator, name)(self, other))
 for _name, _symbol in (("and", "&"), ("or", "|"), ("xor", "^")):
-    for _side in ("", "r"):
-        setattr(Tensor, f"__{_side}{_name}__", _bitwise(_symbol, getattr(np, f"bitwise_{_name}")))
+    OF_UFUNCS[getattr(np, f"bitwise_{_name}")] = _operation = _bitwise(_symbol, getattr(np, f"bitwise_{_name}"))
+    for _side, _method in zip(("", "r"), operator_methods(_operation), strict=True):
+        setattr(Tensor, f"__{_side}{_name}__", _method)
 setattr(Tensor, "device", property(lambda self: device()))  # noqa: B010

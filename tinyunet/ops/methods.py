@@ -58,7 +58,7 @@ _CONVERSIONS: dict[str, Any] = {
 _OPERANDS = (Tensor, np.ndarray, np.generic, int, float)  # anything else: Python raises its own TypeError
 
 
-def _operator(operation: Any) -> tuple[Any, Any]:
+def operator_methods(operation: Any) -> tuple[Any, Any]:
     """The method for `a ∘ b`, and the one for `b ∘ a` where only the right operand is a Tensor."""
 
     def forward(self: Tensor, other: Any) -> Any:
@@ -113,8 +113,8 @@ def _setitem(self: Tensor, index: Any, values: Any) -> None:
 
 def _array_ufunc(self: Tensor, ufunc: Any, method: str, *inputs: Any, **settings: Any) -> Any:
     """NumPy asks here for `array + x` and `np.float32(2) * x`, and for `np.exp(x)`, which would lose the gradient."""
-    if ufunc in _OF_UFUNCS and method == "__call__" and not settings:
-        return _OF_UFUNCS[ufunc](*inputs)
+    if ufunc in OF_UFUNCS and method == "__call__" and not settings:
+        return OF_UFUNCS[ufunc](*inputs)
     if "out" in settings:
         raise TypeError(
             f"np.{ufunc.__name__}: an array is not changed in place by a Tensor; for the values of a weight p write "
@@ -164,12 +164,12 @@ def _compared(compare: Any) -> Any:
 
 
 for _name, _operation in _OPERATORS.items():
-    _forward, _reflected = _operator(_operation)
+    _forward, _reflected = operator_methods(_operation)
     setattr(Tensor, _name, _forward)
     setattr(Tensor, _name.replace("__", "__r", 1), _reflected)
 for _symbol, _name in {"+=": "add", "-=": "sub", "*=": "mul", "/=": "truediv", "**=": "pow"}.items():
     setattr(Tensor, f"__i{_name}__", _in_place(_symbol, _OPERATORS[f"__{_name}__"]))
-_OF_UFUNCS: dict[Any, Any] = {
+OF_UFUNCS: dict[Any, Any] = {
     np.add: elementwise.add,
     np.subtract: elementwise.sub,
     np.multiply: elementwise.mul,

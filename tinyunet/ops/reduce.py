@@ -91,8 +91,10 @@ def mean(input: Operand, dim: Dims = None, keepdim: bool = False) -> Any:
 
 @differentiable
 @in_float32
-def var(input: Operand, dim: Dims = None, correction: float = 1, keepdim: bool = False) -> Any:
-    """Variance over `dim`: Σ(x − mean)² / (n − correction).
+def var(
+    input: Operand, dim: Dims = None, correction: float = 1, keepdim: bool = False, unbiased: bool | None = None
+) -> Any:
+    """Variance over `dim`: Σ(x − mean)² / (n − correction); `unbiased` is an older name of correction 1 or 0.
 
     With c = n − correction, d/dxᵢ Σⱼ(xⱼ − m)²/c = 2(xᵢ − m)/c; the path through m adds −2·(dm/dxᵢ)·Σⱼ(xⱼ − m)/c,
     and the deviations from a mean sum to 0.
@@ -101,6 +103,7 @@ def var(input: Operand, dim: Dims = None, correction: float = 1, keepdim: bool =
     tensor(3.5, dtype=float64)
     """
     check_floating("var", input)
+    correction = correction if unbiased is None else int(unbiased)
     dims = normalize_dims("var", dim, input.ndim)
     n = int(np.prod([input.shape[d] for d in dims]))
     deviation = centred(input, dims)
@@ -203,10 +206,14 @@ def min(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
     """
 
     def turned(x: Any) -> Any:
-        return neg(x) if x.dtype.kind == "f" else Tensor(~np.asarray(x))
+        return Tensor(~np.asarray(x)) if np.asarray(x).dtype.kind in "iub" else neg(x)
 
+    shape = np.shape(input)
+    if 0 in shape and (dim is None or shape[normalize_dim("min", dim, len(shape))] == 0):
+        raise ValueError(f"min: an input of shape {shape} has no smallest element{'' if dim is None else ' along dim'}")
     if dim is None:
         return turned(max(turned(input)))
+    normalize_dim("min", dim, len(shape))
     values, indices = max(turned(input), dim, keepdim)
     return Min(turned(values), indices)
 

@@ -29,10 +29,8 @@ INSTEAD = {
     "vmap": "a dimension more: every operation takes batches",
     "func": "loss.backward(), and NumPy for the rest",
     "detach_": "x = x.detach()",
-    "is_leaf_": "x.is_leaf",
     # other machines, compilers, precision, many processes
     "cuda": "nothing: tinyunet computes on the CPU alone; without .cuda(), or with .to('cpu'), the line runs",
-    "mps": "nothing: tinyunet computes on the CPU alone",
     "xpu": "nothing: tinyunet computes on the CPU alone",
     "pin_memory": "nothing: there is no other memory to copy to",
     "compile": "nothing: the operations are NumPy's, compiled already; call the model itself",
@@ -116,7 +114,6 @@ INSTEAD = {
     "logsumexp": "x.exp().sum(dim).log(), after x - x.max()",
     "median": "numpy.median(x.numpy())",
     "lerp": "a + weight * (b - a)",
-    "requires_grad_all": "model.requires_grad_()",
     "FloatTensor": "tinyunet.tensor(data)",
     "LongTensor": "tinyunet.tensor(data, dtype=tinyunet.long)",
     "is_cuda": "nothing: it would be False",

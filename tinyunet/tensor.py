@@ -170,7 +170,7 @@ class Tensor(Methods):
         self.requires_grad = requires_grad
         return self
 
-    def backward(self, gradient: Any = None, retain_graph: bool = False) -> None:
+    def backward(self, gradient: Any = None, retain_graph: bool = False, create_graph: bool = False) -> None:
         """Add the derivative of this Tensor to `.grad` of every leaf with requires_grad that it was computed from.
 
         Args:
@@ -181,7 +181,13 @@ class Tensor(Methods):
         Raises:
             RuntimeError: no graph, a graph walked before, a leaf changed since, or no gradient for a non-scalar.
             ValueError: a gradient of another shape.
+            NotImplementedError: create_graph, which would be a derivative of derivatives.
         """
+        if create_graph:
+            raise NotImplementedError(
+                "backward: create_graph=True is left out on purpose: a gradient has no graph of its own; for a second "
+                "derivative take the difference of two gradients, (g(w + h) - g(w - h)) / (2 * h)"
+            )
         if not self.requires_grad:
             raise RuntimeError("backward: this Tensor was not computed from one with requires_grad=True")
         if gradient is None and self.numel() != 1:

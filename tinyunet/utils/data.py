@@ -6,6 +6,7 @@ that was stopped goes on. This here is for loops over epochs.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -69,10 +70,9 @@ def random_split(dataset: Any, lengths: Sequence[float], generator: Any = None) 
     """
     n = len(dataset)
     sizes = [int(k) for k in lengths]
-    if sum(lengths) <= 1 and any(k != int(k) for k in lengths):
+    if math.isclose(sum(lengths), 1):
         sizes = [int(n * fraction) for fraction in lengths]
-        if abs(sum(lengths) - 1) < 1e-9:  # what rounding has left goes to the first ones
-            sizes = [size + (i < n - sum(sizes)) for i, size in enumerate(sizes)]
+        sizes = [size + (i < n - sum(sizes)) for i, size in enumerate(sizes)]  # what rounding has left
     if sum(sizes) != n:
         raise ValueError(f"random_split: lengths {list(lengths)} do not add up to the {n} samples of the dataset")
     order = drawing_from(generator).permutation(n).tolist()
@@ -81,11 +81,11 @@ def random_split(dataset: Any, lengths: Sequence[float], generator: Any = None) 
 
 
 def default_collate(batch: Sequence[Any]) -> Any:
-    """Samples to a batch: Tensors and arrays stacked, numbers in one Tensor, tuples and dicts part by part.
+    """Samples to a batch: Tensors and arrays stacked, numbers in one Tensor, tuples, lists and dicts part by part.
 
     >>> default_collate([(Tensor([1.0]), 3), (Tensor([2.0]), 4)])
-    (tensor([[1.],
-            [2.]]), tensor([3, 4], dtype=int64))
+    [tensor([[1.],
+            [2.]]), tensor([3, 4], dtype=int64)]
     """
     first = batch[0]
     if isinstance(first, Tensor):
@@ -97,7 +97,7 @@ def default_collate(batch: Sequence[Any]) -> Any:
     if isinstance(first, Mapping):
         return {key: default_collate([sample[key] for sample in batch]) for key in first}
     if isinstance(first, tuple | list):
-        return type(first)(map(default_collate, zip(*batch, strict=True)))
+        return [default_collate(part) for part in zip(*batch, strict=True)]
     return list(batch)
 
 

@@ -1,0 +1,147 @@
+"""Whoever asks for what is left out of PyTorch is told so, and what to write instead."""
+
+import copy
+import doctest
+import importlib
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import tinyunet
+from tinyunet import left_out, nn, optim, tensor
+
+PLACES = {
+    "tinyunet": tinyunet,
+    "tinyunet.functional": tinyunet.functional,
+    "tinyunet.nn": nn,
+    "tinyunet.nn.functional": nn.functional,
+    "tinyunet.optim": optim,
+    "tinyunet.optim.lr_scheduler": optim.lr_scheduler,
+    "Tensor": tensor([1.0]),
+    "Module": nn.Linear(1, 1),
+}
+ROOMS = {room for rooms in left_out.ROOMS.values() for room in rooms}
+
+
+@pytest.mark.parametrize("name", left_out.INSTEAD)
+def test_every_entry_is_told_where_it_is_asked_for(name):
+    """Wherever PyTorch has it; a submodule of PyTorch's at its root."""
+    places = [here for here, rooms in left_out.ROOMS.items() if any(name in left_out.names_of(r) for r in rooms)]
+    lacking = [here for here in places or ["tinyunet"] if name not in dir(PLACES[here])]
+    assert lacking, f"{name} is here"
+    for here in lacking:
+        with pytest.raises(AttributeError) as raised:
+            getattr(PLACES[here], name)
+        assert "left out of tinyunet on purpose" in str(raised.value)
+        assert left_out.INSTEAD[name] in str(raised.value)
+
+
+@pytest.mark.torch
+def test_every_name_of_pytorchs_is_here_or_is_answered():
+    import torch  # noqa: F401
+
+    unknown, total = [], 0
+    for here, rooms in left_out.ROOMS.items():
+        for room in rooms:
+            where, _, kind = room.rpartition(".")
+            theirs = getattr(importlib.import_module(where), kind) if where else importlib.import_module(room)
+            for name in (n for n in dir(theirs) if not n.startswith("_")):
+                total += 1
+                try:
+                    getattr(PLACES[here], name)
+                except AttributeError as error:
+                    unknown += [f"{room}.{name}"] * ("left out of tinyunet on purpose" not in str(error))
+    # submodules have come and gone between the versions
+    assert len(unknown) < 0.02 * total, unknown
+
+
+@pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
+def test_what_nobody_knows_is_the_usual_error(place):
+    assert not hasattr(place, "nonsense")
+    assert not hasattr(place, "_private")
+    assert getattr(place, "cuda", None) is getattr(tinyunet, "cuda", 0) or not hasattr(place, "cuda")
+    with pytest.raises(AttributeError, match=r"(module '.*'|'\w+' object) has no attribute 'nonsense'$") as raised:
+        _ = place.nonsense
+    assert raised.value.name == "nonsense"  # from which Python makes its suggestions
+
+
+def test_the_error_of_a_subclass_names_it():
+    class Net(nn.Module):
+        pass
+
+    with pytest.raises(AttributeError, match=r"Net has no 'register_forward_hook': .* instead: call the layers one by"):
+        Net().register_forward_hook(print)
+    with pytest.raises(AttributeError, match=r"Net has no 'share_memory': .*dir\(Net\) shows what"):
+        Net().share_memory()
+    with pytest.raises(AttributeError, match="'Net' object has no attribute 'conv'"):
+        _ = Net().conv
+
+
+def test_an_import_tells_it_too():
+    for line, message in (
+        ("from tinyunet.nn import LSTM", "tinyunet.nn has no 'LSTM': .* instead: a loop over the time steps"),
+        ("from tinyunet.autograd import Variable", "tinyunet has no 'autograd': .* instead: loss.backward"),
+        ("import tinyunet.jit", "tinyunet has no 'jit': .* instead: nothing: call the model itself"),
+        ("from tinyunet import einsum", "tinyunet has no 'einsum': .* instead: a @ b"),
+        ("from tinyunet.optim import RMSprop", "tinyunet.optim has no 'RMSprop': .* instead: Adam or SGD"),
+        ("from tinyunet.optim.lr_scheduler import LambdaLR", "cannot import name 'LambdaLR'"),
+        ("from tinyunet.nn import nonsense", "cannot import name 'nonsense'"),
+        ("import tinyunet.nonsense", "No module named 'tinyunet.nonsense'"),
+    ):
+        with pytest.raises(ImportError, match=message):
+            exec(line)
+
+
+def test_second_derivatives_are_answered():
+    x = tensor([1.0], requires_grad=True)
+    with pytest.raises(NotImplementedError, match=r"create_graph=True is left out on purpose: .* difference"):
+        (x * x).backward(create_graph=True)
+
+
+def test_who_looks_for_attributes_of_any_object_is_not_disturbed():
+    x, model = tensor([1.0, 2.0]), nn.Sequential(nn.Linear(2, 1), nn.BatchNorm2d(1))
+    for thing in (x, model):
+        copy.copy(thing)
+        for twin in (copy.deepcopy(thing), pickle.loads(pickle.dumps(thing))):
+            assert type(twin) is type(thing)
+    assert doctest.DocTestFinder().find(tinyunet)
+    np.testing.assert_array_equal(np.asarray([x.numpy(), np.asarray(x)]), [[1, 2], [1, 2]])
+    assert not hasattr(x, "_repr_html_")
+    assert not hasattr(x, "__array_interface__")
+    assert "zeros" in dir(tinyunet)
+    assert "einsum" not in dir(tinyunet)
+
+
+def test_the_names_are_read_when_they_are_needed():
+    code = """
+import tinyunet
+from tinyunet import left_out, nn
+nn.Linear(2, 2)(tinyunet.zeros(1, 2)).sum().backward()
+read = left_out.names_of.cache_info
+print(read().currsize, hasattr(tinyunet.zeros(1), "addcmul"), read().currsize)
+"""
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "0 False 1\n"
+
+
+def test_each_section_of_the_list_is_read():
+    for room in ROOMS:
+        assert len(left_out.names_of(room)) > 15, room
+    assert "Linear" in left_out.names_of("torch.nn")
+    assert "Linear" not in left_out.names_of("torch")
+
+
+MUTANTS = {
+    "left_out:answer": [
+        ("private names are looked up", 'if name.startswith("_") or not', "if not"),
+        ("only what has an advice is answered", "or any(name in names_of(room) for room in ROOMS[here])", ""),
+    ],
+    "left_out:error": [
+        ("a name that nobody knows is PyTorch's", "if text is not None:", "if True:"),
+    ],
+    "left_out:_LeftOut.find_spec": [
+        ("an import is not answered", "if here in ROOMS and", "if False and"),
+    ],
+}

@@ -36,13 +36,14 @@ def worked_example() -> str:
 
 def run(picture: str | os.PathLike[str] = "demo.png", steps: int = 300, seed: int = 0) -> segmentation.Score:
     """Print and train, save a picture, and return the scores of the U-Net on cells that it has not seen."""
+    plot.check_name(picture)
+    settings = segmentation.Settings("", "", channels=(8, 16, 32), steps=steps, crop=64, validation=16, seed=seed)
     print("1. A convolution by hand\n")
     print(worked_example())
 
     print("\n2. A U-Net: every level halves the image on the way down, doubles it on the way up\n")
     print(UNet(3, 3, rng=seed).trace((1, 3, 128, 128)))
 
-    settings = segmentation.Settings("", "", channels=(8, 16, 32), steps=steps, crop=64, validation=16, seed=seed)
     images, masks = cells(80, size=64, rng=seed)
     dataset = segmentation.Dataset([f"cells {k}" for k in range(80)], list(images), list(masks))
     trainer = segmentation.trainer(settings, None, dataset)

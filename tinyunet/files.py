@@ -4,11 +4,27 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 _written = itertools.count()
+
+
+def ending(path: str | os.PathLike[str], known: Iterable[str], what: str) -> str:
+    """The ending of a name, which says in which format a file is written.
+
+    Raises:
+        ValueError: it is none of those known.
+
+    >>> ending("a/b.PDF", [".pdf", ".md"], "a worksheet")
+    '.pdf'
+    """
+    *others, last = known
+    suffix = Path(path).suffix.lower()
+    if suffix not in (*others, last):
+        raise ValueError(f"{os.fspath(path)}: {what} is written as {', '.join(others)} or {last}")
+    return suffix
 
 
 @contextmanager

@@ -8,16 +8,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.figure import Figure
 
-from tinyunet.files import atomic
+from tinyunet.files import atomic, ending
 from tinyunet.tensor import Array
 
 BLUE, ORANGE = "#0072B2", "#D55E00"  # told apart with any colour vision (Okabe & Ito 2008)
 
 
+def check_name(path: str | os.PathLike[str]) -> None:
+    """A ValueError if a name ends in no format that figures are written in."""
+    if Path(path).suffix:
+        ending(path, (f".{name}" for name in sorted(FigureCanvasBase.get_supported_filetypes())), "a figure")
+
+
 def save(figure: Figure, path: str | os.PathLike[str]) -> None:
     """Write a figure; the ending of the name says in which format. The file appears whole or not at all."""
+    check_name(path)
     with atomic(path) as part:
         figure.savefig(part, format=Path(path).suffix.lstrip(".") or "png", dpi=150)
 

@@ -63,6 +63,18 @@ def test_byhand_writes_what_slides_and_notebooks_take(capsys, tmp_path):
     assert [file.read_bytes()[:4] for file in files] == [b"\x89PNG", b"GIF8"]
 
 
+def test_byhand_writes_documents(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    example = examples.built_in("stride")
+    elements = example.elements("w")
+    for name, text in (("a.html", example.html), ("a.tex", example.latex), ("a.md", example.markdown)):
+        assert run(capsys, "byhand", "stride", "--grad=w", f"--out={name}") == (0, "")
+        assert (tmp_path / name).read_text(encoding="utf-8") == text(elements)
+    assert run(capsys, "byhand", "stride", "--out=b.TXT", "--figure=b.svg") == (0, "")
+    assert run(capsys, "byhand", "stride")[1] == (tmp_path / "b.TXT").read_text(encoding="utf-8")
+    assert {file.name for file in tmp_path.iterdir()} == {"a.html", "a.tex", "a.md", "b.TXT", "b.svg"}
+
+
 def test_the_list_names_every_example_and_its_title(capsys):
     _, out = run(capsys, "byhand", "--list")
     assert [line.split()[0] for line in out.splitlines()] == examples.names()

@@ -1,6 +1,7 @@
 """The command line as a whole: help, exit codes, one line for every error, and nothing loaded that is not needed."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -9,12 +10,14 @@ from PIL import Image
 
 from tests.cli.test_segment import SMALL
 from tinyunet import cli
+from tinyunet.byhand import examples
 
 
+@pytest.mark.parametrize("args", [["byhand", "--list"], ["--help"]])
 @pytest.mark.parametrize("buffered", [True, False])
-def test_a_reader_who_has_seen_enough_is_no_error(buffered):
+def test_a_reader_who_has_seen_enough_is_no_error(buffered, args):
     process = subprocess.Popen(
-        [sys.executable, *([] if buffered else ["-u"]), "-m", "tinyunet", "byhand", "--list"],
+        [sys.executable, *([] if buffered else ["-u"]), "-m", "tinyunet", *args],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={**os.environ, "PYTHONIOENCODING": "utf-8"},
@@ -22,12 +25,23 @@ def test_a_reader_who_has_seen_enough_is_no_error(buffered):
     process.stdout.close()
     assert process.stderr.read() == b""
     process.stderr.close()
-    assert process.wait(60) == 1
+    assert process.wait(60) == 0
 
 
-@pytest.mark.parametrize(
-    "name", ["", "demo", "train", "predict", "evaluate", "trace", "doctor", "byhand", "check", "worksheet", "lab"]
-)
+COMMANDS = "demo", "train", "predict", "evaluate", "trace", "doctor", "byhand", "check", "worksheet", "lab", "size"
+
+
+def test_alone_it_prints_its_help(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["--help"])
+    shown = capsys.readouterr()
+    assert cli.main([]) == 0
+    assert capsys.readouterr() == shown
+    assert shown.err == ""
+    assert all(f"    {name}" in shown.out for name in COMMANDS)
+
+
+@pytest.mark.parametrize("name", ["", *COMMANDS])
 def test_help_explains(name, capsys):
     with pytest.raises(SystemExit) as stop:
         cli.main([*([name] if name else []), "--help"])
@@ -38,25 +52,67 @@ def test_help_explains(name, capsys):
 HEAVY = ("matplotlib", "PIL", "safetensors", "tqdm", "http.server")
 
 
-@pytest.mark.parametrize("args", [["--version"], ["--help"], ["trace", "--channels=2", "--size=2"], ["byhand", "relu"]])
-def test_nothing_is_loaded_that_is_not_needed(args):
+MORE = ["byhand", "worksheet"]  # whose help tells what there is
+HELP = [[], ["--version"], ["--help"], *([name, "--help"] for name in COMMANDS if name not in MORE)]
+QUICK = [[name, "--help"] for name in MORE]
+QUICK += [["trace", "--channels=2", "--size=2"], ["byhand", "relu"], ["byhand", "relu", "--out=relu.html"]]
+
+
+@pytest.mark.parametrize("commands", [HELP, QUICK])
+def test_nothing_is_loaded_that_is_not_needed(commands, tmp_path):
     code = f"""
-import sys
+import contextlib, sys
 from tinyunet import cli
-try:
-    cli.main({args})
-finally:
-    print(*sorted({{name for name in {HEAVY} if name in sys.modules}}), file=sys.stderr)
+for args in {commands}:
+    with contextlib.suppress(SystemExit):
+        cli.main(args)
+print(*sorted({{name for name in {HEAVY} if name in sys.modules}}), file=sys.stderr)
+print(*sorted({{name.split(".")[1] for name in sys.modules if name.startswith("tinyunet.")}}), file=sys.stderr)
 """
     done = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+        env={**os.environ, "PYTHONIOENCODING": "utf-8", "PYTHONPATH": os.pathsep.join(sys.path)},
+        cwd=tmp_path,
         check=True,
     )
-    assert done.stdout
-    assert done.stderr.strip() == ""
+    heavy, rooms = done.stderr.split("\n")[:2]
+    assert heavy == ""
+    assert set(rooms.split()) & {"data", "training", "checkpoint", "demo"} == set()
+    assert ("byhand" in rooms.split()) == (commands is QUICK)
+    assert done.stdout.count("usage: ") == sum("--help" in args or not args for args in commands)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "cp437"])
+def test_every_console_can_print_everything(encoding, tmp_path):
+    """What it cannot show is shown as something plain; nothing is an error."""
+    everything = [["byhand", name] for name in examples.names()]
+    everything += [
+        ["byhand", "--list"],
+        ["trace", "--size=16"],
+        ["worksheet", "conv2d", "--level=6"],
+        ["byhand", "−×é"],
+    ]
+    code = f"""
+from tinyunet import cli
+for args in {everything}:
+    print(cli.main(args))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        encoding=encoding,
+        env={**os.environ, "PYTHONIOENCODING": encoding, "PYTHONPATH": os.pathsep.join(sys.path)},
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0
+    assert re.findall(r"^\d$", done.stdout, re.MULTILINE) == ["0"] * (len(everything) - 1) + ["2"]
+    assert done.stderr.startswith("tinyunet: error: there is no built-in example ")
+    assert done.stderr.count("\n") == 1
+    assert "?" not in done.stdout
+    if encoding == "ascii":
+        assert "  channel 0: 10x1 + 10x0 + 0x(-1) + 10x1" in done.stdout
 
 
 def a_run(where):
@@ -71,8 +127,26 @@ def write(path, size=(40, 48), mode="L"):
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        ([], "the following arguments are required: COMMAND"),
-        (["dmeo"], "invalid choice: 'dmeo'"),
+        (["dmeo"], "there is no command 'dmeo'; did you mean 'demo'? See tinyunet --help"),
+        (["WORKSHEETS"], "there is no command 'WORKSHEETS'; did you mean 'worksheet'?"),
+        (["xyz"], "there is no command 'xyz'; there is demo, train, predict"),
+        (["--versoin"], "there is no option --versoin; did you mean '--version'?"),
+        (
+            ["train", "--imgaes=x", "--masks=y"],
+            "there is no option --imgaes; did you mean '--images'? See tinyunet train",
+        ),
+        (["predict", "run", "a.png", "--ouut", "p"], "there is no option --ouut; did you mean '--out'?"),
+        (["trace", "5"], "'5' is one argument too many; see tinyunet trace --help"),
+        (["trace", "-q"], "there is no option -q; there is --help, --channels"),
+        (["byhand", "conv3x3", "--format=htlm"], "argument --format: there is no 'htlm'; did you mean 'html'?"),
+        (["byhand", "conv3x3", "--out=y.doc"], "y.doc: an example is written as .html, .tex, .md or .txt"),
+        (["byhand", "conv3x3", "--out=y.md", "--format=html"], "--format: not allowed with argument --out"),
+        (["byhand", "conv3x3", "--out=y.md", "--figure=y.xyz"], "y.xyz: a figure is written as "),
+        (["byhand", "conv3x3", "--out=y.md", "--figure=y.png", "--animate=y.mp4"], "an animation is a GIF"),
+        (["worksheet", "conv2", "--out=y.pdf"], "there is no topic 'conv2'; did you mean 'conv2d'?"),
+        (["worksheet", "relu", "--out=y.doc", "--key=y.pdf"], "y.doc: a worksheet is written as .pdf, .html or .md"),
+        (["worksheet", "relu", "--out=y.pdf", "--key=y.doc"], "y.doc: a worksheet is written as .pdf, .html or .md"),
+        (["check", "--sheet=conv:7:2", "1=3"], "there is no topic 'conv'; did you mean 'conv2d'?"),
         (["train"], "train needs --images, --masks, --out"),
         (["train", "WHERE", "--out=new", "--steps=many"], "invalid int value: 'many'"),
         (["train", "WHERE", "--out=new", "--steps=0"], "steps must be at least 1, not 0"),
@@ -83,7 +157,10 @@ def write(path, size=(40, 48), mode="L"):
         (["train", "WHERE", "--out=new", *SMALL, "--validation=5"], "5 of 5 pictures cannot be kept"),
         (["train", "WHERE", "--out=new", *SMALL, "--channels", "0", "8"], "channels must be positive"),
         (["train", "WHERE", "--out=run", *SMALL], "run: there is a run already; continue it with --resume run"),
-        (["train", "WHERE", "--out=new", "--foreground=blue"], "invalid choice: 'blue'"),
+        (
+            ["train", "WHERE", "--out=new", "--foreground=blue"],
+            "argument --foreground: there is no 'blue'; there is light, dark",
+        ),
         (["train", "--images=no", "--masks=no", "--out=new"], "no: there is no such folder"),
         (["train", "--images=odd/images", "--masks=odd/masks", "--out=new"], "b"),
         (["train", "--images=sizes/images", "--masks=sizes/masks", "--out=new"], "40"),
@@ -120,9 +197,30 @@ def test_an_error_is_one_line_and_exit_code_2(where, tmp_path, capsys, args, mes
         code = cli.main(args)
     except SystemExit as stop:
         code = stop.code
-    err = capsys.readouterr().err
+    out, err = capsys.readouterr()
     assert code == 2
+    assert out == ""  # refused before anything was printed
     assert err.startswith("tinyunet: error: ")
     assert err.count("\n") == 1
     assert message in err
     assert sorted(tmp_path.rglob("*")) == before  # and nothing was left behind
+
+
+MUTANTS = {
+    "cli.parser:Parser.parse_known_args": [
+        ("what is missing is said before what is mistyped", 'name.startswith("--") and not', "False and not"),
+    ],
+    "cli.console:_plain": [
+        ("question marks", 'PLAIN.get(c, "?")', '"?"'),
+    ],
+    "cli.byhand:_byhand": [
+        (
+            "a page is written before an animation is refused",
+            "if args.animate:",
+            "example.save(args.out, elements)\n    if args.animate:",
+        ),
+    ],
+    "demo:run": [
+        ("a minute of training, and then no picture", "plot.check_name(picture)", ""),
+    ],
+}

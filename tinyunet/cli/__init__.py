@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from tinyunet import __version__
 from tinyunet.cli import byhand, demo, machine, model, segment, size
+from tinyunet.cli.console import let_everything_be_printed
 from tinyunet.cli.parser import PLAIN, Parser
 
 
@@ -24,7 +25,8 @@ def _parser() -> Parser:
         ),
     )
     parser.add_argument("--version", action="version", version=f"tinyunet {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    parser.set_defaults(run=lambda _: parser.print_help())  # without a command
+    commands = parser.add_subparsers(metavar="COMMAND")
     for group in (demo, segment, model, byhand, size, machine):
         group.add(commands)
     return parser
@@ -32,9 +34,11 @@ def _parser() -> Parser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code: 0, 1 for wrong answers, 2 after an error, printed as one line."""
-    args = _parser().parse_args(argv)
+    let_everything_be_printed(sys.stdout, sys.stderr)
+    code = 0
     try:
-        code: int = args.run(args)
+        args = _parser().parse_args(argv)
+        code = args.run(args) or 0
         sys.stdout.flush()
         return code
     except KeyboardInterrupt:
@@ -42,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:  # whoever read the output has seen enough, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # where Python may write the rest at its end
-        return 1
+        return code
     except (ValueError, LookupError, OSError, FloatingPointError) as error:
         message = str(error.args[0]) if isinstance(error, KeyError) else str(error)
         print(f"tinyunet: error: {' '.join(message.split())}", file=sys.stderr)

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tinyunet.cli.parser import PLAIN, Commands, Parser
+from tinyunet.files import ending
+
+if TYPE_CHECKING:
+    from tinyunet.byhand import Element
+    from tinyunet.byhand.examples import Example
 
 
 def add(commands: Commands) -> None:
@@ -67,11 +73,17 @@ def _arguments_of_byhand(p: Parser) -> None:
     p.add_argument("--list", action="store_true", help="the built-in examples")
     p.add_argument("--at", type=_index, metavar="I,J,…", help="the element to work out, such as 0,1,1")
     p.add_argument("--grad", metavar="ARRAY", help="work out the gradient of this array, such as w")
-    p.add_argument(
+    written = p.add_mutually_exclusive_group()
+    written.add_argument(
+        "--out",
+        metavar="FILE",
+        help="write all of it there: .html is a page to click through, .tex a document, or .md or .txt",
+    )
+    written.add_argument(
         "--format",
         choices=("text", "markdown", "latex", "html"),
         default="text",
-        help="html is a page to click through (default: %(default)s)",
+        help="print it; markdown and latex are of the elements alone, to be pasted (default: %(default)s)",
     )
     p.add_argument("--figure", metavar="FILE", help="also draw the first of the elements")
     p.add_argument("--animate", metavar="FILE", help="also draw a GIF of the window as it slides")
@@ -112,19 +124,29 @@ def _byhand(args: argparse.Namespace) -> int:
         raise ValueError("byhand needs the name of an example or a file; tinyunet byhand --list shows the examples")
     example = examples.find(args.example)
     elements = example.elements(args.grad, args.at)
+    if args.out:  # whatever cannot be done is said before anything is written
+        ending(args.out, examples.FORMATS, "an example")
+    text = _text(args.format, example, elements)
     if args.figure:
         from tinyunet import plot  # loads slowly, and few ask for it
 
-        plot.save(elements[0].figure(), args.figure)
-    if args.animate:
+        plot.check_name(args.figure)
+    if args.animate:  # the only one left that may refuse
         elements[0].explanation.animate(args.animate)
-    if args.format == "text":
-        print(example.text(elements))
-    elif args.format == "html":
-        print(elements[0].html())
+    if args.figure:
+        plot.save(elements[0].figure(), args.figure)
+    if args.out:
+        example.save(args.out, elements)
     else:
-        print("\n".join(getattr(element, args.format)() for element in elements))
+        print(text)
     return 0
+
+
+def _text(form: str, example: Example, elements: list[Element]) -> str:
+    """What is printed: markdown and latex of the elements alone, to be pasted."""
+    if form in ("text", "html"):
+        return str(getattr(example, form)(elements))
+    return "\n".join(getattr(element, form)() for element in elements)
 
 
 def _worksheet(args: argparse.Namespace) -> int:
@@ -137,6 +159,8 @@ def _worksheet(args: argparse.Namespace) -> int:
         raise ValueError("worksheet needs a topic; tinyunet worksheet --list shows them")
     if args.out and args.key and Path(args.out).resolve() == Path(args.key).resolve():
         raise ValueError(f"--out and --key are the same file, {args.out}: the key would replace the sheet")
+    for path in filter(None, (args.out, args.key)):
+        ending(path, worksheets.ENDINGS, "a worksheet")
     sheet = worksheets.sheet(args.topic, args.seed, args.level, args.problems)
     if args.key:
         sheet.save(args.key, key=True)

@@ -53,7 +53,7 @@ def add(commands: Commands) -> None:
 
 
 def _arguments_of_train(p: Parser) -> None:
-    from tinyunet.tasks.segmentation import Settings
+    from tinyunet.tasks.settings import Settings
 
     p.add_argument("--images", metavar="DIR", help="the pictures")
     p.add_argument("--masks", metavar="DIR", help="their masks")

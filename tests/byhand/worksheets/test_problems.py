@@ -10,7 +10,7 @@ import pytest
 from tests.byhand.worksheets.drawn import ALL, every, questions, sheets, wrong
 from tinyunet.byhand import mistakes, worksheets
 from tinyunet.byhand.arithmetic.numbers import write
-from tinyunet.byhand.worksheets import levels
+from tinyunet.byhand.worksheets import kinds
 from tinyunet.byhand.worksheets.levels import LEVELS
 from tinyunet.byhand.worksheets.paper import content
 from tinyunet.byhand.worksheets.problems import LISTED, _rounds_well
@@ -133,7 +133,7 @@ def test_no_problem_comes_twice_on_a_sheet(monkeypatch):
     first = worksheets.problem("softmax", 0, 1, 1)
     assert first.same(worksheets.problem("softmax", 0, 1, 1))
     assert not first.same(worksheets.problem("softmax", 0, 1, 1, [first]))
-    few = levels.Level("few", "negative numbers kept").asks("", levels.Kind(x=levels.numbers(-2, 2, 1)))
+    few = kinds.Level("few", "negative numbers kept").asks("", kinds.Kind(x=kinds.numbers(-2, 2, 1)))
     monkeypatch.setitem(LEVELS, "relu", (few,))
     assert len(worksheets.sheet("relu", 0, 1, 2).problems) == 2
     with pytest.raises(ValueError, match="relu, level 1, has no more than 2 different problems; take fewer"):

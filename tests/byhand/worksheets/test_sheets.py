@@ -129,7 +129,7 @@ MUTANTS = {
     "byhand.worksheets.sheets:Sheet.code": [
         ("a code without the number of problems", "'' if count == USUAL else f':{count}'", "''"),
     ],
-    "byhand.worksheets.levels:numbers": [
+    "byhand.worksheets.kinds:numbers": [
         ("other numbers for old codes", "count = high - low + 1", "count = high - low"),
     ],
 }

@@ -19,10 +19,27 @@ Title, settings, dy and asks may be left out. `tinyunet check FILE` says whether
 wrong. Whatever is wrong with a file is said in one message, with the line and the key.
 """
 
+from tinyunet.byhand.examples.documents import FORMATS, html, latex, markdown, save
 from tinyunet.byhand.examples.example import Ask, Example
 from tinyunet.byhand.examples.library import FOLDER, answered, built_in, find, names
 from tinyunet.byhand.examples.reading import load, read
 from tinyunet.byhand.examples.source import Digits
 from tinyunet.byhand.examples.writing import dump
 
-__all__ = ["FOLDER", "Ask", "Digits", "Example", "answered", "built_in", "dump", "find", "load", "names", "read"]
+__all__ = [
+    "FOLDER",
+    "FORMATS",
+    "Ask",
+    "Digits",
+    "Example",
+    "answered",
+    "built_in",
+    "dump",
+    "find",
+    "load",
+    "names",
+    "read",
+]
+
+for _method in (markdown, latex, html, save):  # an example does not know how it is shown, but it can be asked to
+    setattr(Example, _method.__name__, _method)

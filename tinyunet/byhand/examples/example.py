@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tinyunet.byhand.arithmetic.explanation import Element, Explanation
 from tinyunet.byhand.arithmetic.numbers import write_array
@@ -91,25 +92,41 @@ class Example:
                 found[element.symbol.text] = element
         return list(found.values())
 
+    @property
+    def call(self) -> str:
+        """The operation with its settings, such as "relu()"."""
+        operation = self.explanation.operation
+        settings = (f"{name}={value!r}" for name, value in operation.settings.items() if value is not None)
+        return f"{operation.name}({', '.join(settings)})"
+
+    def arrays(self) -> list[tuple[str, Array]]:
+        """All that is given, and y."""
+        dy = [] if self.dy is None else [("dy", self.dy)]
+        return [*self.explanation.arrays.items(), *dy, ("y", self.explanation.result)]
+
     def text(self, elements: Sequence[Element]) -> str:
         """All the numbers, and elements worked out; a gradient is shown whole before its first element."""
         lines, shown = [str(self)], {"y"}
         for element in elements:
             whole = element.explanation
             if whole.what not in shown:
-                lines.append(_grid(whole.what, whole.result))
+                lines.append(grid(whole.what, whole.result))
                 shown.add(whole.what)
             lines.append(element.text())
         return "\n\n".join(lines)
 
     def __str__(self) -> str:
-        operation = self.explanation.operation
-        settings = ", ".join(f"{name}={value!r}" for name, value in operation.settings.items() if value is not None)
-        arrays = self.explanation.arrays | ({} if self.dy is None else {"dy": self.dy})
-        grids = (_grid(name, array) for name, array in [*arrays.items(), ("y", self.explanation.result)])
-        return "\n".join([*([self.title, ""] if self.title else []), f"{operation.name}({settings})", *grids])
+        grids = (grid(name, array) for name, array in self.arrays())
+        return "\n".join([*([self.title, ""] if self.title else []), self.call, *grids])
+
+    if TYPE_CHECKING:  # tied on in `__init__.py`
+
+        def markdown(self, elements: Sequence[Element] | None = None) -> str: ...
+        def latex(self, elements: Sequence[Element] | None = None) -> str: ...
+        def html(self, elements: Sequence[Element] | None = None) -> str: ...
+        def save(self, path: str | os.PathLike[str], elements: Sequence[Element] | None = None) -> None: ...
 
 
-def _grid(name: str, array: Array) -> str:
+def grid(name: str, array: Array) -> str:
     """Such as "x = [[1 2] …", in columns."""
     return f"{name} = {write_array(array, prefix=f'{name} = ')}"

@@ -92,7 +92,7 @@ def upstream(explanation: Explanation, dy: Any) -> Array:
 def hint(name: str, known: Iterable[str]) -> str:
     """What may be meant by a name that is none."""
     known = list(known)
-    near = difflib.get_close_matches(name, known, n=1)
+    near = difflib.get_close_matches(name.lower(), known, n=1)
     return f"did you mean {near[0]!r}?" if near else f"there is {', '.join(known)}"
 
 

@@ -28,11 +28,12 @@ def asset(name: str, room: str = "views") -> str:
     return files("tinyunet.byhand").joinpath(room, "static", name).read_text(encoding="utf-8")
 
 
-def html(explanation: Explanation, at: Index = ()) -> str:
+def html(explanation: Explanation, at: Index = (), title: str = "") -> str:
     """A page to explore it in a browser, offline: point at an element, and see where its number comes from.
 
     Args:
         at: the element that is shown first.
+        title: its heading; by default that of the explanation.
 
     Raises:
         ValueError: there is too much for a page.
@@ -43,10 +44,14 @@ def html(explanation: Explanation, at: Index = ()) -> str:
     ('<!doctype html>', False)
     """
     shape = explanation.result.shape
-    data = view(explanation) | {"first": int(np.ravel_multi_index(at or (0,) * len(shape), shape)) if shape else 0}
+    title = title or explanation.title
+    data = view(explanation) | {
+        "title": title,
+        "first": int(np.ravel_multi_index(at or (0,) * len(shape), shape)) if shape else 0,
+    }
     safe = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")  # no </script> inside
     parts = {"style": asset("view.css"), "script": asset("view.js"), "data": safe}
-    return Template(asset("page.html")).substitute(parts, title=_escaped(explanation.title))
+    return Template(asset("page.html")).substitute(parts, title=_escaped(title))
 
 
 def frame(explanation: Explanation) -> str:

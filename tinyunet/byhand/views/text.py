@@ -48,10 +48,11 @@ def whole(explanation: Explanation) -> str:
 def latex_number(value: float) -> str:
     r"""A number for LaTeX.
 
-    >>> print(latex_number(-1 / 3))
-    -\tfrac{1}{3}
+    >>> print(latex_number(-1 / 3), latex_number(1e-5))
+    -\tfrac{1}{3} 1 \cdot 10^{-5}
     """
     text = write(value).replace("−", "-").replace("∞", r"\infty")
+    text = re.sub(r"e\+?(-?)0*(\d+)$", r" \\cdot 10^{\1\2}", text)
     return re.sub(r"(\d+)/(\d+)", r"\\tfrac{\1}{\2}", text)
 
 

@@ -10,16 +10,17 @@ sheet.check({1: 35, "2a": 7})
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from tinyunet.byhand.worksheets.levels import topics
 from tinyunet.byhand.worksheets.paper.html import html
 from tinyunet.byhand.worksheets.paper.markdown import markdown
 from tinyunet.byhand.worksheets.problems import problem
 from tinyunet.byhand.worksheets.sheets import USUAL, Sheet, grade, read_code, sheet
-from tinyunet.files import atomic
+from tinyunet.files import atomic, ending
 
 __all__ = ["USUAL", "Sheet", "grade", "problem", "read_code", "sheet", "topics"]
+
+ENDINGS = ".pdf", ".html", ".md"  # in which a sheet is written
 
 
 def pdf(sheet: Sheet, path: str | os.PathLike[str], key: bool = False) -> None:
@@ -35,11 +36,9 @@ def save(sheet: Sheet, path: str | os.PathLike[str], key: bool = False) -> None:
     Raises:
         ValueError: an ending other than .pdf, .html or .md.
     """
-    suffix = Path(path).suffix.lower()
+    suffix = ending(path, ENDINGS, "a worksheet")
     if suffix == ".pdf":
         return pdf(sheet, path, key)
-    if suffix not in (".html", ".md"):
-        raise ValueError(f"{path}: a worksheet is written as .pdf, .html or .md")
     text = html(sheet, key) if suffix == ".html" else markdown(sheet, key)
     with atomic(path) as part:
         part.write_text(text, encoding="utf-8", newline="\n")

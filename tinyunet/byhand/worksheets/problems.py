@@ -21,7 +21,8 @@ from tinyunet.byhand.arithmetic.numbers import EXACT
 from tinyunet.byhand.arithmetic.operations import OPERATIONS
 from tinyunet.byhand.mistakes import Mistake, wrong_answers
 from tinyunet.byhand.mistakes.diagnosis import Verdict, element_of, squeezed
-from tinyunet.byhand.worksheets.levels import Kind, Level, gradient, level_of
+from tinyunet.byhand.worksheets.kinds import Kind, Level, gradient
+from tinyunet.byhand.worksheets.levels import level_of
 from tinyunet.tensor import Array
 
 # The mistakes that a problem must tell apart. It decides which problems are drawn, so a sheet that was printed can be

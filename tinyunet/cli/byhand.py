@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tinyunet.cli.parser import PLAIN, Commands, Parser
-from tinyunet.files import ending
+from tinyunet.files import ending, write_text
 
 if TYPE_CHECKING:
     from tinyunet.byhand import Element
@@ -77,7 +77,7 @@ def _arguments_of_byhand(p: Parser) -> None:
     written.add_argument(
         "--out",
         metavar="FILE",
-        help="write all of it there: .html is a page to click through, .tex a document, or .md or .txt",
+        help="write it, with all numbers, as .html (a page to click through), .tex (a document), .md or .txt",
     )
     written.add_argument(
         "--format",
@@ -101,8 +101,8 @@ def _arguments_of_worksheet(p: Parser) -> None:
         ("problems", worksheets.USUAL, "how many (default: %(default)s)"),
     ):
         p.add_argument(f"--{name}", type=int, default=default, metavar="N", help=help_)
-    p.add_argument("--out", metavar="FILE", help="the sheet, as .pdf, .html or .md (without it, it is printed here)")
-    p.add_argument("--key", metavar="FILE", help="its key, as .pdf, .html or .md")
+    p.add_argument("--out", metavar="FILE", help="the sheet, as .pdf, .html, .md or .txt (without it, it is printed)")
+    p.add_argument("--key", metavar="FILE", help="its key, likewise")
     p.set_defaults(run=_worksheet)
 
 
@@ -124,9 +124,8 @@ def _byhand(args: argparse.Namespace) -> int:
         raise ValueError("byhand needs the name of an example or a file; tinyunet byhand --list shows the examples")
     example = examples.find(args.example)
     elements = example.elements(args.grad, args.at)
-    if args.out:  # whatever cannot be done is said before anything is written
-        ending(args.out, examples.FORMATS, "an example")
-    text = _text(args.format, example, elements)
+    # Whatever cannot be done is said before anything is written.
+    text = examples.document(example, args.out, elements) if args.out else _text(args.format, example, elements)
     if args.figure:
         from tinyunet import plot  # loads slowly, and few ask for it
 
@@ -136,7 +135,7 @@ def _byhand(args: argparse.Namespace) -> int:
     if args.figure:
         plot.save(elements[0].figure(), args.figure)
     if args.out:
-        example.save(args.out, elements)
+        write_text(args.out, text)
     else:
         print(text)
     return 0

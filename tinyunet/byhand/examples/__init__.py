@@ -19,7 +19,7 @@ Title, settings, dy and asks may be left out. `tinyunet check FILE` says whether
 wrong. Whatever is wrong with a file is said in one message, with the line and the key.
 """
 
-from tinyunet.byhand.examples.documents import FORMATS, html, latex, markdown, save
+from tinyunet.byhand.examples.documents import document, html, latex, markdown, save
 from tinyunet.byhand.examples.example import Ask, Example
 from tinyunet.byhand.examples.library import FOLDER, answered, built_in, find, names
 from tinyunet.byhand.examples.reading import load, read
@@ -28,12 +28,12 @@ from tinyunet.byhand.examples.writing import dump
 
 __all__ = [
     "FOLDER",
-    "FORMATS",
     "Ask",
     "Digits",
     "Example",
     "answered",
     "built_in",
+    "document",
     "dump",
     "find",
     "load",

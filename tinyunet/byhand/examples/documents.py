@@ -13,7 +13,7 @@ from tinyunet.byhand.arithmetic.operation import Operation
 from tinyunet.byhand.examples.example import Example, grid
 from tinyunet.byhand.views import page
 from tinyunet.byhand.views.text import latex_number
-from tinyunet.files import atomic, ending
+from tinyunet.files import ending, write_text
 from tinyunet.tensor import Array
 
 Elements = Sequence[Element] | None  # worked out; None for those that the example asks for
@@ -74,15 +74,18 @@ def text(example: Example, elements: Elements = None) -> str:
 FORMATS: dict[str, Callable[[Example, Elements], str]] = {".html": html, ".tex": latex, ".md": markdown, ".txt": text}
 
 
+def document(example: Example, path: str | os.PathLike[str], elements: Elements = None) -> str:
+    """The example in the format that the ending of a file's name says; a ValueError for one that there is not."""
+    return FORMATS[ending(path, FORMATS, "an example")](example, elements)
+
+
 def save(example: Example, path: str | os.PathLike[str], elements: Elements = None) -> None:
     """Write the example; the ending of the name says in which format.
 
     Raises:
         ValueError: an ending other than .html, .tex, .md or .txt.
     """
-    document = FORMATS[ending(path, FORMATS, "an example")](example, elements)
-    with atomic(path) as part:
-        part.write_text(document, encoding="utf-8", newline="\n")
+    write_text(path, document(example, path, elements))
 
 
 def _chosen(example: Example, elements: Elements) -> Sequence[Element]:

@@ -176,6 +176,7 @@ def write(path, size=(40, 48), mode="L"):
         (["evaluate", "nowhere", "WHERE"], "nowhere: this is not the folder of a run"),
         (["evaluate", "run", "--images=nowhere", "--masks=nowhere"], "nowhere"),
         (["predict", "run", "missing.png", "--out=p"], "missing.png: there is no such file"),
+        (["predict", "run", "sizes/images/a.png", "missing.png", "--out=p"], "missing.png: there is no such file"),
         (["predict", "run", "text.png", "--out=p"], "text.png: this is no picture"),
         (["predict", "run", "colour.png", "--out=p"], "colour.png: predict: the image has 3 channels"),
         (["predict", "run", "a.png", "other/a.png", "--out=p"], "several pictures are named a"),

@@ -70,7 +70,7 @@ def test_answers_that_are_rounded_come_out_with_the_powers_on_the_sheet(topic, l
         assert question.check(np.vectorize("{:.2f}".format)(found).tolist())
 
 
-@pytest.mark.parametrize(("answer", "well"), [(0.333, True), (0.3346, False), (0.3355, False), (0.995, False)])
+@pytest.mark.parametrize(("answer", "well"), [(0.333, True), (0.3346, False), (0.3355, False), (0.998, False)])
 def test_answers_on_the_edge_of_rounding_or_of_a_whole_number_are_not_asked_for(answer, well):
     assert _rounds_well(np.array([0.25, answer])) == well
     assert _rounds_well(np.array(-answer)) == well

@@ -66,9 +66,9 @@ def _operands(name: str, a: Any, b: Any) -> list[Array]:
     for x in (a, b):
         if not isinstance(x, (np.ndarray, int, float)):
             raise TypeError(f"{name}: Tensors, arrays or numbers are needed, not {type(x).__name__}")
-    if np.shape(a) != np.shape(b):
+    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and a.shape != b.shape:
         try:
-            np.broadcast_shapes(np.shape(a), np.shape(b))
+            np.broadcast_shapes(a.shape, b.shape)
         except ValueError:
             raise ValueError(
                 f"{name}: shapes {a.shape} and {b.shape} do not broadcast: "

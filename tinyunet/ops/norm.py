@@ -42,8 +42,8 @@ def _check_affine(name: str, x: Array, **vectors: Any) -> None:
             raise ValueError(
                 f"{name}: {what} of shape {np.shape(value)} for {channels} channels; must be ({channels},)"
             )
-        if x.dtype != np.float16 or getattr(value, "dtype", None) != np.float32:  # which PyTorch lets go together
-            check_same_dtype(name, input=x, **{what: value})
+        if value is not None and value.dtype != x.dtype and (x.dtype, value.dtype) != (np.float16, np.float32):
+            check_same_dtype(name, input=x, **{what: value})  # float16 with float32 goes together, as in PyTorch
 
 
 def _by_channel(vector: Any, x: Array) -> Any:

@@ -221,6 +221,7 @@ def sin(x: Operand) -> Any:
     >>> sin(np.array([0.0, np.pi / 2]))
     tensor([0., 1.], dtype=float64)
     """
+    x = floating(x)
     return np.sin(x), lambda dy: dy * np.cos(x)
 
 
@@ -231,6 +232,7 @@ def cos(x: Operand) -> Any:
     >>> cos(np.array([0.0, np.pi]))
     tensor([ 1., -1.], dtype=float64)
     """
+    x = floating(x)
     return np.cos(x), lambda dy: -dy * np.sin(x)
 
 
@@ -332,6 +334,7 @@ def silu(input: Operand) -> Any:
 
 
 @differentiable
+@in_float32
 def gelu(input: Operand, approximate: str = "none") -> Any:
     """GELU: y = x·Φ(x), Φ(x) = (1 + erf(x/√2))/2 the normal distribution function (Hendrycks & Gimpel 2016).
 

@@ -119,6 +119,7 @@ def var(
 
 
 @differentiable
+@in_float32
 def cumprod(input: Operand, dim: int) -> Any:
     """Products of the first elements along `dim`: y₀ = x₀, yᵢ = yᵢ₋₁·xᵢ.
 

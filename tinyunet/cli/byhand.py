@@ -28,14 +28,14 @@ def add(commands: Commands) -> None:
         help="say whether answers worked out by hand are right, or which mistake leads to them",
         description="Checks the answers in TOML files (see  tinyunet byhand --help) without saying what is right. The "
         "exit code is 0 if all answers are right, 1 if one is wrong or missing (in an example, only beside others), 2 "
-        "for a file that cannot be used.",
+        "for a file that cannot be used; the others are checked all the same.",
     )
     p.add_argument("files", nargs="+", metavar="FILE", help="TOML files with answers")
     p.add_argument(
         "--sheet",
         metavar="CODE",
-        help="grade a worksheet by the code that is printed on it, such as conv2d:7:2. FILE then has a line "
-        "such as 2a = 1/2 or 3 = 1 2; 3 4 or 3 = [[1, 2], [3, 4]] for every answer; or they are given here: "
+        help="grade a worksheet by the code that is printed on it, such as conv2d:7:2. Each FILE then has somebody's "
+        "answers, in lines such as 2a = 1/2 or 3 = 1 2; 3 4 or 3 = [[1, 2], [3, 4]]; or they are given here: "
         '1=35 "3=1 2; 3 4"',
     )
     p.set_defaults(run=_check)
@@ -170,30 +170,45 @@ def _worksheet(args: argparse.Namespace) -> int:
     return 0
 
 
-def _check_sheet(args: argparse.Namespace) -> int:
-    from tinyunet.byhand import worksheets
-
-    verdicts = worksheets.grade(args.sheet, args.files)
-    for label, verdict in verdicts.items():
-        print(f"{label}: {verdict}")
-    print(f"{sum(map(bool, verdicts.values()))} right of {len(verdicts)}")
-    return 0 if all(verdicts.values()) else 1
-
-
 def _check(args: argparse.Namespace) -> int:
-    from tinyunet.byhand import examples
-
-    if args.sheet is not None:
-        return _check_sheet(args)
-    answered = {file: examples.answered(file) for file in args.files}  # all are read before anything is printed
-    right = True
-    for file, asks in answered.items():
-        print(f"{file}:")
-        for ask in asks:
-            verdict = ask.check()
-            right &= verdict.right
-            print(f"{ask.heading}: {verdict}")
+    """Each file by itself; what is wrong with one of them is said at the end."""
+    answers = [text for text in args.files if args.sheet is not None and "=" in text]
+    files = [text for text in args.files if text not in answers]
+    if answers and len(files) > 1:
+        raise ValueError(f"whose answer is {answers[0]}? Give it with one file, or put it into a file of its own")
+    right, wrong = True, []
+    for file in files or [None]:
+        try:
+            lines, fine = _checked(file, args.sheet, answers)
+        except ValueError as error:
+            wrong.append(str(error))
+            continue
+        print("\n".join([f"{file}:", *lines] if file and (args.sheet is None or len(files) > 1) else lines))
+        right &= fine
+    if wrong:
+        raise ValueError("; ".join(wrong))
     return 0 if right else 1
+
+
+def _checked(file: str | None, sheet: str | None, answers: list[str]) -> tuple[list[str], bool]:
+    """What is said of the answers in a file, and whether all of them are right."""
+    from tinyunet.byhand import examples, worksheets
+
+    if sheet is None:
+        try:
+            verdicts = [(ask.heading, ask.check()) for ask in examples.answered(str(file))]
+        except ValueError as error:
+            if str(file).endswith(".toml"):
+                raise
+            raise ValueError(
+                f"{file}: answers to a worksheet need the code that is printed on it, as in  tinyunet check --sheet "
+                f"conv2d:7:2 {file}; and as an example in TOML it cannot be read: {error}"
+            ) from None
+        return [f"{heading}: {verdict}" for heading, verdict in verdicts], all(verdict for _, verdict in verdicts)
+    grades = worksheets.grade(sheet, [*([file] if file else []), *answers])
+    lines = [f"{label}: {verdict}" for label, verdict in grades.items()]
+    count = f"{sum(map(bool, grades.values()))} right of {len(grades)}"
+    return [*grades.remarks, *lines, count], all(grades.values())
 
 
 def _lab(args: argparse.Namespace) -> int:

@@ -115,12 +115,12 @@ def test_wrong_fields_are_named(change, message):
     [
         ({"at": [0, 1, 1], "answer": ""}, "there is no answer yet"),
         ({"at": [0, 1, 1], "answer": "1 2"}, "'1 2' is not a number"),
-        ({"at": [0, 1, 1], "answer": "36,5"}, "decimals have a point, as in 0.5"),
+        ({"at": [0, 1, 1], "answer": "36,500"}, "write a decimal with a point"),
         ({"at": None, "answer": "36,5; 2,5"}, "a ; ends a row"),
         ({"at": [0, 1, 1], "answer": "x"}, "'x' is not a number"),
         ({"at": [0, 9, 1], "answer": "1"}, "there is no element"),
         ({"at": "x", "answer": "1"}, "at: must be a list"),
-        ({"at": None, "answer": "1 2\n3"}, "rows must have the same length"),
+        ({"at": None, "answer": "1 2 ... 3"}, "some numbers are left out"),
     ],
 )
 def test_wrong_answers_to_read(more, message):

@@ -256,7 +256,7 @@ def test_an_answer_of_another_shape():
     ]
 
 
-@pytest.mark.parametrize("answer", ["", "x", "1/0", "nan", "inf", "1e999", "1/2/3", "--1", "0x10"])
+@pytest.mark.parametrize("answer", ["x", "1/0", "inf", "1e999", "1/2/3", "--1", "0x10"])
 def test_what_is_no_number_is_refused(answer):
     with pytest.raises(ValueError, match="number"):
         byhand.relu([1]).at(0).check(answer)
@@ -264,7 +264,7 @@ def test_what_is_no_number_is_refused(answer):
         byhand.relu([1]).check([answer])
 
 
-@pytest.mark.parametrize("answer", [None, True, [1], {}, 1j])
+@pytest.mark.parametrize("answer", [True, [1], {}, 1j])
 def test_what_is_of_the_wrong_kind_is_refused(answer):
     with pytest.raises(TypeError, match="number"):
         byhand.relu([1]).at(0).check(answer)
@@ -524,7 +524,7 @@ def test_a_rare_mistake_is_left_out_where_a_usual_one_explains_the_answer():
 def test_a_rare_mistake_and_a_slip_that_give_an_element_are_both_named():
     verdict = byhand.conv2d([[7, 5, -2], [6, 4, 9]], [[8, 9, 4], [3, 2, 6]]).at(0, 0).check(7 * 8 + 5 * 9 - 2 * 4)
     assert [m.name for m in verdict.mistakes] == ["edge of the kernel left out"]
-    assert "None of the usual mistakes explains it." in verdict.text
+    assert "No usual mistake gives it, but a rarer one does: edge" in verdict.text
     verdict = byhand.conv2d([[7, 5], [6, 4]], [[8, 9], [0, 3]]).at(0, 0).check(7 * 8 + 5 * 9)
     assert [m.name for m in verdict.mistakes] == ["slip in one term", "edge of the kernel left out"]
     assert "4×3 left out" in verdict.text
@@ -685,8 +685,10 @@ def test_one_number_is_no_map_and_one_in_an_array_is_a_number():
     assert "asked for is all of y" in y.check(6).text
     assert y.at(0, 0).check(np.array(6))
     assert y.at(0, 0).check(tinyunet.tensor([6.0]))
-    with pytest.raises(ValueError, match="decimals have a point"):
-        y.at(0, 0).check("6,0")
+    assert y.at(0, 0).check("6,0")
+    assert not y.at(0, 0).check("6,5")
+    with pytest.raises(ValueError, match="write a decimal with a point"):
+        y.at(0, 0).check("6,000")
 
 
 def test_what_is_shown_in_a_shell_is_the_text():
@@ -697,8 +699,10 @@ def test_what_is_shown_in_a_shell_is_the_text():
 
 
 def test_what_single_precision_leaves_of_a_zero_is_right():
-    assert byhand.relu([0, 5]).check(np.array([3e-8, 5], np.float32))
-    assert not byhand.relu([0, 5]).check(np.array([3e-3, 5], np.float32))
+    y = byhand.conv2d([[0.1, 0.2, 0.3, 5]], [[1, 1, -1]])
+    assert y.check(np.array([[7e-9, -4.5]], np.float32))
+    assert y.check("[[ 7.4506e-09 -4.5000e+00]]")
+    assert not y.check(np.array([[3e-3, -4.5]], np.float32))
 
 
 def test_digits_of_the_other_sign_are_not_cut_off():
@@ -767,7 +771,7 @@ def test_a_rare_mistake_is_named_unless_a_usual_one_gives_the_same(kind, problem
 
 MUTANTS = {
     "byhand.mistakes.diagnosis:_same": [
-        ("the tolerance is forgotten", "np.abs(a - b) <= tolerance + EXACT", "np.abs(a - b) <= EXACT"),
+        ("the tolerance is forgotten", "answer.tolerances + answer.units", "answer.units"),
     ],
     "byhand.mistakes.diagnosis:check": [
         ("the last wrong element is named", "np.argwhere(wrong)[0]", "np.argwhere(wrong)[-1]"),

@@ -172,6 +172,14 @@ class Operation:
         """How many times, and how many products each time, as factors; None where no weights are multiplied."""
         return None
 
+    def sizes(self, what: str, dy: Array | None) -> Array:
+        """How large the terms are that make each number of a quantity: rounding them moves it by a part of that."""
+        dy = None if dy is None else np.abs(dy)
+        if not self.linear:
+            return np.abs(self.result(what, dy))
+        arrays = {name: None if array is None else np.abs(array) for name, array in self.arrays.items()}
+        return self.changed(**arrays).result(what, dy)
+
     # ---- one element of it
 
     def work_out(self, what: str, index: Index, dy: Array | None) -> tuple[Step, ...]:

@@ -14,6 +14,7 @@ from tinyunet.tensor import Array
 Pairs = tuple[list[int], list[int]]
 
 SIZE = "(input + 2·padding − dilation·(kernel − 1) − 1) // stride + 1"
+CEILED = Gathered(1, 1, ceil=True).rule  # with ceil_mode
 
 
 def _met(axis: Axis, output: int, cell: int) -> int:
@@ -77,6 +78,10 @@ class Sliding(Operation):
 
     def y_shape(self) -> tuple[int, ...]:
         return len(self.arrays["x"]), self.channels(), *(length.value for length in self.lengths())
+
+    def rule(self, what: str) -> str:
+        ceiled = what == "y" and self.settings.get("ceil_mode")
+        return f"y has the size {CEILED}; its channels are those of x" if ceiled else super().rule(what)
 
     def border(self, array: str) -> Border:
         rows, cols = ((axis.padding, max(axis.padding, axis.overhang)) for axis in self.axes())

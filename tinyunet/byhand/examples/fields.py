@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tinyunet.byhand.arithmetic.grids import DEEPEST
-from tinyunet.byhand.arithmetic.numbers import read_array
+from tinyunet.byhand.arithmetic.numbers import read_answer, read_array
 from tinyunet.tensor import Array
 
 LARGEST = 10**12  # number that is given
@@ -55,8 +55,8 @@ def leaves(value: Any, depth: int = 0) -> Iterator[Any]:
             yield from leaves(item, depth + 1)
 
 
-def numbers(value: Any, largest: int = LARGEST) -> Array:
-    """The numbers in nested lists.
+def numbers(value: Any, largest: int = LARGEST, unfinished: bool = False) -> Array:
+    """The numbers in nested lists; of an unfinished answer nan for those that are missing.
 
     Raises:
         ValueError, TypeError: what is no number or too large, no numbers at all, and rows of different lengths.
@@ -71,9 +71,9 @@ def numbers(value: Any, largest: int = LARGEST) -> Array:
             raise TypeError(f"a number is needed, or a text such as '1/3', not {kind}")
         if isinstance(leaf, int) and abs(leaf) > largest:  # before anything prints its digits
             raise ValueError(f"a number is larger than {largest:.0e}")
-    values = read_array(value)[0]
+    values = (read_answer if unfinished else read_array)(value).values
     if not values.size:
         raise ValueError(f"there are no numbers in an array of shape {values.shape}")
-    if np.abs(values).max() > largest:
+    if np.abs(values[~np.isnan(values)]).max(initial=0) > largest:
         raise ValueError(f"a number is larger than {largest:.0e}")
     return values

@@ -174,6 +174,8 @@ def _asks(example: Example, tables: list[Any]) -> Iterator[Ask]:
                     raise TypeError("must be a list of integers, such as [0, 1, 1]")
                 at = of.at(*at).index
         with blaming("answer", k):
-            if answer is not None and numbers(answer, LARGEST**4).ndim and at is not None:  # products get larger
+            if (
+                answer is not None and numbers(answer, LARGEST**4, unfinished=True).ndim and at is not None
+            ):  # products get larger
                 raise ValueError("must be one number; an answer for the whole array has no at")
         yield Ask(of, at, answer)

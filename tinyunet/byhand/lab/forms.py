@@ -71,7 +71,11 @@ def check(form: Mapping[str, Any]) -> dict[str, Any]:
         raise ValueError(f"at: must be a list of integers, or null, not {at!r}")
     if not text:
         raise ValueError("there is no answer yet")
-    ask = Ask(of, None, read_grid(text)) if at is None else Ask(of, of.at(*at).index, text)
+    ask = (
+        Ask(of, None, read_grid(text) if of.result.size > 1 else text)
+        if at is None
+        else Ask(of, of.at(*at).index, text)
+    )
     verdict = ask.check()
     return {"right": verdict.right, "text": verdict.text, "toml": dump(replace(example, asks=(ask,)))}
 

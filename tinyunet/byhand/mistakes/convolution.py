@@ -102,7 +102,12 @@ PLACES = "conv2d y", CONVOLUTIONS
 conv2d, both = (mistakes(place, Convolution) for place in PLACES)
 weighted = mistakes(f"{CONVOLUTIONS}, linear y", Weighted)
 
-conv2d("kernel flipped", "the kernel is used as it stands, not turned by 180°", lambda q: q.y(w=turned(q.w)))
+conv2d(
+    "kernel flipped",
+    "the kernel is used as it stands, not turned by 180°, as in PyTorch, cv2.filter2D and scipy.signal.correlate2d "
+    "(scipy.signal.convolve2d, np.convolve and MATLAB's conv2 do turn it)",
+    lambda q: q.y(w=turned(q.w)),
+)
 mistakes("conv_transpose2d y", Convolution)(
     "kernel flipped",
     "the kernel is laid down as it stands; it is turned by 180° only where zeros are put between the pixels, and a "

@@ -118,6 +118,9 @@ class _Brackets:
     def __init__(self, text: str) -> None:
         if re.search(r"\d,\d", text) and re.search(r"[\d.]\s+[-+−–.\d]", text):
             raise ValueError(UNCLEAR)
+        lines = [len(line.split()) for line in re.split(r"[\[\]\n]", text) if line.strip()]
+        if text.count("[") == 1 < len(lines) and len({*lines}) == 1 and not re.search("[,;(]", text):
+            raise ValueError("whether a line is a row is unclear in a single pair of brackets; end rows with a ;")
         self.tokens = [*TOKEN.finditer(text)]
         self.k = 0  # of the one that comes next
 
@@ -154,9 +157,6 @@ class _Brackets:
                     rows.append([])
                 comma, line = token in ",;" or comma, token == "\n" or line
                 continue
-            words = token not in BRACKETS and rows[-1] and not isinstance(rows[-1][-1], list)
-            if words and line and not comma and deep == 1:
-                raise ValueError("whether a line is a row is unclear in a single pair of brackets; end rows with a ;")
             apart &= comma or line
             value = self.value(deep)
             rows[-1] += [] if value is None else [value]

@@ -89,10 +89,10 @@ DECORATIONS: tuple[tuple[str, str, Replacement], ...] = (
     (
         "what it is called",
         rf"\A\s*(?:(?:const|let|var|auto|double|float|int)\s+)?{NAME}(?:\[[\d, ]*\])*(?:\([\d, ]*\))?"
-        r"(?:\s*:\s*[\w.]+(?:\[[\w, .]*\])?)?\s*(?:=|<-|:=|←)(?!=)\s*",
+        r"(?:\s*:\s*[^\W\d][\w.\[\], ]*?)?\s*(?:=|<-|:=|←)(?!=)\s*",
         "",
     ),
-    ("the same in JSON", r"(?s)\A\s*\{\s*[^\W\d]\w*\s*:(.*)\}\s*\Z|\A\s*[^\W\d]\w*\s*:", r"\1"),
+    ("the same in JSON", r"(?s)\A\s*\{\s*[^\W\d]\w*\s*:(.*)\}\s*\Z|\A\s*[^\W\d]\w*(?:\[[\d, ]*\])?\s*:", r"\1"),
     # ---- numbers
     ("powers of ten", r"10([⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+)", _superscript),
     ("powers of ten", r"[ \t]*[×·*x][ \t]*10[ \t]*(?:\^|\*\*)[ \t]*\{?[ \t]*([-+−]?\d+)\}?", r"e\1"),

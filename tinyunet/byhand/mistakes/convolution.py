@@ -171,7 +171,7 @@ conv2d.way("in each channel", lambda q: q.summed(q.products.max(6).sum(3)) if q.
 conv2d("matrix product", "window and kernel are multiplied cell by cell, not as matrices", where=square)
 # They are the sums of each column of the window times the sum of that row of the kernel.
 conv2d.way("its numbers added up", lambda q: q.y(w=np.broadcast_to(q.w.sum(3)[:, :, None], q.w.shape)))
-conv2d.way("or only products on the diagonal", lambda q: q.y(w=q.w * (q.u == q.v)))
+conv2d.way("only products on the diagonal", lambda q: q.y(w=q.w * (q.u == q.v)))
 conv2d("products overwritten", "every product is added to the sum so far: +=, not =")
 conv2d.way("only the last one is left", lambda q: q.summed(q.products[:, :, :, -1, ..., -1]))
 conv2d.way(

@@ -151,8 +151,8 @@ EVERY = "batch_norm y, group_norm y, layer_norm y"
 wrong, rare = usual_and_rare(EVERY, Normalisation)
 wrong(
     "unbiased variance",
-    "x is normalised with the biased variance, divided by m and not by m − 1, as np.var does (torch.var and MATLAB's var "
-    "divide by m − 1)",
+    "x is normalised with the biased variance, divided by m and not by m − 1, as np.var does (torch.var and MATLAB's "
+    "var divide by m − 1)",
     lambda q: q.affine(q.off / np.sqrt(q.var * q.m / (q.m - 1) + q.eps)) if q.m > 1 else None,
     where=lambda q: q.training,
 )

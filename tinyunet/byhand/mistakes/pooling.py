@@ -80,7 +80,7 @@ max_y("zero padding in max-pool", "the padding is −∞ and never wins, even am
 max_y.way("", lambda q: q.padded(constant_values=0))
 avg_y(
     "divisor at the border",
-    "count_include_pad says whether zeros of the padding are counted; what ceil_mode adds beyond them never is",
+    "count_include_pad says whether zeros of the padding are counted; what ceil_mode adds beyond them is left out",
 )
 avg_y.way("", lambda q: q.y(count_include_pad=not q.count_include_pad))
 avg_y.way("the whole kernel, also where it hangs over", lambda q: q.cells().sum(-1) / q.size if overhangs(q) else None)
@@ -89,7 +89,7 @@ max_y("average instead of maximum", "max-pooling takes the largest number of the
 avg_y("maximum instead of average", "average pooling takes the mean of the window", lambda q: q.seen.max(-1))
 avg_y("not divided", "divide the sum by the number of cells in the window", lambda q: q.cells().sum(-1))
 max_dx(*COL2IM, lambda q: q.spread(q.shares(q.winner), assign=True))
-avg_dx(*COL2IM, lambda q: q.spread(q.shares(1 / q.size), assign=True), where=counted)
+avg_dx(*COL2IM, lambda q: q.spread(q.shares(1 / q.size), assign=True), where=lambda q: counted(q) and not overhangs(q))
 FIRST = "among equals the first of the window, row by row, receives all of the gradient, as in PyTorch"
 max_dx("ties shared", FIRST)
 max_dx.way("each of them receives it", lambda q: q.back(q.largest))

@@ -1,5 +1,6 @@
 """A slip in one element: digits cut off, one term of a sum, or another number of the window than the largest."""
 
+import math
 from collections.abc import Iterator
 
 from tinyunet.byhand.arithmetic.explanation import Element
@@ -28,7 +29,7 @@ def slip(element: Element, given: Given, size: float) -> Mistake | None:
     if cut_off(given, element.value):
         return CUT_OFF
     if isinstance(last, Largest):
-        places = [term.factors[0].place for term in last.terms if given.fits(term.value)]
+        places = [term.factors[0].place for term in last.terms if math.isfinite(term.value) and given.fits(term.value)]
         return NOT_LARGEST._replace(detail=" or ".join(places[:SLIPS])) if places else None
     if not isinstance(last, Sum) or sum(len(part.terms) for part in last.parts) > LONG:
         return None

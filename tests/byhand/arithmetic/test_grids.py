@@ -116,7 +116,7 @@ MUTANTS = {
         ("thousands are decimals", " or all(map(THOUSANDS.fullmatch, words))", ""),
         ("a decimal and a list", "not all(map(DECIMAL.fullmatch, words)) or ", ""),
     ],
-    "byhand.arithmetic.grids:_bracketed": [
-        ("rows of one bracket run together", "text.replace(';', '], [')", "text.replace(';', ' ')"),
+    "byhand.arithmetic.grids:_Brackets.values": [
+        ("rows of one bracket run together", "rows if len(rows) > 1 else rows[0]", "sum(rows, [])"),
     ],
 }

@@ -774,10 +774,12 @@ MUTANTS = {
         ("the tolerance is forgotten", "answer.tolerances + answer.units", "answer.units"),
     ],
     "byhand.mistakes.diagnosis:check": [
-        ("the last wrong element is named", "np.argwhere(wrong)[0]", "np.argwhere(wrong)[-1]"),
-        ("a slip explains everything that is wrong", "if wrong.sum() == 1:", "if wrong.sum() >= 1:"),
+        ("what leaves a tiny epsilon out may be computed", "wrong &= computed | ~", "wrong &= ~"),
+    ],
+    "byhand.mistakes.diagnosis:_judged": [
+        ("the last wrong element is named", "op.shown(what, places[0])", "op.shown(what, places[-1])"),
+        ("a slip explains everything that is wrong", "if wrong.sum() == 1 and slips[0] and", "if slips[0] and"),
         ("two elements make a rare mistake", "if rare and wrong.sum() > 2:", "if rare:"),
-        ("what leaves a tiny epsilon out may be computed", "(tolerances > 0) | ", ""),
     ],
     "byhand.mistakes.diagnosis:_other_shape": [
         ("one mistake of several", "return _verdict(start, None, found.whole)", "return _verdict(start, None, [])"),
@@ -788,17 +790,17 @@ MUTANTS = {
         ("rare mistakes of large problems", "op.result().size) <= LARGE", "op.result().size) <= LARGE**2"),
     ],
     "byhand.mistakes.diagnosis:_distinct": [
-        ("a detail of several", "dict.fromkeys(m.detail for m in same)", "[same[-1].detail]"),
+        ("a detail of several", "dict.fromkeys(details)", "details[-1:]"),
     ],
-    "byhand.mistakes.diagnosis:_cut_off": [
+    "byhand.mistakes.slips:cut_off": [
         ("digits are cut off from the other sign", "answer * value >= 0 and", ""),
     ],
-    "byhand.mistakes.diagnosis:_slips": [
+    "byhand.mistakes.slips:slip": [
         ("a slip is pinned on one term of many", "or len(found) > SLIPS", "or False"),
-        ("a slip is looked for in long sums", "for part in last.parts) <= LONG", "for part in last.parts) >= 0"),
+        ("a slip is looked for in long sums", "for part in last.parts) > LONG", "for part in last.parts) < 0"),
     ],
     "byhand.mistakes.diagnosis:check_element": [
-        ("cut digits have rare explanations", "if CUT_OFF in slip.mistakes or not", "if not"),
+        ("cut digits have rare explanations", "if known is CUT_OFF or not", "if not"),
     ],
     "byhand.mistakes.diagnosis:element_of": [
         ("other channels are these", "wrong.shape[:2] != shape[:2]", "False"),
@@ -807,10 +809,10 @@ MUTANTS = {
         ("zeros explain anything", "same[wrong].all() and values[wrong].any()", "same[wrong].all()"),
     ],
     "byhand.mistakes.misread:misread": [
-        ("the number read is off by its change", "read = float(array[index] + off)", "read = float(off)"),
+        ("the number read is off by its change", "float(array[index] + off)", "float(off)"),
         ("cells of large arrays", "sum(a.size for a in arrays.values()) > MOST", "False"),
-        ("whole numbers read as fractions", "not (whole and abs(read - round(read)) > EXACT)", "True"),
-        ("any number", "if same(truth + off * gain).all() and not", "if not"),
+        ("whole numbers read as fractions", "off), digits)", "off), WRITTEN)"),
+        ("any number", "and same(truth + (read - array[index]) * gain).all()", ""),
     ],
     "byhand.mistakes.registry:Wrong.way": [
         ("a way loses its word", "detail or own", "own"),
@@ -845,10 +847,14 @@ MUTANTS = {
         ("dx without its mean term", "lambda q: q.centred(q.dn, q.mean(q.dn)))", "lambda q: q.centred(q.dn))"),
     ],
     "byhand.arithmetic.numbers:read": [
-        ("a computed -1 is as good as a written one", "sys.float_info.epsilon * abs(value)", "0.0"),
+        ("a computed -1 is as good as a written one", "value, 0, SINGLE) if value", "value, 0) if value"),
     ],
-    "byhand.arithmetic.numbers:read_array": [
-        ("a rounded 1.0 must be exact", "max(finest, scale)", "scale"),
-        ("what single precision leaves of 0 is wrong", "max(finest, scale)", "finest"),
+    "byhand.arithmetic.numbers:_answer": [
+        ("a rounded 1.0 must be exact", "tolerances[computed] = np.maximum(tolerances[computed], finest)", "pass"),
+        (
+            "what single precision leaves of 0 is wrong",
+            "else units[computed].max()",
+            "else units[computed].min() * 1e-6",
+        ),
     ],
 }

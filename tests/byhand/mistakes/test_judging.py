@@ -462,7 +462,7 @@ MUTANTS = {
         ("the pair is before and after each", "self.framed([pair, pair])", "self.framed([(p, p) for p in pair])"),
     ],
     "byhand.mistakes.pooling:overhangs": [
-        ("without ceil_mode, too", "self.ceil_mode and", ""),
+        ("without ceil_mode, too", "q.ceil_mode and", ""),
     ],
     "byhand.arithmetic.windows:Sliding.rule": [
         ("ceil_mode rounds down", 'what == "y" and self.settings.get("ceil_mode")', "False"),

@@ -169,9 +169,8 @@ def _answer(numbers: Any, unfinished: bool) -> Answer:
     texts = [repr(float(number)) if isinstance(number, FLOATS) else str(number) for number in flat]
     computed = np.array(["." in text or "e-" in text for text in texts], bool).reshape(shape)
     if computed.any():
-        tolerances[computed] = np.maximum(
-            tolerances[computed], min(tolerances[computed & (values % 1 != 0)], default=0.0)
-        )
+        finest = min(tolerances[computed & (values % 1 != 0)], default=0.0)
+        tolerances[computed] = np.maximum(tolerances[computed], finest)
         long = max(len(text.partition("e")[0].replace(".", "").strip("-0")) for text in texts) >= LONG
         with np.errstate(over="ignore"):
             half |= long and np.array_equal(values[computed].astype(np.float16), values[computed])

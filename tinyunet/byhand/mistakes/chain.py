@@ -15,13 +15,11 @@ import numpy as np
 
 from tinyunet.byhand.arithmetic.chain import Chain
 from tinyunet.byhand.arithmetic.explanation import Explanation
-from tinyunet.byhand.arithmetic.numbers import read_array
+from tinyunet.byhand.arithmetic.numbers import read_answer
 from tinyunet.byhand.arithmetic.operation import Index
-from tinyunet.byhand.mistakes.diagnosis import RIGHT, Verdict, check_element, squeezed
+from tinyunet.byhand.mistakes.diagnosis import MISSING, RIGHT, Verdict, check_element, squeezed
 from tinyunet.byhand.mistakes.diagnosis import check as check_whole
 from tinyunet.tensor import Array
-
-UNANSWERED = Verdict(False, "not answered yet")
 
 
 @dataclass(frozen=True, repr=False)
@@ -61,7 +59,7 @@ def check(chain: Chain, answers: Sequence[Any]) -> Verdicts:
     if len(answers) > len(chain):
         raise ValueError(f"there are {len(answers)} answers to {len(chain)} steps")
     found = dict(enumerate(judged(chain, [Asked(k, answer) for k, answer in enumerate(answers)])))
-    said = Verdicts(found.get(k, UNANSWERED) for k in range(len(chain)))
+    said = Verdicts(found.get(k, MISSING) for k in range(len(chain)))
     said.chain = chain
     return said
 
@@ -94,11 +92,12 @@ def judged(chain: Chain, asked: Sequence[Asked]) -> list[Verdict]:
             if asked[place].step != k:
                 continue
             if answer is None:
-                verdicts[place] = UNANSWERED
+                verdicts[place] = MISSING
                 continue
             try:
                 verdicts[place], those = _judge(k, step, ways, answer, at)
-                answers.append((read_array(answer)[0], at))
+                values = read_answer(answer).values
+                answers += [] if np.isnan(values).any() else [(values, at)]  # of an unfinished one nothing follows
                 mistaken |= those
             except (ValueError, TypeError) as error:
                 verdicts[place] = Verdict(False, str(error))

@@ -20,6 +20,7 @@ PLACES = {
     "tinyunet.nn.functional": nn.functional,
     "tinyunet.optim": optim,
     "tinyunet.optim.lr_scheduler": optim.lr_scheduler,
+    "tinyunet.utils.data": tinyunet.utils.data,
     "Tensor": tensor([1.0]),
     "Module": nn.Linear(1, 1),
 }

@@ -91,6 +91,15 @@ def test_the_approximation_of_gelu_is_pytorchs(x, layout):
 
 
 @pytest.mark.torch
+@pytest.mark.parametrize("name", ["relu", "leaky_relu", "silu"])
+def test_what_pytorch_does_in_place_is_a_new_array(name):
+    agree(lambda F, x: getattr(F, name)(x * 1, inplace=True) * 3, normal(0, 2, 3))
+    x = tinyunet.tensor([-1.0, 2.0])
+    getattr(F, name)(x, inplace=True)
+    assert x.tolist() == [-1, 2]
+
+
+@pytest.mark.torch
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 def test_a_cast_rounds_and_passes_the_gradient(dtype):
     agree(lambda F, x: x.to(getattr(tinyunet if F is tinyunet.functional else F, dtype)) * 3, normal(0, 2, 3))

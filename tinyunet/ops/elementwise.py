@@ -258,8 +258,8 @@ def abs(x: Operand) -> Any:
 
 
 @differentiable
-def relu(input: Operand) -> Any:
-    """Rectified linear unit: y = max(x, 0).
+def relu(input: Operand, inplace: bool = False) -> Any:
+    """Rectified linear unit: y = max(x, 0). `inplace` changes nothing: a result is always a new array.
 
     Raises:
         TypeError: for bool, as in PyTorch.
@@ -278,8 +278,8 @@ def relu(input: Operand) -> Any:
 
 
 @differentiable
-def leaky_relu(input: Operand, negative_slope: float = 0.01) -> Any:
-    """y = x where x > 0, else negative_slope · x (Maas et al. 2013).
+def leaky_relu(input: Operand, negative_slope: float = 0.01, inplace: bool = False) -> Any:
+    """y = x where x > 0, else negative_slope · x (Maas et al. 2013); for `inplace` see `relu`.
 
     >>> leaky_relu(np.array([-1.0, 2.0]))
     tensor([-0.01,  2.  ], dtype=float64)
@@ -320,8 +320,8 @@ def tanh(input: Operand) -> Any:
 
 @differentiable
 @in_float32
-def silu(input: Operand) -> Any:
-    """SiLU, also called swish: y = x·σ(x) (Elfwing et al. 2018).
+def silu(input: Operand, inplace: bool = False) -> Any:
+    """SiLU, also called swish: y = x·σ(x) (Elfwing et al. 2018); for `inplace` see `relu`.
 
     By the product rule dy/dx = σ + x·σ(1 − σ) = σ·(1 + x·(1 − σ)).
 

@@ -77,6 +77,7 @@ TABLE = [
     ("max_pool2d", (a(6, 6), 2), {}, ValueError, "input must be (N, C, H, W), or one image (C, H, W), not (6, 6)"),
     ("max_pool2d", (x > 0, 2), {}, TypeError, "numbers are needed, not bool"),
     ("avg_pool2d", (x, 2), {"divisor_override": 0}, ValueError, "divisor_override must not be 0"),
+    ("avg_pool2d", (i(1, 4, 4), 2), {}, TypeError, INTEGERS),
     ("avg_pool2d", (x, 2), {"divisor_override": [1, 2]}, TypeError, "divisor_override must be an integer"),
     ("avg_pool2d", (x, 2), {"padding": 2}, ValueError, "padding (2, 2) must be at most half of the kernel (2, 2)"),
     ("avg_pool2d", (x, (2, 7)), {}, ValueError, "a window of (2, 7) (dilation (1, 1)) does not fit an input of (6, 6)"),

@@ -170,6 +170,7 @@ def avg_pool2d(
 
     Raises:
         ValueError: a padding of more than half the kernel, a window that does not fit, a divisor of 0.
+        TypeError: integers. (PyTorch takes int64 and rounds the means to 0.)
 
     >>> avg_pool2d(np.array([[[1.0, 2, 5, 6], [3, 4, 7, 8]]]), 2)
     tensor([[[2.5, 6.5]]], dtype=float64)
@@ -181,6 +182,7 @@ def avg_pool2d(
     if divisor_override == 0:
         raise ValueError("avg_pool2d: divisor_override must not be 0")
     axes = pool_axes("avg_pool2d", input.shape[2:], kernel_size, stride, padding, 1, ceil_mode)
+    check_floating("avg_pool2d", input)
     counted = [_counted(axis, count_include_pad) for axis in axes]
     divisor = np.asarray(divisor_override or np.outer(*counted), input.dtype)
     x = _padded(input, axes, 0)

@@ -81,8 +81,13 @@ def test_long_products_are_products(a, b, k):
     assert sums.product(integers, integers >> 40) == k << 40
 
 
+def test_products_of_a_million_are_exact():
+    x = np.full((1, 1 << 20), 0.1, np.float32)
+    assert sums.product(x, np.ones((1 << 20, 1), np.float32)).item() == pytest.approx(float(x[0, 0]) * 2**20, rel=3e-7)
+
+
 def test_products_that_do_not_fit_are_no_products_of_their_parts():
-    for a, b in ((np.ones((2, 3000)), np.ones((4000, 2))), (np.ones((2, 3000)), np.ones(2000))):
+    for a, b in ((np.ones((2, 2048)), np.ones((4000, 2))), (np.ones((2, 3000)), np.ones(2048))):
         with pytest.raises(ValueError, match="do not fit"):
             F.matmul(a, b)
 

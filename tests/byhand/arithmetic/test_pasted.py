@@ -1,6 +1,7 @@
 """Grids are read as programs, notebooks, LaTeX and tables write them."""
 
 import contextlib
+import time
 from fractions import Fraction
 
 import numpy as np
@@ -170,6 +171,21 @@ def test_any_text_is_read_or_refused_with_a_sentence(text):
         read_array(text)
 
 
+PIECES = (
+    *" \n\t[({-\\|1x=%#>.,:&+'\"<⎡─", "1 ", "1,", "x: ", "a =", "-- ", "\\begin{a}", "[1]", "np.array(", "a= ",
+    "(a= ", "1 x ", "| ", "1e3 *\n", "} ", "1 \t", ";1", "x" + " " * 30_000, "x: y" + " " * 30_000,
+    "1" + " \t" * 20_000 + "x",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("piece", PIECES, ids=lambda piece: repr(piece[:9]))
+def test_what_is_long_is_read_or_refused_at_once(piece):
+    start = time.process_time()
+    with contextlib.suppress(ValueError, TypeError):
+        read_grid(piece * (60_000 // len(piece) + 1))
+    assert time.process_time() - start < 5  # at most half a second where nothing else runs
+
+
 @pytest.mark.parametrize("text", ["1 2\n3 4", "[[1, 2], [3, 4]]", "1,5 2,5", "1 2; 3 4", "-1/2", "1\n\n2\n---\n3\n\n4"])
 def test_what_has_no_decoration_stays_as_it_is(text):
     assert plain(text) == text
@@ -187,7 +203,7 @@ MUTANTS = {
     "byhand.arithmetic.pasted:_page": [
         ("an image is a channel", '"\\n---\\n" if int(third) == 1 < int(fourth) else "\\n\\n"', '"\\n\\n"'),
     ],
-    "byhand.arithmetic.grids:_Brackets.value": [
+    "byhand.arithmetic.grids:_Brackets.word": [
         ("what is said beside numbers is one", "return found if name in HELD else None", "return found"),
         ("numbers are laid out in rows", "if name in LAID_OUT:", "if False:"),
     ],

@@ -108,7 +108,7 @@ def _channels(text: str) -> list[list[list[str]]]:
 
 def _cells(row: str) -> list[str]:
     """Separated by tabs and commas, between which one may be empty, or by blanks."""
-    cells = re.split(r"\s*,\s*| *\t *", re.sub(r"\s*,\s*$", "", row))
+    cells = re.split(",[ ]{0,9}\t?|\t", row.rstrip(" ").removesuffix(","))
     return [word for cell in cells for word in cell.split() or [GAP]]
 
 
@@ -123,6 +123,7 @@ class _Brackets:
             raise ValueError("whether a line is a row is unclear in a single pair of brackets; end rows with a ;")
         self.tokens = [*TOKEN.finditer(text)]
         self.k = 0  # of the one that comes next
+        self.inside = 0  # values in values
 
     @property
     def token(self) -> str:
@@ -174,10 +175,15 @@ class _Brackets:
 
     def value(self, deep: int) -> Any:
         """The next value; None for what is none, such as a keyword and what it is set to."""
-        if self.token in BRACKETS:
-            if deep == DEEPEST:
-                raise ValueError(f"brackets are nested more than {DEEPEST} deep")
-            return self.values(self.take(), deep + 1)[0]
+        self.inside += 1
+        if (deep == DEEPEST and self.token in BRACKETS) or self.inside > 4 * DEEPEST:
+            raise ValueError(f"brackets are nested more than {DEEPEST} deep")
+        found = self.values(self.take(), deep + 1)[0] if self.token in BRACKETS else self.word(deep)
+        self.inside -= 1
+        return found
+
+    def word(self, deep: int) -> Any:
+        """A number, or what a word makes of what comes next."""
         word = self.take()
         name, equals, setting = word.partition("=")
         if equals:

@@ -63,39 +63,39 @@ DECORATIONS: tuple[tuple[str, str, Replacement], ...] = (
     ("what a parameter of PyTorch says first", r"Parameter containing:", ""),
     (
         "pages of MATLAB, R and Julia",
-        r"(?m)^\s*(?:\w*\(:,:(?:,\d+)+\)|\[:, :(?:, \d+)+\]) *=|^\s*(?:, ?){2}\d+(?:, ?\d+)?",
+        r"(?m)^[ \t]*(?:\w*\(:,:(?:,\d+)+\)|\[:, :(?:, \d+)+\]) *=|^[ \t]*(?:, ?){2}\d+(?:, ?\d+)?",
         _page,
     ),
     ("a column of Julia", r"(?s)\A\s*\d+-element .*?:\s*\n(.*)", _vector),
-    ("a matrix of Julia", r"(?m)^\s*[\d×x]+ [\w.{}, ]*\{.*\}.*:[ \t]*$", ""),
+    ("a matrix of Julia", r"(?m)^[ \t]*[\d×x]+ [\w.{}, ]*\{.*\}.*:[ \t]*$", ""),
     ("a vector of R", r"(?s)\A\s*(\[1\]\s+[-+.\d].*)", _vector),
-    ("heads of columns, and labels of rows, in R", r"(?m)^\s*(?:\[,\d+\][ \t]*)+$|^\s*\[\d+,\]", ""),
+    ("heads of columns, and labels of rows, in R", r"(?m)^[ \t]*(?:\[,\d+\][ \t]*)+$|^[ \t]*\[\d+,\]", ""),
     # ---- LaTeX
-    ("environments", r"\s*\\begin\{\w+\*?\}(?:\{[^}]*\})?", "\n\n"),
+    ("environments", r"\\begin\{\w+\*?\}(?:\{[^}]*\})?", "\n\n"),
     ("their ends", r"\\end\{\w+\*?\}|\\hline\b", ""),
     ("delimiters that grow", r"\\(?:left|right|[bB]igg?[lr]?)\s*(?:\\[{}|]|[][()|.])", ""),
     ("mathematics", r"\$|\\\(|\\\)|(?<!\\)\\[][]", ""),
     ("fractions", r"\\[td]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}", r"\1/\2"),
     ("times", r"\\(?:times|cdot)\b", "×"),
     ("a comma with no blank after it", r"\{,\}", ","),
-    ("ends of rows", r"[ \t]*\\\\(?:\[[^]\n]*\])?[ \t]*\n?", "\n"),
+    ("ends of rows", r"\\\\(?:\[[^]\n]*\])?[ \t]*\n?", "\n"),
     ("cells", "&", "\t"),
     ("blanks", r"\\(?:[,;:! ]|q?quad\b|h?phantom\{[^}]*\})|(?<=\s)~", " "),
     # ---- tables
     ("the head of a table", r"(?m)^[^\d\n]*\n(?=[ \t]*\|?[ \t]*:?--+:?[ \t]*\|)", ""),
     ("lines of a table", rf"(?m)^.*[{FRAMES}].*$", _row),
-    ("drawn lines", r"(?m)^[ \t]*(?:\+-[-+=]*|--+ +--[- ]*|[─━═]+)[ \t]*(?:\n|\Z)|\x00(?:\n|\Z)", ""),
+    ("drawn lines", r"(?m)^[ \t]*(?:\+-[-+=]*[ \t]*|--+ +--[- \t]*|[─━═]+[ \t]*)(?:\n|\Z)|\x00(?:\n|\Z)", ""),
     # ---- a name, and what follows it
     (
         "what it is called",
         rf"\A\s*(?:(?:const|let|var|auto|double|float|int)\s+)?{NAME}(?:\[[\d, ]*\])*(?:\([\d, ]*\))?"
-        r"(?:\s*:\s*[^\W\d][\w.\[\], ]*?)?\s*(?:=|<-|:=|←)(?!=)\s*",
+        r"(?:\s*:\s*[^\W\d][\w.\[\], ]{0,60}?)?\s*(?:=|<-|:=|←)(?!=)\s*",
         "",
     ),
     ("the same in JSON", r"(?s)\A\s*\{\s*[^\W\d]\w*\s*:(.*)\}\s*\Z|\A\s*[^\W\d]\w*(?:\[[\d, ]*\])?\s*:", r"\1"),
     # ---- numbers
     ("powers of ten", r"10([⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+)", _superscript),
-    ("powers of ten", r"[ \t]*[×·*x][ \t]*10[ \t]*(?:\^|\*\*)[ \t]*\{?[ \t]*([-+−]?\d+)\}?", r"e\1"),
+    ("powers of ten", r"(?<=[\d.])[ \t]*[×·*x][ \t]*10[ \t]*(?:\^|\*\*)[ \t]*\{?[ \t]*([-+−]?\d+)\}?", r"e\1"),
     ("exponents of other languages", r"(?<=[\d.])(?:\*\^|[fdD](?=[-+]?\d))", "e"),
     ("what C writes after a number", r"(?<=[\d.])[fF]\b", ""),
     ("fractions", r"(?<=\d)[ \t]*(?://?|⁄)[ \t]*(?=\d)", "/"),
@@ -106,8 +106,8 @@ DECORATIONS: tuple[tuple[str, str, Replacement], ...] = (
     ),
 )
 PATTERNS = [(re.compile(pattern), replacement) for _, pattern, replacement in DECORATIONS]
-COMMON = re.compile(r"(?m)^\s*(\d+(?:\.\d*)?)e([-+]?\d+)[ \t]*\*[ \t]*$")
-SPLIT = re.compile(r"(?mi)^\s*columns? \d+ (?:through|to|and) \d+")
+COMMON = re.compile(r"(?m)^[ \t]*(\d+(?:\.\d*)?)e([-+]?\d+)[ \t]*\*[ \t]*$")
+SPLIT = re.compile(r"(?mi)^[ \t]*columns? \d+ (?:through|to|and) \d+")
 
 
 def plain(text: str) -> str:

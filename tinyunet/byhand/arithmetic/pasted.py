@@ -76,6 +76,7 @@ DECORATIONS: tuple[tuple[str, str, Replacement], ...] = (
     ("delimiters that grow", r"\\(?:left|right|[bB]igg?[lr]?)\s*(?:\\[{}|]|[][()|.])", ""),
     ("mathematics", r"\$|\\\(|\\\)|(?<!\\)\\[][]", ""),
     ("fractions", r"\\[td]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}", r"\1/\2"),
+    ("emphasis", r"\\(?:boxed|bm|math\w+)\s*\{([^{}]*)\}", r"\1"),
     ("times", r"\\(?:times|cdot)\b", "×"),
     ("a comma with no blank after it", r"\{,\}", ","),
     ("ends of rows", r"\\\\(?:\[[^]\n]*\])?[ \t]*\n?", "\n"),
@@ -93,6 +94,7 @@ DECORATIONS: tuple[tuple[str, str, Replacement], ...] = (
         "",
     ),
     ("the same in JSON", r"(?s)\A\s*\{\s*[^\W\d]\w*\s*:(.*)\}\s*\Z|\A\s*[^\W\d]\w*(?:\[[\d, ]*\])?\s*:", r"\1"),
+    ("the end of a sentence", r"(?<=[\])}])[.,]\s*\Z|\A\ufeff", ""),
     # ---- numbers
     ("powers of ten", r"10([⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+)", _superscript),
     ("powers of ten", r"(?<=[\d.])[ \t]*[×·*x][ \t]*10[ \t]*(?:\^|\*\*)[ \t]*\{?[ \t]*([-+−]?\d+)\}?", r"e\1"),

@@ -58,6 +58,7 @@ class Operation:
     data: ClassVar[tuple[str, ...]] = ("x",)  # the arrays that are no parameters
     size: ClassVar[str | None] = None  # the rule for the size of y, in words; None if it has the shape of x
     linear: ClassVar[bool] = False  # whether y is linear in each of the arrays, while the others stay as they are
+    plane: ClassVar[int] = 2  # how many axes at the end are drawn as a grid: rows and columns
     slides: ClassVar[bool] = False  # whether a window slides over images
     outside: ClassVar[float] = 0.0  # what the padding around an image holds
     elementwise: ClassVar[bool] = False  # whether a number of y comes from the one at its place in x, and no other

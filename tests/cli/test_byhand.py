@@ -77,7 +77,7 @@ def test_byhand_writes_documents(capsys, tmp_path, monkeypatch):
 
 def test_the_list_names_every_example_and_its_title(capsys):
     _, out = run(capsys, "byhand", "--list")
-    assert [line.split()[0] for line in out.splitlines()] == examples.names()
+    assert [line.split()[0] for line in out.splitlines()] == [*examples.names(), *examples.chains()]
     assert "Stride 2: a 4×4 image becomes 2×2" in out
 
 
@@ -177,7 +177,7 @@ def test_the_examples_in_docstring_and_help_work(capsys):
     with pytest.raises(SystemExit):
         cli.main(["byhand", "--help"])
     for text in (examples.__doc__, capsys.readouterr().out):
-        lines = text[text.index("  title =") :].splitlines()
+        lines = text[text.index("  title =") :].split("\nExamples of several")[0].splitlines()
         loaded = load("\n".join(line.strip() for line in lines if not line or line.startswith("  ")))
         assert loaded.title
         assert loaded.dy is not None

@@ -11,7 +11,7 @@ from tinyunet.files import ending, write_text
 
 if TYPE_CHECKING:
     from tinyunet.byhand import Element
-    from tinyunet.byhand.examples import Example
+    from tinyunet.byhand.examples import Example, Steps
 
 
 def add(commands: Commands) -> None:
@@ -67,8 +67,9 @@ def add(commands: Commands) -> None:
 
 def _arguments_of_byhand(p: Parser) -> None:
     from tinyunet.byhand import examples
+    from tinyunet.byhand.examples import steps
 
-    p.epilog = examples.__doc__
+    p.epilog = f"{examples.__doc__}\n{steps.__doc__}"
     p.add_argument("example", nargs="?", metavar="NAME|FILE", help="a built-in example, or a TOML file")
     p.add_argument("--list", action="store_true", help="the built-in examples")
     p.add_argument("--at", type=_index, metavar="I,J,…", help="the element to work out, such as 0,1,1")
@@ -119,6 +120,8 @@ def _byhand(args: argparse.Namespace) -> int:
     if args.list:
         for name in examples.names():
             print(f"{name:22} {examples.built_in(name).title}")
+        for name in examples.chains():
+            print(f"{name:22} {examples.find(name).title}")
         return 0
     if args.example is None:
         raise ValueError("byhand needs the name of an example or a file; tinyunet byhand --list shows the examples")
@@ -141,7 +144,7 @@ def _byhand(args: argparse.Namespace) -> int:
     return 0
 
 
-def _text(form: str, example: Example, elements: list[Element]) -> str:
+def _text(form: str, example: Example | Steps, elements: list[Element]) -> str:
     """What is printed: markdown and latex of the elements alone, to be pasted."""
     if form in ("text", "html"):
         return str(getattr(example, form)(elements))

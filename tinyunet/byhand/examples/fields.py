@@ -20,10 +20,10 @@ LARGEST = 10**12  # number that is given
 
 
 class FieldError(ValueError):
-    """What is wrong with the value of a key; `ask` numbers the question that the key belongs to."""
+    """What is wrong with the value of a key; `ask` numbers the question, or another table, that the key belongs to."""
 
-    def __init__(self, message: object, key: str, ask: int | None = None) -> None:
-        self.key, self.ask = key, ask
+    def __init__(self, message: object, key: str, ask: int | None = None, table: str = "ask") -> None:
+        self.key, self.ask, self.table = key, ask, table
         shown = key[:60] if re.fullmatch(r"[\w-]+", key) else repr(key[:60])
         text = f"{shown}: {str(message).removeprefix(f'{key}: ')}"
         super().__init__(text if len(text) <= 300 else f"{text[:200]}…")

@@ -60,7 +60,7 @@ def add(commands: Commands) -> None:
         description="Opens a page in the browser; all of it stays on this machine. Choose an operation, type numbers, "
         "and see every product behind every result; type answers, and see what went wrong. Ctrl-C ends it.",
     )
-    p.add_argument("--port", type=int, default=0, metavar="N", help="of the page's address (default: any that is free)")
+    p.add_argument("--port", type=int, metavar="N", help="of the page's address (default: 20150, or any that is free)")
     p.add_argument("--no-browser", action="store_true", help="only print the address")
     p.set_defaults(run=_lab)
 

@@ -64,6 +64,7 @@ class Operation:
     elementwise: ClassVar[bool] = False  # whether a number of y comes from the one at its place in x, and no other
     read_off: ClassVar[bool] = False  # whether y holds numbers of x, and zeros: there is nothing to calculate
     letters: ClassVar[dict[str, str]] = {}  # what arrays are called in LaTeX, if not by their names
+    symbols: ClassVar[dict[str, str]] = {}  # what arguments are called in the formulas, if not by their names
     captions: ClassVar[dict[tuple[str, int], str]] = {}  # what an array with so many axes is headed, if not by its name
     axes_needed: ClassVar[dict[str, int]] = {}  # how many axes an array has at least, if not 1
     axis_names: ClassVar[dict[str, tuple[str, str]]] = {}  # the axes before rows and columns, if not image and channel

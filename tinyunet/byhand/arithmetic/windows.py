@@ -49,6 +49,7 @@ class Sliding(Operation):
     slides = True
     enlarges: ClassVar[bool] = False  # whether y has more rows and columns than x, by the stride
     axes_needed: ClassVar = {"x": 2, "w": 2}
+    symbols: ClassVar = {"stride": "s", "padding": "p", "dilation": "d"}
 
     @classmethod
     def products(cls, arrays: Mapping[str, Array], settings: Mapping[str, Any]) -> int:

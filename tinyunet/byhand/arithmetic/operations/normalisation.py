@@ -50,6 +50,7 @@ class Normalisation(Operation):
     leaves = "x", "weight", "bias"
     captions: ClassVar = {("weight", 1): "γ = weight", ("bias", 1): "β = bias", ("x", 2): "x (columns: channels)"}
     letters: ClassVar = {"weight": r"\gamma", "bias": r"\beta"}
+    symbols: ClassVar = {"weight": "γ", "bias": "β", "eps": "ε"}
     apart: int  # leading axes along which numbers with the same γ are in groups of their own
 
     def places(self, at: Index) -> Places:

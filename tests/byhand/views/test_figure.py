@@ -207,6 +207,10 @@ def every_operation():
     for training in (True, False):
         yield byhand.batch_norm(x, mean, var, gamma, beta, training=training)
     yield byhand.batch_norm([[1], [2], [3], [6]], training=True)
+    yield byhand.group_norm(x[:, [0, 1, 0, 1]], 2, [1, 2, 3, 4], [0, 1, 0, 1])
+    yield byhand.layer_norm(integers(2, 3), 3, [1, 2, 3], [0, 1, 0])
+    yield byhand.log_softmax(integers(2, 3))
+    yield byhand.binary_cross_entropy_with_logits(integers(2, 3), [[0, 1, 1], [1, 0.5, 0]])
     yield byhand.relu(integers(7))
     yield byhand.relu(-2)
     yield byhand.linear(integers(3), integers(2, 3), [1, 2])
@@ -398,6 +402,21 @@ def test_the_gradient_of_a_loss_is_what_is_missing_to_the_true_class(k):
     assert f"true class 2; class {k}: p − {int(k == 2)} = {write(off)}" in labels
 
 
+@pytest.mark.parametrize("t", [0.0, 1.0, 0.25])
+def test_a_logit_is_that_of_class_1(t):
+    x = np.array([[1.5, -2.0], [0.0, 3.0]])
+    p = 1 / (1 + math.exp(2))
+    whole = byhand.binary_cross_entropy_with_logits(x, np.full((2, 2), t), reduction="sum").grad("x")
+    (lines, _, bars), labels = charted(whole.at(0, 1))
+    (gap,) = (line for line in lines if line.colour == plot.ORANGE)
+    unit = (bars[0].height + max(bars[1:], key=lambda bar: bar.x).height) if t == 0 else bars[-1].height / t
+    assert math.isclose((gap.y[1] - gap.y[0]) / unit, whole.result[0, 1], abs_tol=1e-9)
+    assert any(label.endswith(f"p − {write(t)} = {write(p - t)}") for label in labels)
+    _, labels = charted(byhand.binary_cross_entropy_with_logits(x, np.full((2, 2), t), "none").at(0, 1))
+    of_true = {0.0: f"−log {write(1 - p)}", 1.0: f"−log {write(p)}"}.get(t, "target 0.25")
+    assert any(of_true in label for label in labels)
+
+
 def test_batch_norm_moves_numbers_to_mean_0_and_variance_1():
     x = np.random.default_rng(0).normal(5, 2, (4, 2))
     numbers, y = x[:, 1], byhand.batch_norm(x, weight=[1, 30], bias=[0, 7], training=True)
@@ -518,7 +537,7 @@ MUTANTS = {
         ("numbers as wide as their cells", "long + 0.25) + FRAME", "long)"),
     ],
     "byhand.views.figure.chart:_bars": [
-        ("the true class is the first", "int(targets[tuple(lead)])", "0"),
+        ("the true class is the first", "k == targets[tuple(lead)]", "k == 0"),
         ("probabilities that are not divided", "term.value / total.value", "term.value"),
     ],
     "byhand.views.figure.chart:_curve": [

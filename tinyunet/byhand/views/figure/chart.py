@@ -159,45 +159,55 @@ def _curve(element: Element) -> Iterator[Shape]:
 def _bars(element: Element) -> Iterator[Shape]:
     """Bars for each sum Z; of a loss with the true class, of its gradient with what is missing there."""
     whole, targets = element.explanation, element.explanation.operation.arrays.get("target")
-    rows = list[tuple[str, list[float], int, int | None]]()
-    for total, last in itertools.pairwise(element.steps):
-        if not (total.symbol.text.startswith("Z") and isinstance(last, Formula)):
+    rows = list[tuple[str, list[float], int, list[float]]]()
+    total: Step = element.steps[0]
+    for last in element.steps:
+        if last.symbol.text.startswith("Z"):
+            total = last
+        x = [factor.at for factor in last.factors if factor.name == "x"] if isinstance(last, Formula) else []
+        if not x or len(total.terms) > MOST:
             continue
-        if len(total.terms) > MOST:
-            return
-        p = [term.value / total.value for term in total.terms]
-        *lead, own = last.factors[0].at
-        true = None if targets is None else int(targets[tuple(lead)])
-        if true is None:
-            rows.append(("p = e^x / Z", p, own, None))
-        elif whole.what == "y":
-            rows.append((f"true class {own}: −log {write(p[own])} = {write(last.value)}", p, own, None))
+        p, (*lead, own) = [term.value / total.value for term in total.terms], x[0] or (0,)
+        if targets is None:
+            rows.append(("p = e^x / Z", p, own, []))
+            continue
+        if targets.shape == whole.arrays["x"].shape:  # a logit is that of class 1 against class 0
+            own, wanted = 1, [1 - float(targets[x[0]]), float(targets[x[0]])]
         else:
-            off = f"p − {int(own == true)} = {write(p[own] - (own == true))}"
-            rows.append((f"true class {true}; class {own}: {off}", p, own, true))
-    pitch = HEIGHT / min(len(rows), BARS)
+            wanted = [float(k == targets[tuple(lead)]) for k in range(len(p))]
+        true = wanted.index(max(wanted))
+        said = f"true class {true}" if wanted[true] == 1 else f"target {write(wanted[1])}"
+        if whole.what == "y":
+            value = f"−log {write(p[true])} = {write(last.value)}" if wanted[true] == 1 else write(last.value)
+            rows.append((f"{said}: {value}", p, true, []))
+        else:
+            off = f"p − {write(wanted[own])} = {write(p[own] - wanted[own])}"
+            rows.append((f"{said}; class {own}: {off}", p, own, wanted))
+    pitch = HEIGHT / max(min(len(rows), BARS), 1)
     for k, row in enumerate(rows[:BARS]):
         yield from _row(*row, k * pitch, pitch - 0.1)
 
 
-def _row(heading: str, p: Sequence[float], own: int, true: int | None, top: float, height: float) -> Iterator[Shape]:
-    """Bars with their numbers, and below them those of the classes; one to 1 where a class is true."""
-    up = (height - 3 * ROW) / (max(p) if true is None else 1)
+def _row(
+    heading: str, p: Sequence[float], own: int, wanted: Sequence[float], top: float, height: float
+) -> Iterator[Shape]:
+    """Bars with their numbers, and below them those of the classes; of a gradient with outlines of what is wanted."""
+    up = (height - 3 * ROW) / max(*p, *wanted)
     floor, across = top + height - ROW, WIDTH / len(p)
     yield Label(WIDTH / 2, top + ROW / 2, heading, DARK)
     for k, value in enumerate(p):
         x, half, y = (k + 0.5) * across, 0.35 * across, floor - value * up
+        goal = floor - up * wanted[k] if wanted else floor
         style = (ORANGE, "bold") if k == own else (DARK,)
-        filled = (ORANGE, DARK) if k == own and true is None else (PALE, GREY)
+        filled = (ORANGE, DARK) if k == own and not wanted else (PALE, GREY)
         yield Bar(x - half, y, 2 * half, value * up, *filled)
-        if k == true:
-            yield Bar(x - half, floor - up, 2 * half, up, "none", DARK)
-        if k == own and true is not None:  # from what it is to what it should be
-            end = floor - up * (own == true)
-            yield Line((x, x), (y, end), ORANGE, 4.0)
-            yield Dot(x, end, ORANGE, 0.1)
+        if goal < floor:
+            yield Bar(x - half, goal, 2 * half, floor - goal, "none", DARK)
+        if k == own and wanted:  # from what it is to what it should be
+            yield Line((x, x), (y, goal), ORANGE, 4.0)
+            yield Dot(x, goal, ORANGE, 0.1)
         if k == own or len(p) <= LABELLED:
-            yield Label(x, (floor - up if k == true else y) - ROW / 2, write(value), *style)
+            yield Label(x, min(y, goal) - ROW / 2, write(value), *style)
             yield Label(x, floor + ROW / 2, str(k), *style)
     yield Line((0, WIDTH), (floor, floor), DARK, 1.5)
 

@@ -9,6 +9,7 @@ import socket
 import pytest
 
 from tests.byhand.lab.test_forms import ARTICLE
+from tinyunet import cli
 from tinyunet.byhand.arithmetic.operations import OPERATIONS
 from tinyunet.byhand.lab import forms, server
 
@@ -172,6 +173,12 @@ def test_the_address_stays_the_same_while_its_port_is_free(monkeypatch):
             assert other.server_port != taken.server_port
     with server.usual() as again:
         assert again.server_port == server.PORT
+
+
+def test_the_help_says_the_usual_port(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["lab", "--help"])
+    assert str(server.PORT) in capsys.readouterr().out
 
 
 def test_malformed_requests_get_a_clear_message():

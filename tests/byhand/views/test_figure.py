@@ -402,6 +402,18 @@ def test_the_gradient_of_a_loss_is_what_is_missing_to_the_true_class(k):
     assert f"true class 2; class {k}: p − {int(k == 2)} = {write(off)}" in labels
 
 
+def test_the_gradient_of_softmax_is_an_area():
+    whole = byhand.softmax([2, 1, 0.1]).grad("x", [1, -2, 0.5])
+    for k in range(3):
+        (lines, _, bars), _ = charted(whole.at(k))
+        areas = np.array([bar.width * bar.height for bar in bars])
+        np.testing.assert_allclose(areas / areas.max(), np.abs(whole.result) / np.abs(whole.result).max())
+        middle = lines[-1].y[0]
+        ends = [np.isclose(bar.y, middle) for bar in bars]  # from the mean down, or up
+        assert ends == (whole.result < 0).tolist()
+        assert [bar.colour == plot.ORANGE for bar in bars] == [j == k for j in range(3)]
+
+
 @pytest.mark.parametrize("t", [0.0, 1.0, 0.25])
 def test_a_logit_is_that_of_class_1(t):
     x = np.array([[1.5, -2.0], [0.0, 3.0]])
@@ -428,7 +440,7 @@ def test_batch_norm_moves_numbers_to_mean_0_and_variance_1():
         found = [(dot.x - band.x - band.width / 2) / (band.width / 2 / spread) for dot in shown]
         np.testing.assert_allclose(found, row[[0, 1, 3, 2]] - middle, atol=1e-3)
         assert [dot.colour == plot.ORANGE for dot in shown] == [False, False, False, True]  # the chosen one on top
-    assert {f"μ = {write(mean)}", "β = 7", "−γ", "+γ"} <= set(labels)
+    assert {f"μ = {write(mean)}", "β = 7", "−|γ|", "+|γ|"} <= set(labels)
     (_, dots, _), labels = charted(byhand.batch_norm(x, [5, 5], [4, 4]).at(2, 1))  # with statistics that are given
     assert len(dots) == 2
     assert "μ = 5" in labels
@@ -539,6 +551,9 @@ MUTANTS = {
     "byhand.views.figure.chart:_bars": [
         ("the true class is the first", "k == targets[tuple(lead)]", "k == 0"),
         ("probabilities that are not divided", "term.value / total.value", "term.value"),
+    ],
+    "byhand.views.figure.chart:_areas": [
+        ("from 0 in place of the mean", "abs(d - mean.value)", "abs(d)"),
     ],
     "byhand.views.figure.chart:_curve": [
         ("the slope is forgotten", "value + way * slope * run", "value"),

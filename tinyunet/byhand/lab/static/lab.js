@@ -131,7 +131,7 @@
     const odd = known ? Object.keys(texts).find((name) => !names.includes(name)) : `the operation ${operation}`;
     if (odd) {
       await fill(chosen(known ? operation : first));
-      fail(`the address asks for ${odd}, which this lab does not know; is it whole, and this lab as new as its own?`);
+      fail(`the address asks for ${odd}, which this lab does not know: it was cut off, or comes from a newer version`);
       return;
     }
     const index = at ? at.split(",").map(Number) : [];

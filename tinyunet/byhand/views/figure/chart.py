@@ -71,11 +71,14 @@ Shape = Line | Dot | Bar | Label
 
 def chart(element: Element) -> tuple[Shape, ...]:
     """What is drawn of an element beside its numbers; nothing, where these say all."""
+    whole = element.explanation
     steps = {step.symbol.text.split(" ")[0].split("[")[0]: step for step in element.steps}
-    if element.explanation.operation.elementwise:
+    if whole.operation.elementwise:
         return tuple(_curve(element))
     if "Z" in steps:
         return tuple(_bars(element))
+    if "Σ" in steps and len(steps["Σ"].terms) <= MOST and len(steps["Σ"].terms[0].factors) == 2:
+        return tuple(_areas(element, steps["Σ"]))
     means = [step for name, step in steps.items() if name.startswith("mean(")]
     if len(means) == 2:
         return tuple(_residual(element, *means))
@@ -212,6 +215,26 @@ def _row(
     yield Line((0, WIDTH), (floor, floor), DARK, 1.5)
 
 
+def _areas(element: Element, mean: Step) -> Iterator[Shape]:
+    """From the mean of dy, weighted with the probabilities, to each dy; as wide as it is probable."""
+    pairs = [[factor.value for factor in term.factors] for term in mean.terms]
+    heights = [0.0, *(d for d, _ in pairs)]
+    frame, edge = _Frame((0, 1), (min(heights), max(heights) + (max(heights) == min(heights)))), 0.0
+    yield Label(WIDTH / 2, 0, "width p, height dy − Σ dy·y: the area is dx", DARK)
+    for k, (d, p) in enumerate(pairs):
+        (x, y), own = frame.place(edge, max(d, mean.value)), k == element.index[-1]
+        width, height = p * frame.across, abs(d - mean.value) * frame.up
+        yield Bar(x, y, width, height, *((ORANGE, DARK) if own else (PALE, GREY)))
+        if own or width > ROW:
+            yield Label(x + width / 2, HEIGHT - ROW / 2, str(k), *((ORANGE, "bold") if own else (DARK,)))
+        edge += p
+    yield frame.line([(0, 0), (1, 0)])
+    yield frame.line([(0, mean.value), (1, mean.value)], DARK, 1.5)
+    yield Label(WIDTH - ROW / 2, frame.place(1, 0)[1], "0")
+    if abs(mean.value) * frame.up > ROW:
+        yield Label(WIDTH, frame.place(1, mean.value)[1], write(mean.value), DARK)
+
+
 # ---- numbers on a line
 
 
@@ -235,7 +258,7 @@ def _normalised(element: Element, mean: Step, var: Step) -> Iterator[Shape]:
     if whole.what == "y" and given.keys() & {"weight", "bias"} and len({at[1:2] for at in places}) == 1:
         gamma, beta = given.get("weight", 1.0), given.get("bias", 0.0)
         y = np.array([whole.result[at] for at in places])
-        rows.append(("y", y, beta, abs(gamma), ("−γ", f"β = {write(beta)}", "+γ")))
+        rows.append(("y", y, beta, abs(gamma), ("−|γ|", f"β = {write(beta)}", "+|γ|")))
     units, left = _units(rows), ROW
     middle, pitch = left + (WIDTH - left) / 2, HEIGHT / len(rows)
     found = [middle + (values - centre) * unit for (_, values, centre, *_), unit in zip(rows, units, strict=True)]

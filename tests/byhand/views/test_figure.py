@@ -13,6 +13,7 @@ from PIL import Image
 
 from tests.byhand.article import ARTICLE
 from tinyunet import byhand, plot
+from tinyunet.byhand import examples
 from tinyunet.byhand.arithmetic.numbers import write
 from tinyunet.byhand.arithmetic.worked import Sum
 from tinyunet.byhand.views import figure
@@ -241,6 +242,15 @@ def test_every_quantity_of_every_operation_is_drawn(y):
             assert plan.output.looks[row, col] == "chosen"
             chosen = plan.output.texts[row][col]
             assert chosen == write(element.value if abs(element.value) > 1e-12 else 0)
+
+
+@pytest.mark.parametrize("name", examples.names())
+def test_every_example_is_drawn(name):
+    example = examples.built_in(name)
+    for what in example.explanation.operation.quantities():
+        *_, last = example.of(what)
+        for element in (*example.elements(), last):
+            assert texts(element.figure())[0] == element.symbol.text
 
 
 def test_steps_are_written_below_the_arrays():

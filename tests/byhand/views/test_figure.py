@@ -218,6 +218,7 @@ def every_operation():
     yield byhand.linear(integers(2, 2, 3), integers(2, 3))
     yield byhand.softmax(integers(2, 3))
     yield byhand.softmax([1, 2, 3])
+    yield byhand.softmax([5])
     yield byhand.cross_entropy(integers(2, 3), [0, 2])
     yield byhand.cross_entropy(integers(2, 3), [0, 2], reduction="none")
     yield byhand.cross_entropy([1, 2, 3], 1)

@@ -195,7 +195,7 @@ def _row(
     heading: str, p: Sequence[float], own: int, wanted: Sequence[float], top: float, height: float
 ) -> Iterator[Shape]:
     """Bars with their numbers, and below them those of the classes; of a gradient with outlines of what is wanted."""
-    up = (height - 3 * ROW) / max(*p, *wanted)
+    up = (height - 3 * ROW) / max([*p, *wanted])
     floor, across = top + height - ROW, WIDTH / len(p)
     yield Label(WIDTH / 2, top + ROW / 2, heading, DARK)
     for k, value in enumerate(p):

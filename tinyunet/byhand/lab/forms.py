@@ -16,10 +16,10 @@ from tinyunet.byhand.arithmetic.explanation import Explanation
 from tinyunet.byhand.arithmetic.grids import depth, read_grid, write_grid
 from tinyunet.byhand.arithmetic.operations import OPERATIONS, Operation
 from tinyunet.byhand.examples import Ask, Example, dump, library
-from tinyunet.byhand.mistakes.diagnosis import MISSING
 from tinyunet.byhand.examples.fields import FieldError, blaming
 from tinyunet.byhand.examples.reading import from_keys, from_source, upstream
 from tinyunet.byhand.examples.source import Source
+from tinyunet.byhand.mistakes.diagnosis import MISSING
 from tinyunet.byhand.views import page
 
 MOST_NUMBERS = 10_000  # in all arrays together, and in the result

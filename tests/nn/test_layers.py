@@ -39,6 +39,7 @@ LAYERS = [
     ("Flatten", (), {}, (2, 3, 4)),
     ("Flatten", (0, -2), {}, (2, 3, 4)),
     ("Upsample", (), {"scale_factor": 2}, (1, 2, 3, 4)),
+    ("Upsample", (None, 1.7, "bilinear", False, True), {}, (1, 2, 3, 4)),
     ("Upsample", ((5, 3), None, "bilinear", True), {}, (1, 2, 3, 4)),
     ("Sigmoid", (), {}, (2, 3)),
     ("Tanh", (), {}, (2, 3)),

@@ -103,11 +103,14 @@ class Upsample(Module):
         scale_factor: float | tuple[float, float] | None = None,
         mode: str = "nearest",
         align_corners: bool | None = None,
+        recompute_scale_factor: bool | None = None,
     ) -> None:
         self.size, self.scale_factor, self.mode, self.align_corners = size, scale_factor, mode, align_corners
+        self.recompute_scale_factor = recompute_scale_factor
 
     def forward(self, x: Any) -> Tensor:
-        return F.interpolate(x, self.size, self.scale_factor, self.mode, self.align_corners)
+        settings = {k: getattr(self, k) for k in ("mode", "align_corners", "recompute_scale_factor")}
+        return F.interpolate(x, self.size, self.scale_factor, **settings)
 
     def extra_repr(self) -> str:
         size = f"scale_factor={self.scale_factor}" if self.size is None else f"size={self.size}"

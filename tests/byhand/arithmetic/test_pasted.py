@@ -194,6 +194,13 @@ def test_what_has_no_decoration_stays_as_it_is(text):
     assert plain(text) == text
 
 
+@pytest.mark.parametrize("text", ["1, , 3", "1\t\t3", "[1, , 3]", "1 & & 3", "| 1 | | 3 |", "{1,,3}", "c(1, , 3)"])
+def test_an_empty_place_is_kept(text):
+    assert read_grid(text) == ["1", "", "3"]
+    with pytest.raises(ValueError, match="a number is missing"):
+        read_array(text)
+
+
 def test_a_fraction_is_exact():
     assert read_array("1/3 2//3").values.tolist() == [float(Fraction(1, 3)), float(Fraction(2, 3))]
 

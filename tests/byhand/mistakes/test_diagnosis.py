@@ -46,6 +46,11 @@ def pair(rng, setting):
     return (setting, setting + 1) if rng.integers(6) == 0 else setting
 
 
+def border(rng):
+    """Sometimes along the columns alone: a pair that may be read as (before, after)."""
+    return (0, 1) if rng.integers(4) == 0 else int(rng.integers(2))
+
+
 def transposed(rng, R):
     groups, stride, dilation = int(rng.choice([1, 1, 2])), int(rng.integers(1, 4)), int(rng.choice([1, 1, 2, 3]))
     C, O, k = groups * int(rng.integers(1, 4)), int(rng.integers(1, 4)), int(rng.integers(2, 4))
@@ -65,15 +70,16 @@ def transposed(rng, R):
 def max_pool(rng, R):
     shape = 2, int(rng.integers(4, 6)), 6
     x = R(*shape) - 1 if rng.integers(2) else rng.integers(-4, 1, shape)
-    size, stride, padding = pair(rng, int(rng.integers(2, 4))), rng.choice([None, 1, 2]), int(rng.integers(2))
+    size, stride, padding = pair(rng, int(rng.integers(2, 4))), rng.choice([None, 1, 2]), border(rng)
     dilation = 3 if size == 2 and rng.integers(4) == 0 else 1
     return byhand.max_pool2d(x, size, stride, padding, dilation, bool(rng.integers(2)))
 
 
 def avg_pool(rng, R):
     choice = bool(rng.integers(2)), bool(rng.integers(2))
-    size, stride, padding = pair(rng, int(rng.integers(2, 4))), rng.choice([None, 1, 2]), int(rng.integers(2))
-    return byhand.avg_pool2d(R(2, int(rng.integers(4, 6)), 6), size, stride, padding, *choice)
+    size, stride, padding = pair(rng, int(rng.integers(2, 4))), rng.choice([None, 1, 2]), border(rng)
+    divisor = 3 if rng.integers(6) == 0 else None
+    return byhand.avg_pool2d(R(2, int(rng.integers(4, 6)), 6), size, stride, padding, *choice, divisor)
 
 
 def norm(rng, R):

@@ -199,14 +199,14 @@ MUTANTS = {
     "byhand.mistakes.chain:_judge": [
         ("a mistake is made anew in every step", "straight.where), mistaken", "straight.where), {k}"),
         ("rounded answers are mistakes", "if after.right and not mistaken", "if False"),
-        ("right only if it follows", "if straight.right:", "if straight.right and not ways:"),
+        ("right only if it follows", "if straight.right or", "if (straight.right and not ways) or"),
     ],
     "byhand.mistakes.chain:judged": [
         ("what is not answered is taken to be right", "if ways:", "if False:"),
         ("one answer spoils the rest", "except (ValueError, TypeError) as error:", "except KeyError as error:"),
     ],
     "byhand.mistakes.chain:_answered": [
-        ("elements are not carried on", "array[at] = values.item()", "pass"),
+        ("elements are not carried on", "else values.item()", "else array[at]"),
         ("gaps are carried on", "np.where(np.isnan(given), array, given)", "given"),
     ],
     "byhand.mistakes.chain:_fitted": [

@@ -409,9 +409,15 @@ def test_a_damaged_address_is_said(tab):
 
 
 def test_no_answer_is_not_answered_yet(tab):
-    tab.click("text='Check'")
-    tab.wait_for_selector("#verdict.open")
-    assert "✗" not in tab.locator("#verdict").inner_text()
+    for answer in ("", "?"):
+        tab.fill("#answer", answer)
+        tab.click("text='Check'")
+        tab.wait_for_selector("#verdict.open")
+        assert tab.locator("#verdict").inner_text() == "… not answered yet"
+    tab.click("summary >> text=All of")
+    tab.fill("#map", "37 37\n?")
+    tab.click("text=Check all")
+    shows(tab, "#verdict", "… not answered yet: y[0, 1, 0]")
     tab.fill("#answer", "36")
     assert tab.locator("#verdict").inner_text() == ""  # it was about another answer
     tab.press("#answer", "Enter")

@@ -1,5 +1,6 @@
 """The lab computes what the page asks for, and says clearly what is wrong."""
 
+import itertools
 import json
 import re
 
@@ -152,12 +153,35 @@ def test_a_wrong_file_is_named_with_its_line():
     assert "the text, line" in found["error"]
 
 
-@pytest.mark.parametrize("at", [[0, 1, 1], None])
-@pytest.mark.parametrize("answer", ["", "  \n "])
-def test_no_answer_is_no_error(at, answer):
-    status, found = posted("/check", ARTICLE | {"at": at, "answer": answer})
+@pytest.mark.parametrize(
+    ("at", "answer"),
+    [
+        *itertools.product([[0, 0, 0], None], ["", "  \n ", "?", "…", "none"]),
+        (None, "? ?\n? ?"),
+        (None, "37 ?\n37 37"),
+        (None, "37 37\n37"),
+        (None, "37,,\n37,37"),
+        (None, "[[37, None], [37, 37]]"),
+    ],
+)
+def test_what_is_unfinished_is_no_error(at, answer):
+    status, found = posted("/check", ARTICLE | {"settings": {}, "at": at, "answer": answer})
     assert (status, found["right"], found["open"]) == (200, False, True)
-    assert examples.load(found["toml"]).asks[0].answer is None
+    assert found["text"].startswith("not answered yet")
+    assert not examples.load(found["toml"]).asks[0].check().right
+
+
+def test_an_unfinished_answer_may_be_wrong():
+    status, found = posted("/check", ARTICLE | {"settings": {}, "at": None, "answer": "37 ?\n37 36"})
+    assert (status, found["right"], found["open"]) == (200, False, False)
+
+
+@pytest.mark.parametrize("answer", ["36,5", "36.5", "73/2"])
+def test_a_decimal_comma_is_a_point(answer):
+    found = posted("/check", {"operation": "relu", "arrays": {"x": "36,5 1,25\n2 3"}, "at": [0, 0], "answer": answer})[
+        1
+    ]
+    assert found["right"]
 
 
 def test_a_decimal_in_a_setting_has_a_point_or_a_comma():

@@ -547,7 +547,7 @@ MUTANTS = {
         ("the window lies on the kernel", "].index(name)", "].index(name) - 1"),
         ("all windows lie on the first plane", "zip(parts, planes,", "zip(parts, [next(planes)] * len(parts),"),
     ],
-    "byhand.arithmetic.operations.softmax:CrossEntropy.behind": [
+    "byhand.arithmetic.operations.softmax:Loss.behind": [
         ("the target of the first row", "rows = [lead] if lead else self._rows()", "rows = self._rows()[:1]"),
     ],
     "byhand.views.figure.plan:_channel": [

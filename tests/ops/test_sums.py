@@ -248,20 +248,12 @@ MUTANTS = {
     ],
     "ops.linear:linear": [("linear: bias gradient added one by one", "total(rows, 0)", "rows.sum(0)")],
     "ops.linear:embedding": [("embedding: added in float32", "np.zeros(weight.shape)", "np.zeros_like(weight)")],
-    "ops.conv:_bias_gradient": [("bias gradient added one by one", "row_sums(channel_rows(dy))", "dy.sum((0, 2, 3))")],
     "ops.reduce:sum": [("sum: added one by one", "total(input, dims, keepdim)", "input.sum(dims, keepdims=keepdim)")],
     "ops.reduce:var": [
         (
             "var: added one by one",
             "total(deviation * deviation, dims, keepdim)",
             "(deviation**2).sum(dims, keepdims=keepdim)",
-        ),
-    ],
-    "ops.reduce:log_softmax_array": [
-        (
-            "softmax: added one by one",
-            "total(np.exp(shifted), dim, keepdims=True)",
-            "np.exp(shifted).sum(dim, keepdims=True)",
         ),
     ],
     "nn.utils:clip_grad_norm_": [

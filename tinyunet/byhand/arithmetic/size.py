@@ -333,8 +333,6 @@ def _made(kind: type[Operation], x: Index, given: dict[str, Any], one: bool) -> 
         raise ValueError("a linear layer takes a row of numbers, not an image; put flatten before it")
     settings = takes | given
     asked = {name: settings[name] for name in list(inspect.signature(kind.weights).parameters)[1:]}
-    if kind.plane == 1 and "kernel_size" in asked:  # a signal is an image of one row, and so is its kernel
-        asked["kernel_size"] = 1, asked["kernel_size"]
     shapes = kind.weights(x, **asked)
     arrays = {"x": _empty(x)} | {name: _empty(shapes.get(name)) for name in kind.array_names if name != "x"}
     operation = kind(arrays, {name: settings[name] for name in kind.parameters if name not in kind.array_names}, {})

@@ -70,7 +70,7 @@ class Sliding(Operation):
 
     def lengths(self) -> tuple[Length, ...]:
         ceil = bool(self.settings.get("ceil_mode"))
-        pairs = list(zip(self.axes(), self.padded(), strict=True))[-self.plane :]
+        pairs = zip(self.axes(), self.padded(), strict=True)
         return tuple(Gathered(a.input, a.kernel, a.stride, *around, a.dilation, ceil) for a, around in pairs)
 
     def channels(self) -> int:
@@ -78,8 +78,7 @@ class Sliding(Operation):
         return int(self.arrays["x"].shape[1])
 
     def y_shape(self) -> tuple[int, ...]:
-        row = (1,) * (2 - self.plane)
-        return len(self.arrays["x"]), self.channels(), *row, *(length.value for length in self.lengths())
+        return len(self.arrays["x"]), self.channels(), *(length.value for length in self.lengths())
 
     def rule(self, what: str) -> str:
         ceiled = what == "y" and self.settings.get("ceil_mode")

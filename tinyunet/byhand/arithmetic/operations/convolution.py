@@ -205,7 +205,7 @@ class ConvTranspose2d(Convolution):
 
     def lengths(self) -> tuple[Length, ...]:
         more = np.broadcast_to(self.settings["output_padding"], 2).tolist()
-        pairs = list(zip(self.axes(), more, strict=True))[-self.plane :]
+        pairs = zip(self.axes(), more, strict=True)
         return tuple(Spread(a.output, a.kernel, a.stride, a.padding, a.padding, a.dilation, m) for a, m in pairs)
 
     def channels(self) -> int:

@@ -115,12 +115,12 @@ def getitem(input: Operand, index: Any) -> Any:
         raise IndexError(f"indexing an input of shape {shape}: {error}") from None
 
     def backward(dy: Array) -> Array:
-        dx = np.zeros(shape, dy.dtype)
+        dx = np.zeros(shape)  # float64, because one element may be picked a million times
         if any(isinstance(i, np.ndarray) for i in parts):
-            np.add.at(dx, parts, dy)
+            np.add.at(dx, parts, dy.astype(np.float64))
         else:
             dx[parts] = dy  # slices and single indices pick nothing twice
-        return dx
+        return dx.astype(dy.dtype, copy=False)
 
     return y, backward
 
@@ -247,8 +247,8 @@ def _pad_with_itself(input: Array, widths: list[tuple[int, int]], mode: str) -> 
     where, before = np.ix_(*sources), input.shape
 
     def backward(dy: Array) -> Array:
-        dx = np.zeros_like(dy, shape=before)
-        np.add.at(dx, where, dy)
-        return dx
+        dx = np.zeros(before)
+        np.add.at(dx, where, dy.astype(np.float64))
+        return dx.astype(dy.dtype, copy=False)
 
     return input[where], backward

@@ -787,6 +787,9 @@ MUTANTS = {
         ("a slip explains everything that is wrong", "if wrong.sum() == 1 and slips[0] and", "if slips[0] and"),
         ("two elements make a rare mistake", "if rare and wrong.sum() > 2:", "if rare:"),
     ],
+    "byhand.mistakes.diagnosis:_one_by_one": [
+        ("zeros have their slips", "if number.value else None  # a 0", "if True else None  # a 0"),
+    ],
     "byhand.mistakes.diagnosis:_other_shape": [
         ("one mistake of several", "return _verdict(start, None, found.whole)", "return _verdict(start, None, [])"),
         ("all that gives a shape", "0 < len(alike) <= SLIPS", "0 < len(alike)"),

@@ -449,9 +449,6 @@ MUTANTS = {
             "wrong.sum() == 1",
         ),
     ],
-    "byhand.mistakes.diagnosis:_one_by_one": [
-        ("zeros have their slips", "if number.value else None  # a 0", "if True else None  # a 0"),
-    ],
     "byhand.mistakes.diagnosis:_distinct": [
         ("a way without a detail has one", "if all(details) else", "if True else"),
     ],
@@ -460,9 +457,6 @@ MUTANTS = {
     ],
     "byhand.mistakes.sliding:Sliding.both_sides": [
         ("the pair is before and after each", "self.framed([pair, pair])", "self.framed([(p, p) for p in pair])"),
-    ],
-    "byhand.mistakes.pooling:overhangs": [
-        ("without ceil_mode, too", "q.ceil_mode and", ""),
     ],
     "byhand.arithmetic.windows:Sliding.rule": [
         ("ceil_mode rounds down", 'what == "y" and self.settings.get("ceil_mode")', "False"),

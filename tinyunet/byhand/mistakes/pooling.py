@@ -66,7 +66,7 @@ class Pooling(Window):
 
 def overhangs(q: Pooling) -> bool:
     """Whether windows reach beyond the image and its padding."""
-    return bool(q.ceil_mode and (q.reach[:, 1] > q.reach[:, 0]).any() and q.divisor_override is None)
+    return bool((q.reach[:, 1] > q.reach[:, 0]).any() and q.divisor_override is None)
 
 
 max_y, rare_max_y = usual_and_rare("max_pool2d y", Pooling)

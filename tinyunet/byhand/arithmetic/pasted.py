@@ -119,7 +119,7 @@ def plain(text: str) -> str:
         ValueError: numbers that were left out when they were printed, or that stand in another order.
 
     >>> plain("x = [[1, 2], [3, 4]]"), plain(r"1 & 2 \\ 3 & 4"), plain("| 1 | 2 |\n|---|---|\n| 3 | 4 |")
-    ('[[1, 2], [3, 4]]', '1 \t 2\n3 \t 4', ' 1 \t 2 \n 3 \t 4 ')
+    ('[[1, 2], [3, 4]]', '1 \t 2 \n3 \t 4', ' 1 \t 2 \n 3 \t 4 ')
     """
     if re.search(r"[\])]'", text) and text.count("'") % 2:
         raise ValueError("a ' exchanges rows and columns; write the numbers as they stand after that")

@@ -302,18 +302,18 @@ def _walk(last: Node, dy: Array, retain_graph: bool) -> None:
             node.sources = []
 
 
-def _bases(array: Any) -> Iterator[Array]:
-    """The array, and what it is a view of, and what that is a view of: all through which it can be written to."""
-    while isinstance(array, np.ndarray):
-        yield array
-        array = array.base
-
-
 def _sealed(array: Array) -> Array:
-    """The array, to which nobody can write from now on."""
-    for each in _bases(array):
-        each.flags.writeable = False
+    """The array, to which nobody can write from now on, nor to what it is a view of."""
+    base: Any = array
+    while isinstance(base, np.ndarray):
+        base.setflags(write=False)
+        base = base.base
     return array
+
+
+def _open(array: Any) -> bool:
+    """Whether somebody can write to the array, or to what it is a view of."""
+    return isinstance(array, np.ndarray) and (array.flags.writeable or _open(array.base))
 
 
 def differentiable(operation: Callable[P, Any], selective: bool = False) -> Callable[P, Tensor]:
@@ -366,15 +366,13 @@ def differentiable(operation: Callable[P, Any], selective: bool = False) -> Call
                 if x.requires_grad and recording.get()[-1]:
                     inputs.append((i, x))
                 return x._data
-            if i in checked and not (isinstance(x, np.ndarray) or (x is None and "None" in checked[i])):
-                raise TypeError(f"{name}: {list(parameters)[i]} must be a Tensor or an array, not {type(x).__name__}")
             if isinstance(x, np.ndarray):
                 x = np.asarray(x)  # no np.matrix, whose * is another product
-            if isinstance(x, np.generic):
-                return x.item()  # np.float64(2) does not turn a float32 Tensor into float64
-            if i not in updated_positions and any(array.flags.writeable for array in _bases(x)):
-                return x.copy("K")  # the caller may write to it, and change it or a result that is a view of it
-            return x
+                # the caller may write to it, and change it or a result that is a view of it
+                return x.copy("K") if i not in updated_positions and _open(x) else x
+            if i in checked and not (x is None and "None" in checked[i]):
+                raise TypeError(f"{name}: {list(parameters)[i]} must be a Tensor or an array, not {type(x).__name__}")
+            return x.item() if isinstance(x, np.generic) else x  # np.float64(2) does not make float32 float64
 
         values = [array_of(i, x) for i, x in enumerate(args)]
         for key, x in kwargs.items():

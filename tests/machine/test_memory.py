@@ -128,8 +128,8 @@ def test_importing_changes_no_environment_variable():
 
 MUTANTS = {
     "ops.fast.scratch:scratch": [
-        ("what is in use is given to the next", "memory = free.pop()", "memory = free[-1]"),
-        ("all that was ever in use is kept", "if len(free) < KEPT:", "if True:"),
-        ("nothing is kept", "free.append(memory)", "pass"),
+        ("what is in use is given to the next", "memory = self.free.pop()", "memory = self.free[-1]"),
+        ("all that was ever in use is kept", "if len(self.free) < KEPT:", "if True:"),
+        ("nothing is kept", "self.free.append(self.memory)", "pass"),
     ],
 }

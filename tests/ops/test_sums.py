@@ -233,10 +233,10 @@ MUTANTS = {
     ],
     "ops.sums:_added": [("blocks added in float32", ", dtype=np.float64", "")],
     "ops.sums:_in_blocks": [
-        ("the rest of a row is lost", "left] if whole else [left]", "left][:1] if whole else [left]"),
+        ("the rest of a row is lost", "rows[:, whole:]", "None"),
         ("float16 overflows within a block", "rows.dtype.itemsize < 4", "False"),
     ],
-    "ops.sums:BLOCK": [("blocks as long as rows", "256", "1 << 30")],
+    "ops.sums:BLOCK": [("blocks as long as rows", "128", "1 << 30")],
     "ops.elementwise:unbroadcast": [
         ("broadcasting: added one by one", "total(dy, (*range(new), *repeated))", "dy.sum((*range(new), *repeated))"),
     ],

@@ -152,10 +152,11 @@ def test_what_one_receives_is_not_added_to_what_another_received():
 
 MUTANTS = {
     "tensor:_sealed": [
-        ("what was handed on can be written to", "each.flags.writeable = False", "pass"),
+        ("what was handed on can be written to", "base.setflags(write=False)", "pass"),
+        ("what was handed on can be written to through its base", "base = base.base", "break"),
     ],
-    "tensor:_bases": [
-        ("what was handed on can be written to through its base", "array = array.base", "return"),
+    "tensor:_open": [
+        ("what is a view of the caller's array may change", " or _open(array.base)", ""),
     ],
     "tensor:Node.gradients": [
         ("a changed weight goes unnoticed", "source.version != version", "False"),

@@ -196,7 +196,7 @@ class _BatchNorm(Module):
         self.register_buffer("num_batches_tracked", Tensor(np.int64(0)))
 
     def forward(self, x: Any) -> Tensor:
-        if np.ndim(x) not in self.shapes:
+        if getattr(x, "ndim", 0) not in self.shapes:
             wanted = " or ".join(self.shapes.values())
             raise ValueError(f"{type(self).__name__}: input must be {wanted}, not {np.shape(x)}")
         if self.training:

@@ -5,9 +5,9 @@ that is by then much larger than what comes next: of 33 million ones only half a
 pairs, which is exact enough, but only along the axis that is last in memory; along the others it adds one by one. Here
 sums are carried in float64 and rounded once, to the dtype of what was added.
 
-That takes twice as long. Where it counts (`row_sums`, `row_dots`) 256 numbers at a time are added in float32, and what
+That takes twice as long. Where it counts (`row_sums`, `row_dots`) 128 numbers at a time are added in float32, and what
 comes of them in float64. Adding n numbers one by one costs at most n/2²⁴ of the sum of their absolute values, so this
-costs at most 1/2¹⁶, and in truth about as much as rounding the sum: a processor adds 16 or 32 numbers side by side, and
+costs at most 1/2¹⁷, and in truth about as much as rounding the sum: a processor adds 16 or 32 numbers side by side, and
 what is lost in one block falls to the other side in another. Long products are cut in the same way.
 """
 
@@ -19,7 +19,7 @@ import numpy as np
 
 from tinyunet.tensor import Array
 
-BLOCK = 256
+BLOCK = 128
 LONG = 1024
 
 
@@ -60,7 +60,9 @@ def row_dots(a: Array, b: Array) -> Array:
     >>> row_dots(np.ones((2, 1000)), np.ones((2, 1000)))
     array([1000., 1000.])
     """
-    return sum(_added(np.vecdot(p, q)) for p, q in zip(_in_blocks(a), _in_blocks(b), strict=True))
+    (a, left_of_a), (b, left_of_b) = _in_blocks(a), _in_blocks(b)
+    sums = _added(np.vecdot(a, b))
+    return sums if left_of_a is None else sums + np.vecdot(left_of_a, left_of_b)
 
 
 def row_sums(rows: Array) -> Array:
@@ -69,7 +71,9 @@ def row_sums(rows: Array) -> Array:
     >>> row_sums(np.ones((2, 1000)))
     array([1000., 1000.])
     """
-    return sum(_added(np.vecdot(p, np.ones(p.shape[2], p.dtype))) for p in _in_blocks(rows))
+    blocks, left = _in_blocks(rows)
+    sums = _added((blocks.reshape(-1, BLOCK) @ np.ones(BLOCK, blocks.dtype)).reshape(blocks.shape[:2]))
+    return sums if left is None else sums + left.sum(axis=1)
 
 
 def product(a: Array, b: Array) -> Array:
@@ -88,17 +92,16 @@ def product(a: Array, b: Array) -> Array:
     return np.asarray(y, a.dtype)
 
 
-def _in_blocks(rows: Array) -> list[Array]:
-    """(R, m) as (R, m // BLOCK, BLOCK), and what is left of each row as (R, 1, m % BLOCK)."""
+def _in_blocks(rows: Array) -> tuple[Array, Any]:
+    """(R, m) as (R, m // BLOCK, BLOCK), and what is left of each row, (R, m % BLOCK), None if that is nothing."""
     R, m = rows.shape
     if rows.dtype.itemsize < 4:  # float16, which would overflow within a block
         rows = rows.astype(np.float32)
     whole = m - m % BLOCK
     if whole == m:
-        return [rows.reshape(R, m // BLOCK, BLOCK)]
-    left = rows[:, None, whole:]
-    return [rows[:, :whole].reshape(R, whole // BLOCK, BLOCK), left] if whole else [left]
+        return rows.reshape(R, m // BLOCK, BLOCK), None
+    return rows[:, :whole].reshape(R, whole // BLOCK, BLOCK), rows[:, whole:]
 
 
-def _added(blocks: Array) -> Any:
-    return np.add.reduce(blocks, axis=1, dtype=np.float64)
+def _added(blocks: Array) -> Array:
+    return np.asarray(np.add.reduce(blocks, axis=1, dtype=np.float64))

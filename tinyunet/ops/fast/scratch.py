@@ -11,8 +11,6 @@ gets new memory.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -23,8 +21,7 @@ KEPT = 4  # of a name: as many as processors of a small machine use at a time; w
 _pool: dict[str, list[Array]] = {}
 
 
-@contextmanager
-def scratch(name: str, shape: tuple[int, ...], dtype: Any) -> Iterator[Array]:
+class scratch:
     """An array with anything in it, until the `with` ends; then its memory is for the next one of this name.
 
     >>> with scratch("columns", (2, 3), np.float32) as a:
@@ -33,30 +30,42 @@ def scratch(name: str, shape: tuple[int, ...], dtype: Any) -> Iterator[Array]:
     ...     np.shares_memory(a, b)
     True
     """
-    free = _pool.setdefault(name, [])
-    try:
-        memory = free.pop()  # one step, which no other thread and no signal comes between; `if free` would be two
-    except IndexError:
-        memory = np.empty(0, np.uint8)
-    size = math.prod(shape) * np.dtype(dtype).itemsize
-    if memory.size < size:
-        memory = np.empty(size, np.uint8)
-    try:
-        yield memory[:size].view(dtype).reshape(shape)
-    finally:
-        if len(free) < KEPT:
-            free.append(memory)
+
+    __slots__ = ("shape", "dtype", "free", "memory")
+
+    def __init__(self, name: str, shape: tuple[int, ...], dtype: Any) -> None:
+        self.shape, self.dtype = shape, np.dtype(dtype)
+        self.free = _pool.setdefault(name, [])
+
+    def __enter__(self) -> Array:
+        size = math.prod(self.shape) * self.dtype.itemsize
+        try:
+            memory = self.free.pop()  # one step, which no thread and no signal comes between; `if self.free` were two
+        except IndexError:
+            memory = np.empty(size, np.uint8)
+        self.memory = memory if memory.size >= size else np.empty(size, np.uint8)
+        return self.memory[:size].view(self.dtype).reshape(self.shape)
+
+    def __exit__(self, *error: object) -> None:
+        if len(self.free) < KEPT:
+            self.free.append(self.memory)
 
 
-@contextmanager
-def scratch_matrix(name: str, rows: int, columns: int, dtype: Any) -> Iterator[Array]:
+class scratch_matrix(scratch):
     """Scratch for a matrix whose rows lie 64 bytes further apart than they are long.
 
     The sizes of images are powers of two, and so would be the distance from row to row; then all rows compete for the
     same few places of the cache, and a training step takes 1.01 to 1.11 times as long.
     """
-    with scratch(name, (rows, columns + 64 // np.dtype(dtype).itemsize), dtype) as padded:
-        yield padded[:, :columns]
+
+    __slots__ = ("columns",)
+
+    def __init__(self, name: str, rows: int, columns: int, dtype: Any) -> None:
+        self.columns = columns
+        super().__init__(name, (rows, columns + 64 // np.dtype(dtype).itemsize), dtype)
+
+    def __enter__(self) -> Array:
+        return super().__enter__()[:, : self.columns]
 
 
 def scratch_bytes() -> int:

@@ -107,11 +107,15 @@ class Tensor(Methods):
             raise ValueError(f"data: values of shape {np.shape(values)} cannot replace those of shape {self.shape}")
         array = np.empty_like(self._data)  # of the same dtype, and in the same order in memory
         array[...] = values
+        self._take(array)
+
+    def _take(self, array: Array) -> None:
+        """`array` itself, not a copy, is the data from now on."""
         self._data, self.version = _sealed(array), self.version + 1
 
     def _convert(self, dtype: Any) -> None:
         """Another dtype, in place, for the gradient too."""
-        self._data, self.version = _sealed(self._data.astype(dtype)), self.version + 1
+        self._take(self._data.astype(dtype))
         self._grad = None if self._grad is None else Tensor(self._grad, dtype)
 
     @property
@@ -386,7 +390,7 @@ def differentiable(operation: Callable[P, Any], selective: bool = False) -> Call
         y, backward = made
         for x, before, array in updated:
             if array.tobytes() != before.tobytes():  # in evaluation nothing is written, not even the same values
-                x.data = array
+                x._take(array)
         if selective:
             backward = functools.partial(backward, wanted={i for i, _ in inputs})
         node = Node(name, backward, inputs, copies) if inputs else None

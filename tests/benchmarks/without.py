@@ -24,23 +24,6 @@ from tinyunet.ops.fast import products, scratch, tiles
 
 
 @contextlib.contextmanager
-def fresh(name, shape, dtype):
-    """Scratch that is new memory every time."""
-    yield np.empty(shape, dtype)
-
-
-@contextlib.contextmanager
-def rows_together():
-    """Scratch matrices without a gap between their rows."""
-    with contextlib.ExitStack() as stack:
-        for room in (tiles, products):
-            stack.enter_context(
-                patch.object(room, "scratch_matrix", lambda name, *size: scratch.scratch(name, size[:2], size[2]))
-            )
-        yield
-
-
-@contextlib.contextmanager
 def batch_major():
     """Maps as users see them, (N, C, H, W), also in memory: copied before and after every product and normalisation."""
 
@@ -70,8 +53,8 @@ TRICKS = {
     "kernel rows share columns": lambda: patch.object(products, "_rows_pay", lambda x, O, axes: False),
     "dx as a correlation of dy": lambda: patch.object(fast, "turned_axes", lambda axes: None),
     "dx and dw from the same columns": apart,
-    "rows of a matrix 64 bytes apart": rows_together,
-    "scratch used again": lambda: patch.object(scratch, "scratch", fresh),
+    "rows of a matrix 64 bytes apart": lambda: patch.object(scratch, "GAP", 0),
+    "scratch used again": lambda: patch.object(scratch, "KEPT", 0),
     "tiles: a quarter of 4 MiB": lambda: patch.object(tiles, "TILE_BYTES", 1 << 20),
     "tiles: 16 MiB": lambda: patch.object(tiles, "TILE_BYTES", 1 << 24),
     "tiles: the whole batch": lambda: patch.object(tiles, "TILE_BYTES", 1 << 40),

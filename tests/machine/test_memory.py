@@ -12,7 +12,7 @@ import pytest
 import tinyunet.functional as F
 from tinyunet.machine import memory
 from tinyunet.ops.fast import products, tiles
-from tinyunet.ops.fast.scratch import KEPT, scratch, scratch_bytes
+from tinyunet.ops.fast.scratch import GAP, KEPT, scratch, scratch_bytes
 from tinyunet.ops.fast.tiles import TILE_BYTES
 
 CODE = """
@@ -63,19 +63,19 @@ def test_scratch_is_bounded_and_freed_on_request():
 
 def test_what_is_in_use_is_nobody_elses():
     memory.release()
-    with scratch("columns", (8,), np.float32) as outer:
-        with scratch("columns", (8,), np.float32) as inner:  # as in a signal handler, or in another thread
+    with scratch("columns", 1, 8, np.float32) as outer:
+        with scratch("columns", 1, 8, np.float32) as inner:  # as in a signal handler, or in another thread
             assert not np.shares_memory(outer, inner)
             memory.release()  # takes nothing away from who is using it
             outer[:], inner[:] = 1, 2
-        with scratch("columns", (4,), np.float32) as later:
+        with scratch("columns", 1, 4, np.float32) as later:
             assert np.shares_memory(inner, later)
-        np.testing.assert_array_equal(outer, np.ones(8))
-    assert scratch_bytes() == 2 * 32
+        np.testing.assert_array_equal(outer, np.ones((1, 8)))
+    assert scratch_bytes() == 2 * (32 + GAP)
     with contextlib.ExitStack() as many:
         for _ in range(10):
-            many.enter_context(scratch("columns", (8,), np.float32))
-    assert scratch_bytes() == KEPT * 32
+            many.enter_context(scratch("columns", 1, 8, np.float32))
+    assert scratch_bytes() == KEPT * (32 + GAP)
 
 
 def test_a_convolution_inside_another_leaves_it_alone(monkeypatch):
@@ -102,7 +102,7 @@ def test_threads_may_begin_and_end_while_scratch_is_given_up():
 
     def use():
         while not end.is_set():
-            with scratch(f"columns of {threading.get_ident()}", (8,), np.float32):
+            with scratch(f"columns of {threading.get_ident()}", 1, 8, np.float32):
                 pass
 
     threads = [threading.Thread(target=use) for _ in range(4)]

@@ -200,7 +200,7 @@ class _BatchNorm(Module):
             wanted = " or ".join(self.shapes.values())
             raise ValueError(f"{type(self).__name__}: input must be {wanted}, not {np.shape(x)}")
         if self.training:
-            self.num_batches_tracked.data = self.num_batches_tracked.numpy() + 1
+            self.num_batches_tracked._take(np.asarray(self.num_batches_tracked.numpy() + 1))
         momentum = 1 / self.num_batches_tracked.item() if self.momentum is None and self.training else self.momentum
         return F.batch_norm(
             x,

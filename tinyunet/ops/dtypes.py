@@ -60,7 +60,7 @@ def floating(x: Array) -> Array:
 
 def check_numbers(name: str, x: Any) -> None:
     """Raises a TypeError for truth values, which are no numbers here, as in PyTorch."""
-    if x.dtype == bool:
+    if x.dtype.kind == "b":
         raise TypeError(f"{name}: numbers are needed, not bool")
 
 
@@ -96,7 +96,7 @@ def in_float32(operation: Callable[P, Any]) -> Callable[P, Any]:
 
     @functools.wraps(operation)
     def apply(*args: P.args, **kwargs: P.kwargs) -> Any:
-        given = {x.dtype for x in (*args, *kwargs.values()) if isinstance(x, np.ndarray)}
+        given = [x.dtype for x in (*args, *kwargs.values()) if isinstance(x, np.ndarray)]
         if HALF not in given or any(dtype.kind == "f" and dtype != HALF for dtype in given):
             return operation(*args, **kwargs)
         y, backward = run(*map(wide, args), **{key: wide(x) for key, x in kwargs.items()})

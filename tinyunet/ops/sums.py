@@ -5,10 +5,10 @@ that is by then much larger than what comes next: of 33 million ones only half a
 pairs, which is exact enough, but only along the axis that is last in memory; along the others it adds one by one. Here
 sums are carried in float64 and rounded once, to the dtype of what was added.
 
-That takes twice as long. Where it counts (`row_sums`, `row_dots`) 128 numbers at a time are added in float32, and what
-comes of them in float64. Adding n numbers one by one costs at most n/2²⁴ of the sum of their absolute values, so this
-costs at most 1/2¹⁷, and in truth about as much as rounding the sum: a processor adds 16 or 32 numbers side by side, and
-what is lost in one block falls to the other side in another. Long products are cut in the same way.
+That takes twice as long. Where it counts, a part of the numbers is added in float32, and what comes of the parts in
+float64: BLOCK numbers of a sum, LONG products of two rows or matrices. Adding n numbers one by one costs at most n/2²⁴
+of the sum of their absolute values, and in truth about as much as rounding the sum: a processor adds many side by side
+(16 to 64 products), and what is lost in one part falls to the other side in another.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import numpy as np
 from tinyunet.tensor import Array
 
 BLOCK = 128
+ONES = np.ones(BLOCK, np.float32)
 LONG = 1024
 
 
@@ -60,7 +61,7 @@ def row_dots(a: Array, b: Array) -> Array:
     >>> row_dots(np.ones((2, 1000)), np.ones((2, 1000)))
     array([1000., 1000.])
     """
-    (a, left_of_a), (b, left_of_b) = _in_blocks(a), _in_blocks(b)
+    (a, left_of_a), (b, left_of_b) = _in_blocks(a, LONG), _in_blocks(b, LONG)
     sums = _added(np.vecdot(a, b))
     return sums if left_of_a is None else sums + np.vecdot(left_of_a, left_of_b)
 
@@ -71,8 +72,9 @@ def row_sums(rows: Array) -> Array:
     >>> row_sums(np.ones((2, 1000)))
     array([1000., 1000.])
     """
-    blocks, left = _in_blocks(rows)
-    sums = _added((blocks.reshape(-1, BLOCK) @ np.ones(BLOCK, blocks.dtype)).reshape(blocks.shape[:2]))
+    blocks, left = _in_blocks(rows, BLOCK)
+    size = blocks.shape[2]
+    sums = _added((blocks.reshape(-1, size) @ ONES[:size]).reshape(blocks.shape[:2]))
     return sums if left is None else sums + left.sum(axis=1)
 
 
@@ -92,15 +94,16 @@ def product(a: Array, b: Array) -> Array:
     return np.asarray(y, a.dtype)
 
 
-def _in_blocks(rows: Array) -> tuple[Array, Any]:
-    """(R, m) as (R, m // BLOCK, BLOCK), and what is left of each row, (R, m % BLOCK), None if that is nothing."""
+def _in_blocks(rows: Array, size: int) -> tuple[Array, Any]:
+    """(R, m) as (R, m // size, size), and what is left of each row, (R, m % size), None if that is nothing."""
     R, m = rows.shape
+    size = min(size, max(m, 1))
     if rows.dtype.itemsize < 4:  # float16, which would overflow within a block
         rows = rows.astype(np.float32)
-    whole = m - m % BLOCK
+    whole = m - m % size
     if whole == m:
-        return rows.reshape(R, m // BLOCK, BLOCK), None
-    return rows[:, :whole].reshape(R, whole // BLOCK, BLOCK), rows[:, whole:]
+        return rows.reshape(R, m // size, size), None
+    return rows[:, :whole].reshape(R, whole // size, size), rows[:, whole:]
 
 
 def _added(blocks: Array) -> Array:

@@ -110,7 +110,7 @@ class Optimizer:
         for a in range(0, w.size, self.PIECE):
             piece = slice(a, a + self.PIECE)
             flat[piece] = self.update(group, int(state["t"]), *[array[piece] for array in arrays])
-        p.data = moved
+        p._take(moved)
 
     def update(self, group: Mapping[str, Any], t: int, w: Array, dw: Array, *state: Array) -> Array:
         """The weights after their t-th step; their `state`, one array for each of `slots`, is changed in place.

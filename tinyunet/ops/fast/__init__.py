@@ -29,9 +29,8 @@ The three functions below are checked against those of `im2col.py`, which are ch
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import replace
-
-import numpy as np
 
 from tinyunet.ops import conv
 from tinyunet.ops.fast.products import column_products, multiply
@@ -55,6 +54,15 @@ def turned_axes(axes: Axes) -> Axes | None:
     return rows, cols
 
 
+def _finite(factor: Array, product: Array) -> bool:
+    """Whether a factor is finite: for sure if its product is, so the smaller of both is looked at.
+
+    Of numbers whose squares are too large it is not sure, either; then what is done takes longer, and is as right.
+    """
+    smaller = (factor if factor.size < product.size else product).ravel("K")
+    return math.isfinite(smaller @ smaller)
+
+
 def correlate(x: Array, w: Array, b: Array | None, axes: Axes, groups: int) -> Array:
     """y = ∂S/∂y, plus the bias: x (N, C, H, W), w (O, C/G, kh, kw) → (N, O, Ho, Wo)."""
     y, _ = multiply(channel_major(x), w, bias=b, axes=axes, groups=groups)
@@ -64,12 +72,13 @@ def correlate(x: Array, w: Array, b: Array | None, axes: Axes, groups: int) -> A
 def scatter(y: Array, w: Array, b: Array | None, axes: Axes, groups: int) -> Array:
     """x = ∂S/∂x, plus a bias: y (N, O, Ho, Wo), w (O, C/G, kh, kw) → (N, C, H, W)."""
     y, back = channel_major(y), turned_axes(axes)
-    if back and np.isfinite(w).all():  # else an infinite weight would meet the zeros around y: 0·inf is nan
+    if back:
         x, _ = multiply(y, w, bias=b, axes=back, groups=groups, turned=True)
-    else:
-        x = col2im(column_products(y, w, groups), axes)
-        x = x if b is None else x + b.reshape(-1, 1, 1, 1)
-    return x.swapaxes(0, 1)  # (C, N, H, W) → (N, C, H, W)
+        if _finite(w, x):  # else an infinite weight may have met the zeros around y: 0·inf is nan
+            return x.swapaxes(0, 1)  # (C, N, H, W) → (N, C, H, W)
+    x = col2im(column_products(y, w, groups), axes)
+    x = x if b is None else x + b.reshape(-1, 1, 1, 1)
+    return x.swapaxes(0, 1)
 
 
 def weight_gradient(x: Array, y: Array, axes: Axes, groups: int) -> Array:
@@ -81,9 +90,9 @@ def weight_gradient(x: Array, y: Array, axes: Axes, groups: int) -> Array:
 def scatter_and_gradient(dy: Array, w: Array, x: Array, axes: Axes, groups: int) -> tuple[Array, Array]:
     """dx and dw of a convolution, from the same columns of dy where dx is a correlation."""
     back = turned_axes(axes)
-    if back and np.isfinite(w).all():  # from the columns of dy: dx = turned w @ columns, dw = x @ columnsᵀ
+    if back:  # from the columns of dy: dx = turned w @ columns, dw = x @ columnsᵀ
         dx, dw = multiply(channel_major(dy), w, channel_major(x), axes=back, groups=groups, turned=True)
-        if np.isfinite(dw).all():  # else an infinite pixel at the edge may have met the zeros around dy: 0·inf is nan
+        if _finite(w, dx) and _finite(x, dw):  # else an infinite weight or pixel may have met the zeros around dy
             return dx.swapaxes(0, 1), dw
     return scatter(dy, w, None, axes, groups), weight_gradient(x, dy, axes, groups)
 

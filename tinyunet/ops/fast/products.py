@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyunet.ops.fast.scratch import scratch_matrix
+from tinyunet.ops.fast.scratch import scratch
 from tinyunet.ops.fast.tiles import column_tiles, fill, tiles
 from tinyunet.ops.window import Axes, Axis
 from tinyunet.tensor import Array
@@ -143,8 +143,8 @@ def _row_by_row(seen: Array, w: Array, other: Any, bias: Any, axes: Axes) -> tup
     for images, pixels, _ in tiles(N, H, cols.output, size):
         n, h = images.stop - images.start, pixels.stop - pixels.start
         with (
-            scratch_matrix("columns", C * kw, n * h * cols.output, seen.dtype) as columns,
-            scratch_matrix("product", kh * O, n * h * cols.output, seen.dtype) as z,
+            scratch("columns", C * kw, n * h * cols.output, seen.dtype) as columns,
+            scratch("product", kh * O, n * h * cols.output, seen.dtype) as z,
         ):
             fill(columns.reshape(C, 1, kw, n, h, cols.output), seen, in_rows, images, pixels)
             np.matmul(matrix, columns, out=z)
@@ -156,9 +156,7 @@ def _row_by_row(seen: Array, w: Array, other: Any, bias: Any, axes: Axes) -> tup
                 met = slice(first + shift - pixels.start, stop + shift - pixels.start)
                 part, sums = z.reshape(kh, O, n, h, cols.output)[u, :, :, met], made[:, images, first:stop]
                 np.add(part, bias if u == 0 else sums, out=sums)
-                if (
-                    dw is not None
-                ):  # image by image, because between them are rows that row u of the kernel does not meet
+                if dw is not None:  # image by image: between them are rows that row u of the kernel does not meet
                     cells = columns.reshape(C * kw, n, h, cols.output)[:, :, met].reshape(C * kw, n, -1)
                     others = other[:, images, first:stop].reshape(O, n, -1)
                     dw[u] += np.matmul(cells.transpose(1, 0, 2), others.transpose(1, 2, 0)).sum(axis=0)

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyunet.ops.fast.scratch import scratch_matrix
+from tinyunet.ops.fast.scratch import scratch
 from tinyunet.ops.window import Axes
 from tinyunet.tensor import Array
 
@@ -94,7 +94,7 @@ def column_tiles(x: Array, axes: Axes, groups: int, turned: bool) -> Iterator[tu
             yield where, x.reshape(groups, c, -1)[:, :, where]
             continue
         tile = images.stop - images.start, outputs.stop - outputs.start, cols.output
-        with scratch_matrix("columns", C * kh * kw, math.prod(tile), x.dtype) as columns:
+        with scratch("columns", C * kh * kw, math.prod(tile), x.dtype) as columns:
             if turned:
                 cells = columns.reshape(groups, kh, kw, c, *tile)[:, ::-1, ::-1].transpose(0, 3, 1, 2, 4, 5, 6)
             else:

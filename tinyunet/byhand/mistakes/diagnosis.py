@@ -108,7 +108,7 @@ def check(of: Explanation, answer: Any) -> Verdict:
     True
     """
     op, what, dy = of.operation, of.what, of.dy
-    values, tolerances = read_array(answer)
+    values, tolerances = (op.full_array(what, given) for given in read_array(answer))
     truth = op.result(what, dy)
     if values.ndim == 0 and truth.size > 1:
         return Verdict(False, f"not right: one number is given; asked for is all of {what}, in rows of numbers")
@@ -159,7 +159,7 @@ EXCHANGED = Mistake("right numbers in other places", "rows, columns or channels 
 def _other_shape(of: Explanation, given: tuple[Array, Array]) -> Verdict:
     """The mistakes that give an answer of a wrong shape; or only its shape, if they are few."""
     values, truth = given[0], of.result
-    start = f"not right: {of.what} does not have the shape {values.shape}"
+    start = f"not right: {of.what} does not have the shape {of.operation.written_shape(of.what, values.shape)}"
     alike: list[str] = []
     for among in _known(of):
         found = _search(of, among, given, None)

@@ -20,6 +20,7 @@ def test_the_operations_are_those_that_there_are_in_the_order_of_lists():
         "conv_transpose2d",
         "max_pool2d",
         "avg_pool2d",
+        "interpolate",
         "conv1d",
         "conv_transpose1d",
         "max_pool1d",

@@ -12,7 +12,7 @@ import tinyunet
 import tinyunet.functional as F
 from tests.byhand.article import ARTICLE
 from tests.parity import _cotangent, theirs
-from tests.strategies import both, convolutions, images, normal, seeds, ties
+from tests.strategies import both, convolutions, images, normal, pairs, seeds, ties
 from tinyunet import byhand
 from tinyunet.byhand.arithmetic.explanation import Element
 from tinyunet.byhand.arithmetic.operations import OPERATIONS, Operation
@@ -143,6 +143,20 @@ def one_axis(draw):
     return name, [x, w, draw(st.sampled_from([None, normal(seed + 1, O)]))], settings
 
 
+@st.composite
+def resized(draw):
+    x = draw(images())
+    assume(x.size)
+    settings = {"mode": draw(st.sampled_from(["nearest", "bilinear", "bilinear"]))}
+    if settings["mode"] == "bilinear":
+        settings["align_corners"] = draw(st.booleans())
+    sizes = {"size": draw(pairs(1, 7))}, {"scale_factor": draw(st.sampled_from([2, 3, (2, 1), 1.5, (0.5, 2)]))}
+    settings |= draw(st.sampled_from(sizes))
+    factors = both(settings.get("scale_factor", 1))
+    assume(all(math.floor(n * f) >= 1 for n, f in zip(x.shape[-2:], factors, strict=True)))
+    return "interpolate", [x], settings
+
+
 PROBLEMS = {
     "conv2d": convolution(),
     "conv_transpose2d": convolution(transposed=True),
@@ -151,6 +165,7 @@ PROBLEMS = {
     "batch_norm": norms(),
     "groups": groups(),
     "bordered": bordered(),
+    "resized": resized(),
     "one axis": one_axis(),
     "cross_entropy": losses(),
     "others": others(),
@@ -192,6 +207,9 @@ def pytorchs(name, arrays, settings):
             others = [others[0].detach()]  # asked for is the gradient of x
         elif name == "flatten":
             return x.flatten(1 if x.ndim == 4 else 0)
+        elif name == "interpolate":  # of batches alone
+            y = F.interpolate(x if x.ndim == 4 else x[None], **settings)
+            return y if x.ndim == 4 else y[0]
         elif name in ("conv1d", "conv2d"):
             return convolved(F, name, x, *others, **settings)
         return getattr(F, name)(x, *others, **settings)
@@ -481,6 +499,11 @@ MUTANTS = {
     ],
     "byhand.arithmetic.operations.convolution:Convolution.in_w": [
         ("the kernel is not turned", "if self.settings.get", "if False and self.settings.get"),
+    ],
+    "byhand.arithmetic.operations.interpolation:Interpolate.place": [
+        ("resized: half a pixel forgotten", "(i + 0.5) * ratio - 0.5", "i * ratio"),
+        ("resized: corners not aligned", "i * (n - 1) / max(m - 1, 1)", "i * n / m"),
+        ("resized: weights exchanged", "{left: 1 - (centre - left)}", "{left: centre - left}"),
     ],
     "byhand.arithmetic.operations.one_axis:OneAxis.planar": [
         ("the setting of the row is that of the column", "(OF_A_ROW[name], value)", "(value, value)"),

@@ -151,6 +151,17 @@ ONE_AXIS = {
     "avg_pool1d": lambda rng, R: byhand.avg_pool1d(R(2, 9), int(rng.integers(2, 4)), rng.choice([None, 1, 2]), 1),
 }
 KINDS |= ONE_AXIS
+
+
+def resized(rng, R):
+    x, scale = R(2, int(rng.integers(2, 4)), 3), rng.choice([None, 2, 3])
+    size = {"size": (int(rng.integers(4, 6)), 5)} if scale is None else {"scale_factor": int(scale)}
+    if rng.integers(2):
+        return byhand.interpolate(x, **size)
+    return byhand.interpolate(x, **size, mode="bilinear", align_corners=bool(rng.integers(2)))
+
+
+KINDS["interpolate"] = resized
 KINDS["linear"] = lambda rng, R: (lambda O: byhand.linear(R(3, 3), R(O, 3), R(O) if rng.integers(2) else None))(
     int(rng.integers(2, 4))
 )

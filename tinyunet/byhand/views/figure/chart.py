@@ -159,6 +159,8 @@ def _curve(element: Element) -> Iterator[Shape]:
 def _bars(element: Element) -> Iterator[Shape]:
     """Bars for each sum Z; of a loss with the true class, of its gradient with what is missing there."""
     whole, targets = element.explanation, element.explanation.operation.arrays.get("target")
+    if targets is not None and targets.shape == whole.operation.arrays["x"].shape:  # every logit by itself
+        return
     rows = list[tuple[str, list[float], int, int | None]]()
     for total, last in itertools.pairwise(element.steps):
         if not (total.symbol.text.startswith("Z") and isinstance(last, Formula)):
@@ -175,7 +177,7 @@ def _bars(element: Element) -> Iterator[Shape]:
         else:
             off = f"p − {int(own == true)} = {write(p[own] - (own == true))}"
             rows.append((f"true class {true}; class {own}: {off}", p, own, true))
-    pitch = HEIGHT / min(len(rows), BARS)
+    pitch = HEIGHT / max(1, min(len(rows), BARS))
     for k, row in enumerate(rows[:BARS]):
         yield from _row(*row, k * pitch, pitch - 0.1)
 

@@ -42,6 +42,7 @@ def test_a_number_in_the_border_is_shown_as_where_it_came_from(mode, word, seed)
     view = page.view(y)
     (array,) = [array for array in view["arrays"] if array["name"] == "x"]
     assert [view["texts"][k] for k in array["seen"]][1].startswith(f"x[{numbers[1]}] ")
+    assert view["settings"] == f"stride 1, padding 2, dilation 1, groups 1, padding_mode {mode}"
     assert view["texts"][array["cells"][0]] == page.write(x[numbers[0]])
 
 
@@ -72,8 +73,9 @@ def test_same_is_as_much_as_the_windows_need(n, span, stride):
 
 def test_sames_arithmetic_is_shown():
     y = byhand.conv2d(np.ones((4, 5)), np.ones((3, 3)), stride=2, padding="SAME")
-    assert "max((⌈4/2⌉ − 1)·2 + 3 − 4, 0) = 1 rows, 0 before, 1 after" in y.at(0, 0).text()
-    assert "max((⌈5/2⌉ − 1)·2 + 3 − 5, 0) = 2 columns, 1 before, 1 after" in y.at(0, 0).text()
+    assert "; zeros added: rows max((⌈4/2⌉ − 1)·2 + 3 − 4, 0) = 1 (0 before, 1 after), " in y.at(0, 0).text()
+    assert "columns max((⌈5/2⌉ − 1)·2 + 3 − 5, 0) = 2 (1 before, 1 after)" in y.at(0, 0).text()
+    assert "padding SAME" in page.view(y)["settings"]
     assert "The rule: y has the size ⌈input / stride⌉" in y.check(np.ones((7, 7))).text
 
 

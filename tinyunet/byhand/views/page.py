@@ -223,12 +223,15 @@ class _View:
 
 
 def _setting(value: Any) -> str:
-    return " × ".join(map(str, value)) if isinstance(value, tuple) else str(value).lower()
+    if isinstance(value, tuple):
+        return " × ".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _head(part: Part, places: list[list[Index]], k: int, plane: int) -> str:
     """What a column of factors is called: the image or kernel that all of them are in."""
-    name = next((t.factors[k].name for t in part.terms if t.factors[k].name != "padding"), "x").split("[")[0]
+    names = (t.factors[k].name.split("[")[0] for t in part.terms if t.factors[k].name != "padding")
+    name = ", ".join(dict.fromkeys(names)) or "x"
     leads = {at[k][:-plane] for at in places if at[k]}
     return place(name, leads.pop() if len(leads) == 1 else ())
 

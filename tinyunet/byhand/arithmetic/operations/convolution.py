@@ -192,16 +192,16 @@ class Conv2d(Convolution):
         elif self.beyond and what != "db":
             text += f"; in the border x is seen {self.beyond.word}"
         if self.settings["padding"] == "SAME" and what == "y":
-            text += f"; added are {' and '.join(map(self._reason, range(2 - self.plane, 2)))}"
+            text += f"; zeros added: {', '.join(map(self._reason, range(2 - self.plane, 2)))}"
         return Symbol(text, latex)
 
     def _reason(self, k: int) -> str:
         """The arithmetic of SAME."""
         axis, (before, after) = self.axes()[k], self.padded()[k]
         n, s = axis.input, axis.stride
+        of = ("rows ", "columns ")[k] if self.plane == 2 else ""
         total = f"max((⌈{n}/{s}⌉ − 1)·{s} + {axis.span} − {n}, 0) = {before + after}"
-        of = ("rows", "columns")[k] if self.plane == 2 else "zeros"
-        return f"{total} {of}, {before} before, {after} after"
+        return f"{of}{total} ({before} before, {after} after)"
 
     def rule(self, what: str) -> str:
         if self.settings["padding"] == "SAME":

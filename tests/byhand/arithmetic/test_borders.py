@@ -140,6 +140,17 @@ def test_a_mistake_with_a_signal_speaks_of_no_rows():
     assert "does not have the shape (4,)" in verdict.text
 
 
+def test_sizes_of_signals_and_resized_images():
+    chain = byhand.size("conv1d:8,3 relu max_pool1d:2 conv1d:4,3", (1, 32))
+    assert (tuple(chain), chain.parameters, chain.receptive_field) == ((4, 13), 132, (8,))
+    assert tuple(byhand.size("conv_transpose1d", (2, 3, 32), out_channels=5, kernel_size=2, stride=2)) == (2, 5, 64)
+    assert tuple(byhand.size("max_pool1d", 9, kernel_size=2)) == (4,)
+    up = byhand.size(["conv:4,3,padding=1", "interpolate:scale_factor=2,mode=bilinear"], (3, 8, 8))
+    assert (tuple(up), up.receptive_field) == ((4, 16, 16), (4, 4))
+    with pytest.raises(ValueError, match="layers of images and of signals do not go together"):
+        byhand.size("conv:4,3 conv1d:4,3", (3, 8, 8))
+
+
 MUTANTS = {
     "byhand.arithmetic.borders": [
         (

@@ -62,7 +62,7 @@ class Layer(NamedTuple):
     def parameters(self) -> dict[str, Index]:
         """The shapes of its weights, by name."""
         op = self.operation
-        shapes = {name: np.shape(op.arrays[name]) for name in op.leaves if op.arrays[name] is not None}
+        shapes = {n: op.shown(n, np.shape(op.arrays[n])) for n in op.leaves if op.arrays[n] is not None}
         return {name: shape for name, shape in shapes.items() if name not in op.data}
 
     @property
@@ -204,7 +204,10 @@ def size(layers: Any, input: Any, **settings: Any) -> Size:
     if settings and len(layers) > 1:
         raise TypeError("size: a list of layers has its settings in it, as in 'conv:16,3,stride=2'")
     kinds = [_kind(layer.partition(":")[0]) for layer in layers]
-    x, short = _shape(input, any(kind.slides or kind.name in IMAGES for kind in kinds))
+    planes = {kind.plane for kind in kinds if kind.slides}
+    if len(planes) > 1:
+        raise ValueError("size: layers of images and of signals do not go together")
+    x, short = _shape(input, any(kind.slides or kind.name in IMAGES for kind in kinds), signal=planes == {1})
     operations: list[Operation] = []
     for number, (layer, kind) in enumerate(zip(layers, kinds, strict=True), 1):
         try:
@@ -212,33 +215,36 @@ def size(layers: Any, input: Any, **settings: Any) -> Size:
             x = operations[-1].y_shape()
         except (ValueError, TypeError) as error:
             raise type(error)(str(error) if len(layers) == 1 else f"layer {number}, {layer}: {error}") from None
-    return _chain(operations, short)
+    return _chain(operations, short, signal=planes == {1})
 
 
-def _chain(operations: Sequence[Operation], short: int) -> Size:
+def _chain(operations: Sequence[Operation], short: int, signal: bool = False) -> Size:
     """The layers with their sizes as the user counts axes: `short` says how many axes the image lacks."""
     if not operations:
         raise ValueError("size: the model calls no operation that is known here")
 
     def shown(shape: Index) -> Index:
         lead = min(short, max(0, len(shape) - 1)) if len(shape) < 4 or shape[1] == 1 else min(short, 1)
-        return shape[min(lead, 1) if len(shape) < 4 else lead :]
+        shape = (*shape[:2], *shape[3:]) if signal and len(shape) == 4 else shape  # without its row
+        return shape[min(lead, 1) if len(shape) < 4 - signal else lead :]
 
     return Size(Layer(op, shown(np.shape(op.arrays["x"])), shown(op.y_shape())) for op in operations)
 
 
-def _shape(input: Any, image: bool) -> tuple[Index, int]:
-    """The shape of x, for images with all four axes, and how many of them were not given."""
+def _shape(input: Any, image: bool, signal: bool = False) -> tuple[Index, int]:
+    """The shape of x, for images with all four axes, and how many of them were not given; a signal gets a row."""
     if isinstance(input, str):
         found = input.lower().replace("×", "x").replace(",", "x").split("x")
         if not all(re.fullmatch(r"\s*\d+\s*", part) for part in found):
             raise ValueError(f"size: an input such as 3x32x32 is needed, not {input!r}")
         input = [int(part) for part in found]
-    given = (input, input) if image and isinstance(input, int) else input if isinstance(input, Iterable) else (input,)
+    given = (input,) if isinstance(input, int) else input if isinstance(input, Iterable) else (input,)
     shape: Index = tuple(given)
     if not shape or any(isinstance(n, bool) or not isinstance(n, (int, np.integer)) for n in shape):
         raise TypeError(f"size: input must be integers such as (3, 32, 32), not {input!r}")
-    if len(shape) == 1 and image:
+    if signal:
+        shape = (*shape[:-1], 1, *shape[-1:])
+    elif len(shape) == 1 and image:
         shape = shape * 2
     if min(shape) < 1 or len(shape) > 4:
         raise ValueError(f"size: input must be 1 to 4 sizes of at least 1, such as (3, 32, 32), not {input!r}")

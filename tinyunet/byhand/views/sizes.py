@@ -59,7 +59,7 @@ def rows(size: Size) -> list[Row]:
     """Every layer."""
     found: list[Row] = []
     channels = (
-        size.layers[0].operation.lengths() == () or len(size.layers[0].given) > 2
+        size.layers[0].operation.lengths() == () or len(size.layers[0].given) > size.layers[0].operation.plane
     )  # given: weights can be counted
     before: tuple[Field, ...] | None = None
     for layer, field in zip(size.layers, size.fields(), strict=True):

@@ -316,7 +316,7 @@ class ConvTranspose2d(Convolution):
         return conv.transposed_axes(*self.arrays.values(), **self.planar)
 
     def lengths(self) -> tuple[Length, ...]:
-        more = np.broadcast_to(self.settings["output_padding"], 2).tolist()
+        more = np.broadcast_to(self.planar["output_padding"], 2).tolist()
         pairs = zip(self.axes(), more, strict=True)
         return tuple(Spread(a.output, a.kernel, a.stride, a.padding, a.padding, a.dilation, m) for a, m in pairs)
 

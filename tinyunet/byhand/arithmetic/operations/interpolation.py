@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from tinyunet.byhand.arithmetic.explanation import Explanation, explained
+from tinyunet.byhand.arithmetic.lengths import Interval, Length
 from tinyunet.byhand.arithmetic.numbers import array
 from tinyunet.byhand.arithmetic.operation import Index, Operation
 from tinyunet.byhand.arithmetic.windows import images
@@ -29,6 +31,28 @@ class Place(NamedTuple):
     step: Formula
     pixels: list[int]
     weights: list[float]
+
+
+@dataclass(frozen=True)
+class Resized(Length):
+    """An axis that gets another length; `kernel` pixels have a part in an output, the first of them at places[i]."""
+
+    output: int = 0
+    places: tuple[int, ...] = ()
+
+    words = "the given size, or ⌊input·scale_factor⌋"
+
+    @property
+    def value(self) -> int:
+        return self.output
+
+    def worked(self, name: str) -> Formula:
+        return self._formula(name, "$n·$factor", r"$n \cdot $factor", factor=self.output / self.input)
+
+    def seen(self, first: Array, last: Array) -> Interval:
+        places = np.array(self.places)
+        low, high = (places[np.clip(k, 0, self.output - 1)] for k in (first, last))
+        return low, np.minimum(high + self.kernel, self.input) - 1
 
 
 class Interpolate(Operation):
@@ -57,6 +81,13 @@ class Interpolate(Operation):
         if size is not None:
             return int(4 * arrays["x"].size * np.prod(np.broadcast_to(size, 2), dtype=float))
         return int(4 * arrays["x"].size * max(1.0, float(np.max(array("scale_factor", scale or 1)))) ** 2)
+
+    def lengths(self) -> tuple[Length, ...]:
+        pixels = 2 if self.settings["mode"] == "bilinear" else 1
+        sizes = enumerate(zip(self.arrays["x"].shape[2:], self.y_shape()[2:], strict=True))
+        first = (tuple(self.place(axis, i).pixels[0] for i in range(m)) for axis, (_, m) in sizes)
+        pairs = zip(self.arrays["x"].shape[2:], self.y_shape()[2:], first, strict=True)
+        return tuple(Resized(n, pixels, output=m, places=places) for n, m, places in pairs)
 
     def y_shape(self) -> Index:
         return np.shape(self.ran[0])

@@ -12,11 +12,14 @@ from typing import Any, ClassVar
 
 from tinyunet.byhand.arithmetic.borders import Padding
 from tinyunet.byhand.arithmetic.explanation import Explanation
+from tinyunet.byhand.arithmetic.lengths import Length
+from tinyunet.byhand.arithmetic.operation import Index
 from tinyunet.byhand.arithmetic.operations import convolution, pooling
 from tinyunet.byhand.arithmetic.windows import Sliding
 from tinyunet.byhand.arithmetic.worked import Symbol
 from tinyunet.tensor import Array
 
+Weights = dict[str, Index | None]
 OF_A_ROW = {"kernel_size": 1, "stride": 1, "padding": 0, "dilation": 1, "output_padding": 0}
 PARTS = r"[sdjvkw_·+\-−1()p]*"  # of an index such as s·j+d·v−p
 SECOND = re.compile(rf",(?:\\[,;])? ?(?:{PARTS}[jv]{PARTS}(?: ?= ?w)?|w)(?=[\]}},:; ]|$)")
@@ -52,6 +55,13 @@ class OneAxis(Sliding):
 
         return {name: both(name, value) if name in OF_A_ROW else value for name, value in self.settings.items()}
 
+    def lengths(self) -> tuple[Length, ...]:
+        return super().lengths()[1:]
+
+    def y_shape(self) -> Index:
+        N, C, length = super().y_shape()
+        return N, C, 1, length
+
     def formula(self, what: str) -> Symbol:
         return Symbol(*map(one_axis, super().formula(what)))
 
@@ -61,6 +71,10 @@ class Conv1d(OneAxis, convolution.Conv2d):
 
     title = "Convolution along one axis"
     like = "conv2d"
+
+    @staticmethod
+    def weights(x: Index, out_channels: int, kernel_size: Any, groups: int, *, bias: bool = True) -> Weights:
+        return convolution.Conv2d.weights(x, out_channels, (1, kernel_size), groups, bias=bias)
 
 
 @Conv1d.called
@@ -97,6 +111,10 @@ class ConvTranspose1d(OneAxis, convolution.ConvTranspose2d):
 
     title = "Transposed convolution along one axis"
     like = "conv_transpose2d"
+
+    @staticmethod
+    def weights(x: Index, out_channels: int, kernel_size: Any, groups: int, *, bias: bool = True) -> Weights:
+        return convolution.ConvTranspose2d.weights(x, out_channels, (1, kernel_size), groups, bias=bias)
 
 
 @ConvTranspose1d.called

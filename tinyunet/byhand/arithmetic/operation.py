@@ -201,7 +201,7 @@ class Operation:
         if self.plane == 2 or len(shape) < 4 or array.ndim < 2:
             return array
         full = array[..., None, :]
-        return array if array.ndim == 4 and array.shape[2] == 1 and full.shape[-4:] != shape else full
+        return array if array.ndim == 4 and array.shape[2] == 1 and full.shape != (1, *shape) else full
 
     def written_shape(self, what: str, shape: Index) -> Index:
         """The other way round."""

@@ -42,17 +42,17 @@ def _cast(array, dtype):
     return np.array(array, dtype=dtype if np.asarray(array).dtype.kind == "f" else None)
 
 
-def ours(function, arrays, settings, dtype, layout):
-    """(value, further results…, gradients…) of `function` in tinyunet."""
+def ours(function, arrays, settings, dtype, layout="contiguous", cotangent=None):
+    """(value, further results…, gradients…) of `function` in tinyunet; `cotangent` makes dy of a shape and a dtype."""
     laid_out = tinyunet.differentiable(lambda x: (LAYOUTS[layout](x), lambda dy: LAYOUTS[layout](dy)))
     arrays = [a if a is None else _cast(a, dtype) for a in arrays]
     leaves = [a if a is None else tinyunet.tensor(a, requires_grad=a.dtype.kind == "f") for a in arrays]
     y, *others = _parts(function(tinyunet.functional, *[x if x is None else laid_out(x) for x in leaves], **settings))
-    laid_out(y).backward(_cotangent(y.shape, dtype))
+    laid_out(y).backward((cotangent or _cotangent)(y.shape, dtype))
     return [x.numpy() for x in (y, *others, *_gradients(leaves))]
 
 
-def theirs(function, arrays, settings, dtype):
+def theirs(function, arrays, settings, dtype, cotangent=None):
     """The same in PyTorch."""
     import torch
 
@@ -63,7 +63,7 @@ def theirs(function, arrays, settings, dtype):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # its advice on speed
         y, *others = _parts(function(Torch(), *leaves, **settings))
-    y.backward(torch.tensor(_cotangent(tuple(y.shape), dtype)))
+    y.backward(torch.tensor((cotangent or _cotangent)(tuple(y.shape), dtype)))
     return [x.detach().numpy() for x in (y, *others, *_gradients(leaves))]
 
 

@@ -225,13 +225,15 @@ class Tensor(Methods):
     __hash__ = object.__hash__  # by identity, although == compares elements
 
 
-def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
-    """A Tensor with a copy of `data`: see `Tensor` for the arguments.
+def tensor(data: Any, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Tensor:
+    """A Tensor with a copy of `data`: see `Tensor` for the arguments; `device` can be nothing but the CPU.
 
     >>> tensor([[1, 2], [3, 4]])
     tensor([[1., 2.],
             [3., 4.]])
     """
+    if not str(device or "cpu").startswith("cpu"):
+        raise ValueError(f"tensor: tinyunet computes on the CPU alone, so there is no {device!r}")
     return Tensor(data, dtype, requires_grad)
 
 

@@ -9,7 +9,7 @@ from tests.byhand.worksheets.test_grading import right_answers
 from tinyunet import cli
 from tinyunet.byhand import examples, worksheets
 from tinyunet.byhand.examples import load
-from tinyunet.byhand.lab import server
+from tinyunet.byhand.lab import forms, server
 from tinyunet.byhand.worksheets.levels import LEVELS
 
 
@@ -77,7 +77,7 @@ def test_byhand_writes_documents(capsys, tmp_path, monkeypatch):
 
 def test_the_list_names_every_example_and_its_title(capsys):
     _, out = run(capsys, "byhand", "--list")
-    assert [line.split()[0] for line in out.splitlines()] == examples.names()
+    assert [line.split()[0] for line in out.splitlines()] == [*examples.names(), *examples.chains()]
     assert "Stride 2: a 4×4 image becomes 2×2" in out
 
 
@@ -165,9 +165,10 @@ def test_check_takes_several_files_and_needs_answers(capsys, tmp_path, monkeypat
     code, out = run(capsys, "check", "right.toml", "wrong.toml")
     assert code == 1
     assert out.startswith("right.toml:\ny[2, 2]: right\nwrong.toml:\ny[2, 2]: not right: y[2, 2] = 4. ")
-    assert run(capsys, "check", "part.toml") == (1, "part.toml:\ny[2, 2]: right\ny[0, 0]: no answer yet\n")
+    assert run(capsys, "check", "part.toml") == (1, "part.toml:\ny[2, 2]: right\ny[0, 0]: not answered yet\n")
     message = "none.toml, line 5: ask: there is no answer to check; write answer = … under an [[ask]]"
-    assert run(capsys, "check", "right.toml", "none.toml") == (2, f"tinyunet: error: {message}\n")
+    said = f"right.toml:\ny[2, 2]: right\ntinyunet: error: {message}\n"  # the other file is checked all the same
+    assert run(capsys, "check", "none.toml", "right.toml") == (2, said)
     message = "bad.toml, line 6: at: y has the shape (5, 5); there is no element (2, 5) in it"
     assert run(capsys, "check", "bad.toml") == (2, f"tinyunet: error: {message}\n")
 
@@ -176,7 +177,7 @@ def test_the_examples_in_docstring_and_help_work(capsys):
     with pytest.raises(SystemExit):
         cli.main(["byhand", "--help"])
     for text in (examples.__doc__, capsys.readouterr().out):
-        lines = text[text.index("  title =") :].splitlines()
+        lines = text[text.index("  title =") :].split("\nExamples of several")[0].splitlines()
         loaded = load("\n".join(line.strip() for line in lines if not line or line.startswith("  ")))
         assert loaded.title
         assert loaded.dy is not None
@@ -213,13 +214,48 @@ def test_a_sheet_is_written_and_graded(tmp_path, capsys, monkeypatch):
     (tmp_path / "answers.txt").write_text(f"1a = {a}\n2 = {flipped}\n".replace("−", "-"))
     assert cli.main(["check", "--sheet", "conv2d:7:2:2", "answers.txt"]) == 1
     out = capsys.readouterr().out
-    assert out.startswith("1a: right\n1b: no answer yet\n2: not right: ")
+    assert out.startswith("1a: right\n1b: not answered yet\n2: not right: ")
     assert "kernel flipped" in out
     assert out.endswith("1 right of 3\n")
     assert cli.main(["check", "--sheet", "conv2d:7:2", f"1a={a}", f"1b={b}", f"2={whole}"]) == 1  # of six problems
-    assert capsys.readouterr().out.endswith("\n6: no answer yet\n3 right of 8\n")
+    assert capsys.readouterr().out.endswith("\n6: not answered yet\n3 right of 8\n")
     assert cli.main(["worksheet", "conv2d", "--out=both.md", "--key=./both.md"]) == 2
     assert "--out and --key are the same file" in capsys.readouterr().err
+
+
+def test_every_student_is_graded(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    a, b, whole = right_answers()
+    (tmp_path / "ada.txt").write_text(f"Name: Ada\n1a = {a}\n1b: {b}\n2 = {whole}\n", encoding="utf-8")
+    (tmp_path / "bob.txt").write_text(f"Name: Bob\n1a = {a}\n1b = 2x\n7 = 3\n2 = ?\n", encoding="utf-8")
+    sheet = ["check", "--sheet", "conv2d:7:2:2"]
+    assert run(capsys, *sheet, "ada.txt") == (0, "1a: right\n1b: right\n2: right\n3 right of 3\n")
+    code, out = run(capsys, *sheet, "ada.txt", "bob.txt")
+    assert code == 1
+    assert out == (
+        "ada.txt:\n1a: right\n1b: right\n2: right\n3 right of 3\n"
+        "bob.txt:\nline 4: 7: there is no such answer on conv2d:7:2:2; there is 1a, 1b, 2\n1a: right\n"
+        "1b: cannot be read (line 3): '2x' is not a number such as 35, -0.248 or 1/3\n2: not answered yet\n"
+        "1 right of 3\n"
+    )
+    code, out = run(capsys, *sheet, "eve.txt", "ada.txt")
+    assert code == 2
+    assert out.startswith("ada.txt:\n1a: right\n")
+    assert "error: 'eve.txt': there is no such file" in out
+    code, out = run(capsys, *sheet, "ada.txt", "bob.txt", "1a=3")
+    assert code == 2
+    assert "whose answer is 1a=3?" in out
+
+
+def test_a_decimal_comma_is_one_in_every_place():
+    sheet = worksheets.sheet("avg_pool2d", 7, 2, 2)
+    right = f"{sheet.questions['2'].answer.item():.2f}".replace(".", ",")
+    assert worksheets.grade(sheet.code, [f"2={right}"])["2"]
+    fields = {"operation": "relu", "arrays": {"x": "0,5 1,5"}, "settings": {}}
+    assert forms.check(fields | {"at": [0], "answer": "0,5"})["right"]
+    assert forms.check(fields | {"at": None, "answer": "0,5 1,5"})["right"]
+    assert forms.check(fields | {"arrays": {"x": "0.5"}, "at": None, "answer": "0,5"})["right"]
+    assert load('operation = "relu"\nx = [0.5]\n[[ask]]\nat = [0]\nanswer = "0,5"').asks[0].check()
 
 
 @pytest.mark.parametrize(

@@ -143,9 +143,16 @@ def write(path, size=(40, 48), mode="L"):
         (["byhand", "conv3x3", "--out=y.md", "--format=html"], "--format: not allowed with argument --out"),
         (["byhand", "conv3x3", "--out=y.md", "--figure=y.xyz"], "y.xyz: a figure is written as "),
         (["byhand", "conv3x3", "--out=y.md", "--figure=y.png", "--animate=y.mp4"], "an animation is a GIF"),
+        (["byhand", "large.toml", "--out=y.html", "--figure=y.png", "--animate=y.gif"], "too many for a page"),
         (["worksheet", "conv2", "--out=y.pdf"], "there is no topic 'conv2'; did you mean 'conv2d'?"),
-        (["worksheet", "relu", "--out=y.doc", "--key=y.pdf"], "y.doc: a worksheet is written as .pdf, .html or .md"),
-        (["worksheet", "relu", "--out=y.pdf", "--key=y.doc"], "y.doc: a worksheet is written as .pdf, .html or .md"),
+        (
+            ["worksheet", "relu", "--out=y.doc", "--key=y.pdf"],
+            "y.doc: a worksheet is written as .pdf",
+        ),
+        (
+            ["worksheet", "relu", "--out=y.pdf", "--key=y.doc"],
+            "y.doc: a worksheet is written as .pdf",
+        ),
         (["check", "--sheet=conv:7:2", "1=3"], "there is no topic 'conv'; did you mean 'conv2d'?"),
         (["train"], "train needs --images, --masks, --out"),
         (["train", "WHERE", "--out=new", "--steps=many"], "invalid int value: 'many'"),
@@ -169,6 +176,7 @@ def write(path, size=(40, 48), mode="L"):
         (["evaluate", "nowhere", "WHERE"], "nowhere: this is not the folder of a run"),
         (["evaluate", "run", "--images=nowhere", "--masks=nowhere"], "nowhere"),
         (["predict", "run", "missing.png", "--out=p"], "missing.png: there is no such file"),
+        (["predict", "run", "sizes/images/a.png", "missing.png", "--out=p"], "missing.png: there is no such file"),
         (["predict", "run", "text.png", "--out=p"], "text.png: this is no picture"),
         (["predict", "run", "colour.png", "--out=p"], "colour.png: predict: the image has 3 channels"),
         (["predict", "run", "a.png", "other/a.png", "--out=p"], "several pictures are named a"),
@@ -190,6 +198,7 @@ def test_an_error_is_one_line_and_exit_code_2(where, tmp_path, capsys, args, mes
     write(tmp_path / "sizes" / "masks" / "a.png", (40, 41))
     write(tmp_path / "colour.png", mode="RGB")
     (tmp_path / "text.png").write_text("no picture")
+    (tmp_path / "large.toml").write_text(f"operation = 'linear'\nx = {[[1] * 400] * 15}\nw = {[[1] * 400] * 20}")
     before = sorted(tmp_path.rglob("*"))
     capsys.readouterr()
     args = [a for arg in args for a in (where if arg == "WHERE" else [arg])]
@@ -217,7 +226,7 @@ MUTANTS = {
         (
             "a page is written before an animation is refused",
             "if args.animate:",
-            "example.save(args.out, elements)\n    if args.animate:",
+            "write_text(args.out, text)\n    if args.animate:",
         ),
     ],
     "demo:run": [

@@ -33,6 +33,8 @@ CALLS = [
     lambda t: t.linspace(3, -2, 6, dtype=t.float64),
     lambda t: t.linspace(2, 5, 1),
     lambda t: t.from_numpy(np.arange(3)),
+    lambda t: t.tensor([0.5], device=t.device("cpu")),
+    lambda t: t.tensor([1, 2], dtype=t.long, device="cpu"),
     lambda t: t.as_tensor(np.ones(2)),
     lambda t: t.as_tensor(t.ones(2), dtype=t.int32),
 ]
@@ -123,6 +125,7 @@ def test_a_tensor_that_is_one_already_is_not_copied():
         (lambda: tinyunet.ones(2, -1), ValueError, "ones: sizes must not be negative, as in (2, -1)"),
         (lambda: tinyunet.randn(2, device="cuda"), ValueError, "there is no 'cuda'"),
         (lambda: tinyunet.zeros(2, requires_grad=True, dtype=tinyunet.int64), TypeError, "only floating point has a"),
+        (lambda: tinyunet.tensor([1.0], device="cuda:0"), ValueError, "so there is no 'cuda:0'"),
         (lambda: tinyunet.arange(0, 3, 0), ValueError, "arange: steps of 0 do not lead from 0 to 3"),
         (lambda: tinyunet.arange(3, 0), ValueError, "arange: steps of 1 do not lead from 3 to 0"),
         (lambda: tinyunet.randint(3), TypeError, "randint: write randint(high, size) or randint(low, high, size)"),

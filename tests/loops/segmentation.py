@@ -156,7 +156,7 @@ def evaluate(model, loader, device):
     return (num_correct / num_pixels).item(), (dice_score / len(loader)).item()
 
 
-def main(epochs=6):
+def main(epochs=4):
     torch.manual_seed(0)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     dataset = Discs()

@@ -66,7 +66,7 @@ def test_segmentation_takes_the_steps_of_pytorch(bilinear):
     models = same_weights(*(p.UNet(1, 1, bilinear=bilinear) for p in programs))
     losses = []
     for p, model, library in zip(programs, models, (tinyunet, torch), strict=True):
-        loader = p.DataLoader(p.Discs(size=22), batch_size=6)  # 22 = 2·11: the borders of the way up are padded
+        loader = p.DataLoader(p.Discs(n=12, size=22), batch_size=6)  # 22 = 2·11: the borders of the way up are padded
         optimizer = p.optim.Adam(model.parameters(), lr=0.01)
         criterion = library.nn.BCEWithLogitsLoss(pos_weight=library.tensor(np.array([2.0])))
         losses.append(p.train_one_epoch(model, loader, optimizer, criterion, "cpu", library.float64, clip=0.1))

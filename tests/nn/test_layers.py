@@ -39,6 +39,7 @@ LAYERS = [
     ("Flatten", (), {}, (2, 3, 4)),
     ("Flatten", (0, -2), {}, (2, 3, 4)),
     ("Upsample", (), {"scale_factor": 2}, (1, 2, 3, 4)),
+    ("Upsample", (None, 1.7, "bilinear", False, True), {}, (1, 2, 3, 4)),
     ("Upsample", ((5, 3), None, "bilinear", True), {}, (1, 2, 3, 4)),
     ("Sigmoid", (), {}, (2, 3)),
     ("Tanh", (), {}, (2, 3)),
@@ -47,6 +48,8 @@ LAYERS = [
     ("MaxPool2d", (3, 2, 1), {"ceil_mode": True, "dilation": 2}, (2, 3, 7, 8)),
     ("AvgPool2d", ((2, 3), 2), {}, (2, 3, 5, 4)),
     ("AvgPool2d", (3, 2, 1, True, False), {}, (2, 3, 6, 4)),
+    ("AdaptiveAvgPool2d", (1,), {}, (2, 3, 5, 4)),
+    ("AdaptiveAvgPool2d", ((3, 2),), {}, (2, 3, 6, 4)),
 ]
 layers = pytest.mark.parametrize(("name", "args", "kwargs", "shape"), LAYERS, ids=[a[0] for a in LAYERS])
 
@@ -268,6 +271,11 @@ def test_repr_shows_the_settings():
             lambda: nn.Conv2d(3, 4, 3)(np.ones((1, 2, 5, 5))),
             ValueError,
             r"2 channels but weight \(4, 3, 3, 3\) expects 3",
+        ),
+        (
+            lambda: nn.AdaptiveAvgPool2d((2, 3))(np.ones((1, 1, 4, 4))),
+            ValueError,
+            r"AdaptiveAvgPool2d: 4×4 cannot be divided into 2×3 equal parts",
         ),
     ],
 )

@@ -62,7 +62,7 @@ def test_arrays_meet_like_tensors(name):
 
 
 @pytest.mark.torch
-@pytest.mark.parametrize("name", ["exp", "log", "sqrt", "sigmoid", "tanh"])
+@pytest.mark.parametrize("name", ["exp", "log", "sqrt", "sin", "cos", "sigmoid", "tanh"])
 def test_functions_of_integers_are_float32(name):
     import torch
 
@@ -78,6 +78,7 @@ TWO = {
     "cat": lambda F, a, b: F.cat([a, b]),
     "stack": lambda F, a, b: F.stack([a, b]),
     "mse_loss": lambda F, a, b: F.mse_loss(a, b),
+    "where": lambda F, a, b: F.where(a > 0, a, b),
     "matmul": lambda F, a, b: F.matmul(a, b),
     "linear": lambda F, a, b: F.linear(a.reshape(1, 2), b.reshape(1, 2)),
     "bias of linear": lambda F, a, b: F.linear(a.reshape(2, 1), a.reshape(2, 1), b),
@@ -86,6 +87,7 @@ TWO = {
     "batch_norm": lambda F, a, b: F.batch_norm(a.reshape(1, 2, 1), b, b, training=False),
     "weight of batch_norm": lambda F, a, b: F.batch_norm(a.reshape(2, 1), None, None, b[:1], None, training=True),
     "group_norm": lambda F, a, b: F.group_norm(a.reshape(1, 2, 1), 1, b, None),
+    "layer_norm": lambda F, a, b: F.layer_norm(a, (2,), b),
     "attention": lambda F, a, b: F.scaled_dot_product_attention(*(x.reshape(1, 2) for x in (a, b, b))),
 }
 
@@ -132,6 +134,17 @@ def test_what_a_dtype_is_compared_in():
     assert (tinyunet.tensor([0.1]) == np.float64(0.1)).numpy().all()
     assert (np.array([0.1], np.float32) == tinyunet.tensor(np.array(0.1))).numpy().all()
     assert not (tinyunet.tensor(np.uint8([44])) == 300).numpy().any()
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("bounds", [(0, 1), (0.5, None), (None, 2)])
+def test_bounds_are_operands_of_clamp(bounds):
+    import torch
+
+    for dtype in DTYPES[1:]:
+        ours, theirs = F.clamp(np.ones(2, dtype), *bounds), torch.clamp(torch.tensor(np.ones(2, dtype)), *bounds)
+        assert str(theirs.dtype) == f"torch.{ours.dtype}"
+        np.testing.assert_array_equal(ours, theirs)
 
 
 def test_integers_wrap_around():
@@ -186,6 +199,8 @@ HALF = {
         [100 + normal(0, 9, 2, 100, 100), normal(1, 2), normal(2, 2)],
         {},
     ),
+    "layer_norm": (lambda F, x, w: F.layer_norm(x, (6, 6), w), [300 * IMAGE, normal(1, 6, 6)], {}),
+    "gelu": ("gelu", [normal(0, 100)], {}),
     "mse_loss": ("mse_loss", [1 + normal(0, 300, 300), normal(1, 300, 300)], {}),
     "l1_loss": ("l1_loss", [1 + normal(0, 300, 300), normal(1, 300, 300)], {}),
     "binary_cross_entropy_with_logits": (
@@ -243,14 +258,20 @@ def test_a_network_in_float16_is_that_in_float32_rounded():
 
 
 MUTANTS = {
-    "ops.dtypes:result_dtype": [
-        ("numbers decide like arrays", "tuple(rank) == highest", "rank[0] == highest[0]"),
+    "ops.dtypes:_deciding": [
+        ("numbers decide like arrays", "rank == max(ranks)", "rank[0] == max(ranks)[0]"),
+        (
+            "0-d arrays decide like others",
+            "for dtype, rank in operands]",
+            "for dtype, rank in [(d, min(r * 2, 2)) for d, r in operands]]",
+        ),
+        (
+            "0-d arrays decide no more than numbers",
+            "for dtype, rank in operands]",
+            "for dtype, rank in [(d, r // 2) for d, r in operands]]",
+        ),
     ],
-    "ops.dtypes:_rank": [
-        ("0-d arrays decide like others", "2 if x.ndim else 1", "2"),
-        ("0-d arrays decide no more than numbers", "2 if x.ndim else 1", "2 if x.ndim else 0"),
-        ("numbers are float64", "np.float32", "np.float64"),
-    ],
+    "ops.dtypes:_of": [("numbers are float64", "np.float32", "np.float64")],
     "ops.dtypes:KINDS": [("unsigned integers are more than signed ones", '"u": 1', '"u": 1.5')],
     "ops.dtypes:floating": [("functions of integers in float64", "np.float32", "np.float64")],
     "ops.dtypes:check_same_dtype": [
@@ -258,17 +279,17 @@ MUTANTS = {
         ("truth values are numbers", "    check_numbers(name, x)\n", ""),
     ],
     "ops.dtypes:in_float32": [
-        ("float16: computed as it is", "!= {np.dtype(np.float16)}", "!= {None}"),
-        ("float16: the gradient is not widened", "backward(wide(dy), **options)", "backward(dy, **options)"),
+        ("float16: computed as it is", "HALF not in given", "True"),
         ("float16: the result is not rounded", "value = value.astype(np.float16)", "pass"),
     ],
     "ops.elementwise:div": [("the quotient of integers in float64", "map(floating, ", "map(np.asarray, ")],
     "ops.elementwise:sub": [("truth values are subtracted", 'check_numbers("sub", np.asarray(x))', "pass")],
-    "ops.shape:_cat": [("cat: NumPy's dtype", "promoted(*tensors)", "list(tensors)")],
-    "ops.loss:mse_loss": [("mse: NumPy's dtype", "promoted(input, target)", "(input, target)")],
-    "ops.loss:binary_cross_entropy_with_logits": [
-        ("cross-entropy: the weight decides the dtype", "each.astype(x.dtype)", "each"),
+    "ops.choose:clamp": [("clamp: bounds do not count", "*(bound for bound in (min, max) if bound is not None)", "")],
+    "ops.norm:layer_norm": [
+        ("layer norm of float16 squares in float16", "half = x.dtype == np.float16", "half = False")
     ],
+    "ops.shape:_cat": [("cat: NumPy's dtype", "promoted(*tensors)", "list(tensors)")],
+    "ops.loss:_meeting": [("losses: NumPy's dtype", "promoted(input, target)", "(input, target)")],
     "ops.methods:_compared": [
         (
             "compared in NumPy's dtype",
@@ -276,5 +297,7 @@ MUTANTS = {
             "plain if",
         ),
     ],
-    "ops.norm:_check_affine": [("float16 with float32 refused", "x.dtype != np.float16 or", "True or")],
+    "ops.norm:_check_dtype": [
+        ("float16 with float32 refused", "and (x.dtype, value.dtype) != (np.float16, np.float32):", ":")
+    ],
 }

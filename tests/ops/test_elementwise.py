@@ -81,7 +81,7 @@ def test_powers_of_zero_are_pytorchs():
 def test_kinks_poles_overflow_and_nan_are_pytorchs(name):
     x = [0.0, -1000.0, 1000.0]
     x += [np.inf] * (name != "gelu")  # inf, too, where PyTorch's float32 has nan
-    agree(name, np.array(x + [np.nan] * (name != "abs")))  # ours has nan there, not 0
+    agree(name, np.array([*x, np.nan]))
 
 
 @pytest.mark.torch
@@ -91,9 +91,36 @@ def test_the_approximation_of_gelu_is_pytorchs(x, layout):
 
 
 @pytest.mark.torch
+@pytest.mark.parametrize("name", ["relu", "leaky_relu", "silu"])
+def test_what_pytorch_does_in_place_is_a_new_array(name):
+    agree(lambda F, x: getattr(F, name)(x * 1, inplace=True) * 3, normal(0, 2, 3))
+    x = tinyunet.tensor([-1.0, 2.0])
+    getattr(F, name)(x, inplace=True)
+    assert x.tolist() == [-1, 2]
+
+
+@pytest.mark.torch
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 def test_a_cast_rounds_and_passes_the_gradient(dtype):
     agree(lambda F, x: x.to(getattr(tinyunet if F is tinyunet.functional else F, dtype)) * 3, normal(0, 2, 3))
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.longdouble, ">f4"])
+def test_a_mask_chooses_in_every_dtype(dtype):
+    """√relu(x) has the slope ∞ where x < 0, and none of it arrives."""
+    x = tinyunet.tensor(np.array([-1.0, 4.0], dtype), requires_grad=True)
+    F.relu(x).sqrt().sum().backward()
+    np.testing.assert_array_equal(x.grad, np.array([0, 0.25], dtype))
+
+
+def test_what_dropout_removes_is_0_whatever_it_was():
+    x = np.resize([1.0, np.inf, np.nan, -np.inf], 40)
+    leaf = tinyunet.tensor(x, requires_grad=True)
+    y = F.dropout(leaf, 0.5, rng=0)
+    y.backward(x)
+    kept = F.dropout(np.ones(40), 0.5, rng=0).numpy() != 0
+    for values in (y, leaf.grad):
+        np.testing.assert_array_equal(values, np.where(kept, 2 * x, 0))
 
 
 @pytest.mark.torch
@@ -162,9 +189,9 @@ def test_dtypes_are_promoted_as_in_pytorch(operation, dtypes, shapes):
 
 MUTANTS = {
     "ops.elementwise:relu": [
-        ("relu: mask from the sign of the gradient", "dy * (y != 0)", "dy * (dy > 0)"),
-        ("relu: slope 0 where x is nan", "dy * (y != 0)", "dy * (y > 0)"),
-        ("relu: slope 1 at 0", "dy * (y != 0)", "dy * (input >= 0)"),
+        ("relu: mask from the sign of the gradient", "only(dy, y != 0)", "only(dy, dy > 0)"),
+        ("relu: slope 0 where x is nan", "only(dy, y != 0)", "only(dy, y > 0)"),
+        ("relu: slope 1 at 0", "only(dy, y != 0)", "only(dy, input >= 0)"),
     ],
     "ops.elementwise:sub": [
         ("sub: sign of the second gradient", "unbroadcast(-dy, b_shape)", "unbroadcast(dy, b_shape)"),
@@ -181,7 +208,7 @@ MUTANTS = {
         ("silu: product rule forgotten", "dy * s * (1 + input * (1 - s))", "dy * s"),
     ],
     "ops.elementwise:dropout": [
-        ("dropout: not scaled", "keep / (1 - p) if p < 1 else keep", "keep * 1.0"),
+        ("dropout: not scaled", "1 / (1 - p) if p < 1 else 1", "1"),
     ],
     "ops.elementwise:logistic": [
         ("sigmoid overflows", "e = np.exp(-np.abs(x))", "return np.asarray(np.exp(x) / (1 + np.exp(x)))\n    e = 0"),

@@ -97,7 +97,7 @@ MUTANTS = {
         ),
     ],
     "ops.linear:scaled_dot_product_attention": [
-        ("attention not scaled", "1 / math.sqrt(q.shape[-1])", "1.0"),
+        ("attention not scaled", "1 / math.sqrt(q.shape[-1] or 1)", "1.0"),
     ],
     "ops.linear:linear": [
         ("linear: bias gradient a mean", "total(rows, 0)", "rows.mean(0)"),

@@ -45,6 +45,30 @@ def test_avg_pool2d_is_pytorchs(case, count_include_pad, divisor, layout):
 
 @pytest.mark.torch
 @pytest.mark.parametrize(
+    "settings",
+    [
+        {"kernel_size": (2,)},
+        {"kernel_size": [3], "stride": (2,), "padding": [1]},
+        {"kernel_size": (2, 3), "stride": []},
+        {"kernel_size": 2, "stride": ()},
+        {"kernel_size": 2, "stride": None},
+    ],
+    ids=str,
+)
+def test_settings_in_sequences_are_pytorchs(settings):
+    for name in ("max_pool2d", "avg_pool2d"):
+        agree(name, normal(0, 1, 2, 5, 6), **settings)
+
+
+@pytest.mark.torch
+def test_settings_of_convolutions_in_sequences_are_pytorchs():
+    settings = {"stride": (2,), "padding": [1], "dilation": (1,)}
+    agree("conv2d", normal(0, 1, 2, 5, 6), normal(1, 3, 2, 3, 3), **settings)
+    agree("conv_transpose2d", normal(0, 1, 2, 5, 6), normal(1, 2, 3, 3, 3), output_padding=[1], **settings)
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize(
     ("special", "where"), [(np.nan, np.s_[0, 0, 2:3, 3:4]), (-np.inf, np.s_[0, 1]), (np.inf, np.s_[0, 0, 1:3, 2:4])]
 )
 def test_max_pool2d_passes_on_what_is_not_finite(special, where):
@@ -64,9 +88,11 @@ def test_interpolate_to_a_size_is_pytorchs(x, size, layout):
 @pytest.mark.torch
 @given(images(unbatched=False), st.floats(1, 3.5) | st.tuples(st.floats(1, 2), st.sampled_from([1.5, 2.0, 3.0])))
 def test_interpolate_by_a_factor_is_pytorchs(x, factor):
-    agree("interpolate", x, scale_factor=factor)
-    for align_corners in (False, True):
-        agree("interpolate", x, scale_factor=factor, mode="bilinear", align_corners=align_corners)
+    for recompute in (None, True):
+        agree("interpolate", x, scale_factor=factor, recompute_scale_factor=recompute)
+        for align_corners in (False, True):
+            settings = {"mode": "bilinear", "align_corners": align_corners, "recompute_scale_factor": recompute}
+            agree("interpolate", x, scale_factor=factor, **settings)
 
 
 @pytest.mark.torch
@@ -149,17 +175,18 @@ MUTANTS = {
         ("max: indices count the height as the width", "h * cols.input + w", "h * rows.input + w"),
     ],
     "ops.pool:_spread": [
-        ("overlapping windows overwrite", "dx[seen] += a * b", "dx[seen] = a * b"),
+        ("overlapping windows overwrite", "dx[seen] += share", "dx[seen] = share"),
     ],
     "ops.pool:_counted": [
         ("avg: the border divides by the whole window", "np.minimum(first + axis.kernel, high)", "first + axis.kernel"),
         ("avg: count_include_pad reversed", "if count_include_pad else", "if not count_include_pad else"),
     ],
     "ops.pool:avg_pool2d": [
-        ("avg: the share of a pixel is the whole", "(seen, dy, 1 / divisor)", "(seen, dy, 1)"),
+        ("avg: the share of a pixel is the whole", "share = dy / divisor", "share = dy / 1"),
     ],
     "ops.pool:pool_axes": [
         ("ceil_mode keeps windows outside the image", "output -= 1", "output -= 0"),
+        ("an empty stride is not the kernel's", "stride in (None, (), [])", "stride is None"),
     ],
     "ops.pool:_bilinear": [
         ("bilinear: corners not aligned", "(n - 1) / max(m - 1, 1)", "n / m"),
@@ -167,7 +194,15 @@ MUTANTS = {
     "ops.pool:_nearest": [
         ("nearest: rounded", "source = np.floor(", "source = np.round("),
     ],
+    "ops.window:pair": [
+        (
+            "a sequence of one is none",
+            "both *= 2 if len(both) == 1 else 1",
+            "both *= 1 if isinstance(value, (tuple, list)) else 2",
+        ),
+    ],
     "ops.pool:interpolate": [
-        ("interpolate: gradient of columns not transposed", "dy: R.T @ dy @ C", "dy: R.T @ (dy / R.sum(0).mean()) @ C"),
+        ("interpolate: gradient divided by the scale", "dx = R.T @ dy @ C", "dx = R.T @ (dy / R.sum(0).mean()) @ C"),
+        ("interpolate: recompute_scale_factor ignored", " and not recompute_scale_factor", ""),
     ],
 }

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -74,6 +74,99 @@ def test_basic_indexing_sends_the_gradient_where_the_value_was(index, seed):
     np.testing.assert_array_equal(picked.grad, dx)
 
 
+def nested(i):
+    return tuple(map(nested, i)) if isinstance(i, list) else i
+
+
+def as_tensor(i):
+    return tinyunet.tensor(np.array(i))
+
+
+NUMBERS = [int, np.int64, np.int8, np.array, as_tensor]  # the forms in which a number may stand in an index,
+SEQUENCES = [  # and those of lists of integers or of truth values
+    list,
+    nested,
+    np.array,
+    as_tensor,
+    lambda i: [np.array(k) for k in i],
+    lambda i: tuple(as_tensor(k) for k in i),
+    lambda i: list(np.array(i)),
+]
+integers = st.integers(-4, 3)
+lists = st.lists(integers, min_size=2, max_size=2) | st.lists(integers, min_size=1, max_size=1)
+truths = st.permutations([True, True, False, False])  # picks two
+matrices = st.lists(lists, min_size=3, max_size=3).filter(lambda rows: len({*map(len, rows)}) == 1)
+masks = st.lists(truths, min_size=4, max_size=4)  # of two dimensions
+ends = st.none() | st.integers(-5, 5)
+slices = st.builds(slice, ends, ends, st.sampled_from([None, 1, 2, -1, -2]))
+
+
+@st.composite
+def indices(draw):
+    """An index into (4, 4, 4) in any of NumPy's forms, and the same with an array for whatever is one."""
+    parts = []
+    for _ in range(draw(st.integers(1, 3))):
+        i = draw(integers | slices | lists | truths | matrices | masks | st.sampled_from([None, True, [], range(2)]))
+        if isinstance(i, list):
+            parts.append((draw(st.sampled_from(SEQUENCES))(i), np.array(i, None if i else int)))
+        elif type(i) is int:
+            form = draw(st.sampled_from(NUMBERS))
+            parts.append((form(i), np.array(i) if form in (np.array, as_tensor) else i))
+        else:
+            parts.append((i, np.array(i) if isinstance(i, range) else i))
+    if draw(st.booleans()):
+        parts.insert(draw(st.integers(0, len(parts))), (..., ...))
+    index, plain = zip(*parts, strict=True)
+    alone = len(index) == 1 and not isinstance(index[0], tuple) and draw(st.booleans())
+    return index[0] if alone else index, plain
+
+
+def picked(x, plain):
+    """What NumPy picks; an index that it refuses is none of ours."""
+    try:
+        return x[plain]
+    except IndexError:
+        reject()
+
+
+@settings(max_examples=200)
+@given(indices(), seeds)
+def test_every_form_of_index_picks_as_numpy_does_and_adds_up_the_gradient(index, seed):
+    index, plain = index
+    x = normal(seed, 4, 4, 4)
+    leaf, expected = tinyunet.tensor(x, requires_grad=True), picked(x, plain)
+    y = leaf[index]
+    np.testing.assert_array_equal(y, expected)
+    dy, dx = normal(seed + 1, *y.shape), np.zeros(x.size)
+    for place, value in zip(np.ravel(np.arange(64).reshape(4, 4, 4)[plain]), dy.ravel(), strict=True):
+        dx[place] += value
+    y.backward(dy)
+    np.testing.assert_allclose(leaf.grad, dx.reshape(4, 4, 4), atol=1e-12)
+
+
+@pytest.mark.torch
+@settings(max_examples=100)
+@given(indices(), seeds)
+def test_every_form_of_index_is_pytorchs_where_pytorch_has_it(index, seed):
+    """It has no negative steps, and a number beside arrays is an array in NumPy, whose axes go elsewhere then."""
+    import torch
+
+    index, plain = index
+    x = normal(seed, 4, 4, 4)
+    expected = picked(x, plain)
+    theirs = torch.tensor(x, requires_grad=True)
+    try:
+        y = theirs[tuple(torch.tensor(i) if isinstance(i, np.ndarray) else i for i in plain)]
+    except (ValueError, IndexError):
+        reject()
+    if y.shape != np.shape(expected) or (y.detach().numpy() != expected).any():
+        reject()
+    dy, ours = normal(seed + 1, *y.shape), tinyunet.tensor(x, requires_grad=True)
+    ours[index].backward(dy)
+    y.backward(torch.tensor(dy))
+    np.testing.assert_allclose(ours.grad, theirs.grad, atol=1e-12)
+
+
 @pytest.mark.torch
 @pytest.mark.parametrize(
     "index",
@@ -113,11 +206,12 @@ def test_an_element_picked_twice_receives_both_gradients():
 
 
 def test_an_index_changed_after_use_does_not_move_the_gradient():
-    x, index = tinyunet.tensor([1.0, 2.0, 3.0], requires_grad=True), np.array([0, 1])
-    y = x[index]
-    index[:] = 2
-    y.sum().backward()
-    np.testing.assert_array_equal(x.grad, [1, 1, 0])
+    for wrapped in (lambda index: index, lambda index: (index,)):
+        x, index = tinyunet.tensor([1.0, 2.0, 3.0], requires_grad=True), np.array([0, 1])
+        y = x[wrapped(index)]
+        index[:] = 2
+        y.sum().backward()
+        np.testing.assert_array_equal(x.grad, [1, 1, 0])
 
 
 @pytest.mark.torch
@@ -131,11 +225,29 @@ def test_constant_padding_and_cropping_are_pytorchs(x, data, value, layout):
 
 
 @pytest.mark.torch
-@given(arrays(least=3, most=4, smallest=2), st.data(), layouts)
-def test_reflection_is_pytorchs(x, data, layout):
-    dims = x.ndim - 2  # PyTorch pads the last dimension of three, or the last two of four
-    widths = [data.draw(st.integers(0, n - 1)) for n in x.shape[::-1][:dims] for _ in range(2)]
-    agree("pad", x, layout=layout, pad=widths, mode="reflect")
+@pytest.mark.parametrize("mode", ["reflect", "replicate", "circular"])
+@given(arrays(least=2, most=5, smallest=2), st.data(), layouts)
+def test_borders_made_of_the_input_are_pytorchs(mode, x, data, layout):
+    dims = data.draw(st.sampled_from({2: [1], 3: [1, 2], 4: [2, 3], 5: [3]}[x.ndim]))  # as PyTorch has them
+    widths = []
+    for n in x.shape[::-1][:dims]:
+        most = n - 1 if mode == "reflect" else n
+        low = data.draw(st.integers(1 - n, most))
+        left = n + min(low, 0)  # of what is circular, what is cropped goes round no more
+        low, most = (min(low, left), left) if mode == "circular" else (low, most)
+        high = data.draw(st.integers(1 - n - low if mode != "circular" else 0, most))
+        widths += [low, high]
+    agree("pad", x, layout=layout, pad=widths, mode=mode, value=0)
+
+
+def test_a_circle_that_is_cropped_at_its_end_goes_round_without_it():
+    np.testing.assert_array_equal(F.pad(np.arange(5.0), (1, -1), mode="circular"), [3, 0, 1, 2, 3])
+
+
+@pytest.mark.parametrize(("mode", "widths"), [("reflect", (5, 0)), ("circular", (-2, 4)), ("replicate", (-3, -2))])
+def test_a_border_of_more_than_there_is_is_refused(mode, widths):
+    with pytest.raises(ValueError, match=rf"mode '{mode}' cannot make a border of .* from a dimension of 5"):
+        F.pad(np.arange(5.0), widths, mode=mode)
 
 
 def test_what_the_mirror_shows():
@@ -174,10 +286,27 @@ MUTANTS = {
     "ops.shape:getitem": [
         ("a repeated index keeps one gradient", "np.add.at(dx, parts, dy)", "dx[parts] = dy"),
     ],
+    "ops.shape:_part_of_index": [
+        (
+            "only lists are arrays",
+            "return np.array(i)",
+            "return np.array(i) if isinstance(i, (list, np.ndarray)) else i",
+        ),
+        ("nothing is an array of floats", "and np.size(i) == 0", "and False"),
+        ("an index may be changed after use", "return np.array(i)", "return np.asarray(i)"),
+    ],
     "ops.shape:permute": [
         ("permute goes back by the same order", "np.argsort(order)", "order"),
     ],
-    "ops.shape:_pad_reflect": [
+    "ops.shape:_pad_with_itself": [
         ("the mirror keeps one gradient", "np.add.at(dx, where, dy)", "dx[where] = dy"),
+    ],
+    "ops.shape:_source": [
+        (
+            "the mirror repeats the edge",
+            "return n - 1 - np.abs(n - 1 - np.abs(i))",
+            "return np.minimum(n - 1, np.abs(i))",
+        ),
+        ("what is cropped goes round", "kept[(i - kept[0]) % len(kept)]", "i % n"),
     ],
 }

@@ -38,8 +38,7 @@ def long_arrays(draw):
 @given(long_arrays(), st.booleans())
 def test_sums_and_means_are_rounded_once(case, keepdims):
     x, axes = case
-    terms = [math.fsum(row) for row in np.moveaxis(x, axes, range(-len(axes), 0)).reshape(-1, _count(x, axes)).tolist()]
-    exact = np.array(terms).reshape(x.sum(axes, keepdims=keepdims).shape)
+    exact = x.astype(np.longdouble).sum(axes, keepdims=keepdims)
     noise = 1e-13 * np.abs(x).sum(axes, keepdims=keepdims, dtype=np.float64)
     for ours, wanted, allowed in (
         (sums.total(x, axes, keepdims), exact, noise),
@@ -77,12 +76,17 @@ def test_long_products_are_products(a, b, k):
     assert ours.shape == exact.shape
     assert ours.dtype == np.float32
     np.testing.assert_allclose(ours, exact, rtol=1e-5)
-    integers = np.full(k, 1 << 40)
-    assert sums.product(integers, integers >> 40) == k << 40
+    integers = np.full(k, (1 << 50) + 1)  # a float64 holds no sum of these
+    assert sums.product(integers, integers >> 50) == k * ((1 << 50) + 1)
+
+
+def test_products_of_a_million_are_exact():
+    x = np.full((1, 1 << 20), 0.1, np.float32)
+    assert sums.product(x, np.ones((1 << 20, 1), np.float32)).item() == pytest.approx(float(x[0, 0]) * 2**20, rel=3e-7)
 
 
 def test_products_that_do_not_fit_are_no_products_of_their_parts():
-    for a, b in ((np.ones((2, 3000)), np.ones((4000, 2))), (np.ones((2, 3000)), np.ones(2000))):
+    for a, b in ((np.ones((2, 2048)), np.ones((4000, 2))), (np.ones((2, 3000)), np.ones(2048))):
         with pytest.raises(ValueError, match="do not fit"):
             F.matmul(a, b)
 
@@ -93,10 +97,10 @@ def test_the_mean_is_subtracted_to_the_last_digit():
 
 
 def test_float16_is_added_beyond_its_largest_number():
-    x = np.full((1, 70000), 3.0, np.float16)
-    assert sums.average(x).item() == 3
-    assert sums.row_sums(x).item() == 210000
-    assert sums.row_dots(x, x).item() == 630000
+    x = np.full((1, 70000), 300.0, np.float16)
+    assert sums.average(x).item() == 300
+    assert sums.row_sums(x).item() == 300 * 70000
+    assert sums.row_dots(x, x).item() == 300**2 * 70000
 
 
 # Every operation that adds, with arrays over which it adds: operation, shapes of its arguments, settings.
@@ -230,7 +234,7 @@ MUTANTS = {
     "ops.sums:_added": [("blocks added in float32", ", dtype=np.float64", "")],
     "ops.sums:_in_blocks": [
         ("the rest of a row is lost", "left] if whole else [left]", "left][:1] if whole else [left]"),
-        ("float16 overflows within a block", "rows.dtype == np.float16", "False"),
+        ("float16 overflows within a block", "rows.dtype.itemsize < 4", "False"),
     ],
     "ops.sums:BLOCK": [("blocks as long as rows", "256", "1 << 30")],
     "ops.elementwise:unbroadcast": [
@@ -244,7 +248,6 @@ MUTANTS = {
     ],
     "ops.linear:linear": [("linear: bias gradient added one by one", "total(rows, 0)", "rows.sum(0)")],
     "ops.linear:embedding": [("embedding: added in float32", "np.zeros(weight.shape)", "np.zeros_like(weight)")],
-    "ops.conv:_bias_gradient": [("bias gradient added one by one", "row_sums(channel_rows(dy))", "dy.sum((0, 2, 3))")],
     "ops.reduce:sum": [("sum: added one by one", "total(input, dims, keepdim)", "input.sum(dims, keepdims=keepdim)")],
     "ops.reduce:var": [
         (
@@ -253,14 +256,7 @@ MUTANTS = {
             "(deviation**2).sum(dims, keepdims=keepdim)",
         ),
     ],
-    "ops.reduce:log_softmax_array": [
-        (
-            "softmax: added one by one",
-            "total(np.exp(shifted), dim, keepdims=True)",
-            "np.exp(shifted).sum(dim, keepdims=True)",
-        ),
-    ],
-    "optim:clip_grad_norm_": [
+    "nn.utils:clip_grad_norm_": [
         ("norm in float32", "float(row_dots(dw, dw).sum())", "float(np.add.accumulate(dw[0] * dw[0])[-1])"),
     ],
 }

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tinyunet.cli.parser import PLAIN, Commands, Parser
-from tinyunet.files import ending
+from tinyunet.files import ending, write_text
 
 if TYPE_CHECKING:
     from tinyunet.byhand import Element
-    from tinyunet.byhand.examples import Example
+    from tinyunet.byhand.examples import Example, Steps
 
 
 def add(commands: Commands) -> None:
@@ -28,14 +28,14 @@ def add(commands: Commands) -> None:
         help="say whether answers worked out by hand are right, or which mistake leads to them",
         description="Checks the answers in TOML files (see  tinyunet byhand --help) without saying what is right. The "
         "exit code is 0 if all answers are right, 1 if one is wrong or missing (in an example, only beside others), 2 "
-        "for a file that cannot be used.",
+        "for a file that cannot be used; the others are checked all the same.",
     )
     p.add_argument("files", nargs="+", metavar="FILE", help="TOML files with answers")
     p.add_argument(
         "--sheet",
         metavar="CODE",
-        help="grade a worksheet by the code that is printed on it, such as conv2d:7:2. FILE then has a line "
-        "such as 2a = 1/2 or 3 = 1 2; 3 4 or 3 = [[1, 2], [3, 4]] for every answer; or they are given here: "
+        help="grade a worksheet by the code that is printed on it, such as conv2d:7:2. Each FILE then has somebody's "
+        "answers, in lines such as 2a = 1/2 or 3 = 1 2; 3 4 or 3 = [[1, 2], [3, 4]]; or they are given here: "
         '1=35 "3=1 2; 3 4"',
     )
     p.set_defaults(run=_check)
@@ -60,15 +60,16 @@ def add(commands: Commands) -> None:
         description="Opens a page in the browser; all of it stays on this machine. Choose an operation, type numbers, "
         "and see every product behind every result; type answers, and see what went wrong. Ctrl-C ends it.",
     )
-    p.add_argument("--port", type=int, default=0, metavar="N", help="of the page's address (default: any that is free)")
+    p.add_argument("--port", type=int, metavar="N", help="of the page's address (default: 20150, or any that is free)")
     p.add_argument("--no-browser", action="store_true", help="only print the address")
     p.set_defaults(run=_lab)
 
 
 def _arguments_of_byhand(p: Parser) -> None:
     from tinyunet.byhand import examples
+    from tinyunet.byhand.examples import steps
 
-    p.epilog = examples.__doc__
+    p.epilog = f"{examples.__doc__}\n{steps.__doc__}"
     p.add_argument("example", nargs="?", metavar="NAME|FILE", help="a built-in example, or a TOML file")
     p.add_argument("--list", action="store_true", help="the built-in examples")
     p.add_argument("--at", type=_index, metavar="I,J,…", help="the element to work out, such as 0,1,1")
@@ -77,7 +78,7 @@ def _arguments_of_byhand(p: Parser) -> None:
     written.add_argument(
         "--out",
         metavar="FILE",
-        help="write all of it there: .html is a page to click through, .tex a document, or .md or .txt",
+        help="write it, with all numbers, as .html (a page to click through), .tex (a document), .md or .txt",
     )
     written.add_argument(
         "--format",
@@ -101,8 +102,8 @@ def _arguments_of_worksheet(p: Parser) -> None:
         ("problems", worksheets.USUAL, "how many (default: %(default)s)"),
     ):
         p.add_argument(f"--{name}", type=int, default=default, metavar="N", help=help_)
-    p.add_argument("--out", metavar="FILE", help="the sheet, as .pdf, .html or .md (without it, it is printed here)")
-    p.add_argument("--key", metavar="FILE", help="its key, as .pdf, .html or .md")
+    p.add_argument("--out", metavar="FILE", help="the sheet, as .pdf, .html, .md or .txt (without it, it is printed)")
+    p.add_argument("--key", metavar="FILE", help="its key, likewise")
     p.set_defaults(run=_worksheet)
 
 
@@ -119,14 +120,15 @@ def _byhand(args: argparse.Namespace) -> int:
     if args.list:
         for name in examples.names():
             print(f"{name:22} {examples.built_in(name).title}")
+        for name in examples.chains():
+            print(f"{name:22} {examples.find(name).title}")
         return 0
     if args.example is None:
         raise ValueError("byhand needs the name of an example or a file; tinyunet byhand --list shows the examples")
     example = examples.find(args.example)
     elements = example.elements(args.grad, args.at)
-    if args.out:  # whatever cannot be done is said before anything is written
-        ending(args.out, examples.FORMATS, "an example")
-    text = _text(args.format, example, elements)
+    # Whatever cannot be done is said before anything is written.
+    text = examples.document(example, args.out, elements) if args.out else _text(args.format, example, elements)
     if args.figure:
         from tinyunet import plot  # loads slowly, and few ask for it
 
@@ -136,13 +138,13 @@ def _byhand(args: argparse.Namespace) -> int:
     if args.figure:
         plot.save(elements[0].figure(), args.figure)
     if args.out:
-        example.save(args.out, elements)
+        write_text(args.out, text)
     else:
         print(text)
     return 0
 
 
-def _text(form: str, example: Example, elements: list[Element]) -> str:
+def _text(form: str, example: Example | Steps, elements: list[Element]) -> str:
     """What is printed: markdown and latex of the elements alone, to be pasted."""
     if form in ("text", "html"):
         return str(getattr(example, form)(elements))
@@ -171,30 +173,45 @@ def _worksheet(args: argparse.Namespace) -> int:
     return 0
 
 
-def _check_sheet(args: argparse.Namespace) -> int:
-    from tinyunet.byhand import worksheets
-
-    verdicts = worksheets.grade(args.sheet, args.files)
-    for label, verdict in verdicts.items():
-        print(f"{label}: {verdict}")
-    print(f"{sum(map(bool, verdicts.values()))} right of {len(verdicts)}")
-    return 0 if all(verdicts.values()) else 1
-
-
 def _check(args: argparse.Namespace) -> int:
-    from tinyunet.byhand import examples
-
-    if args.sheet is not None:
-        return _check_sheet(args)
-    answered = {file: examples.answered(file) for file in args.files}  # all are read before anything is printed
-    right = True
-    for file, asks in answered.items():
-        print(f"{file}:")
-        for ask in asks:
-            verdict = ask.check()
-            right &= verdict.right
-            print(f"{ask.heading}: {verdict}")
+    """Each file by itself; what is wrong with one of them is said at the end."""
+    answers = [text for text in args.files if args.sheet is not None and "=" in text]
+    files = [text for text in args.files if text not in answers]
+    if answers and len(files) > 1:
+        raise ValueError(f"whose answer is {answers[0]}? Give it with one file, or put it into a file of its own")
+    right, wrong = True, []
+    for file in files or [None]:
+        try:
+            lines, fine = _checked(file, args.sheet, answers)
+        except ValueError as error:
+            wrong.append(str(error))
+            continue
+        print("\n".join([f"{file}:", *lines] if file and (args.sheet is None or len(files) > 1) else lines))
+        right &= fine
+    if wrong:
+        raise ValueError("; ".join(wrong))
     return 0 if right else 1
+
+
+def _checked(file: str | None, sheet: str | None, answers: list[str]) -> tuple[list[str], bool]:
+    """What is said of the answers in a file, and whether all of them are right."""
+    from tinyunet.byhand import examples, worksheets
+
+    if sheet is None:
+        try:
+            verdicts = [(ask.heading, ask.check()) for ask in examples.answered(str(file))]
+        except ValueError as error:
+            if str(file).endswith(".toml"):
+                raise
+            raise ValueError(
+                f"{file}: answers to a worksheet need the code that is printed on it, as in  tinyunet check --sheet "
+                f"conv2d:7:2 {file}; and as an example in TOML it cannot be read: {error}"
+            ) from None
+        return [f"{heading}: {verdict}" for heading, verdict in verdicts], all(verdict for _, verdict in verdicts)
+    grades = worksheets.grade(sheet, [*([file] if file else []), *answers])
+    lines = [f"{label}: {verdict}" for label, verdict in grades.items()]
+    count = f"{sum(map(bool, grades.values()))} right of {len(grades)}"
+    return [*grades.remarks, *lines, count], all(grades.values())
 
 
 def _lab(args: argparse.Namespace) -> int:

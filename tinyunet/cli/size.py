@@ -16,7 +16,7 @@ def add(commands: Commands) -> None:
         "with the parameters, multiplications and receptive field of every layer.\n\n"
         "A layer is its name and what PyTorch's layer takes after in_channels, in the same order or by name:\n"
         "conv:64,3  conv:64,3,padding=1  conv:k=3,s=2,p=1  pool:2  avgpool:3,2,ceil_mode=true  up:64,2,2  relu  bn\n"
-        "flatten  linear:10  softmax. A pair for rows and columns is 3x5.",
+        "flatten  linear:10  softmax  cat:64 (64 channels put beside, by a skip). A pair for rows and columns is 3x5.",
         epilog="for example:\n"
         "  tinyunet size conv:k=3,s=2,p=1 --input 224\n"
         "  tinyunet size conv:64,3 relu conv:64,3 relu pool:2 --input 1x572x572\n"

@@ -19,7 +19,7 @@ from tinyunet.nn.layers import (
 )
 from tinyunet.nn.losses import BCEWithLogitsLoss, CrossEntropyLoss, L1Loss, MSELoss
 from tinyunet.nn.module import Module, ModuleList, Parameter, Sequential
-from tinyunet.nn.resizing import AvgPool2d, Flatten, Identity, MaxPool2d, Upsample
+from tinyunet.nn.resizing import AdaptiveAvgPool2d, AvgPool2d, Flatten, Identity, MaxPool2d, Upsample
 
 __all__ = [
     "functional",
@@ -47,6 +47,7 @@ __all__ = [
     "LogSoftmax",
     "MaxPool2d",
     "AvgPool2d",
+    "AdaptiveAvgPool2d",
     "Upsample",
     "Flatten",
     "Identity",

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 import tinyunet.functional as F
 from tinyunet.everyday.shapes import flatten
 from tinyunet.nn.module import Module
-from tinyunet.ops.window import Pair
+from tinyunet.ops.window import Pair, pair
 from tinyunet.tensor import Tensor
 
 
@@ -63,6 +65,30 @@ class AvgPool2d(Module):
         return f"kernel_size={self.kernel_size}"
 
 
+class AdaptiveAvgPool2d(Module):
+    """The mean of each of h × w parts of equal size, (h, w) = output_size; 1 is the mean of the whole map.
+
+    Raises:
+        ValueError (when called): a height and width that cannot be divided so, where PyTorch lets parts overlap.
+
+    >>> AdaptiveAvgPool2d(1)(Tensor([[[[1.0, 2.0], [3.0, 4.0]]]]))
+    tensor([[[[2.5]]]])
+    """
+
+    def __init__(self, output_size: Pair) -> None:
+        self.output_size = output_size
+
+    def forward(self, x: Any) -> Tensor:
+        h, w = pair("AdaptiveAvgPool2d", "output_size", self.output_size, 1)
+        H, W = np.shape(x)[-2:]
+        if H % h or W % w:
+            raise ValueError(f"AdaptiveAvgPool2d: {H}×{W} cannot be divided into {h}×{w} equal parts")
+        return F.avg_pool2d(x, (H // h, W // w))
+
+    def extra_repr(self) -> str:
+        return f"output_size={self.output_size}"
+
+
 class Upsample(Module):
     """Resize images, see `F.interpolate`.
 
@@ -77,11 +103,14 @@ class Upsample(Module):
         scale_factor: float | tuple[float, float] | None = None,
         mode: str = "nearest",
         align_corners: bool | None = None,
+        recompute_scale_factor: bool | None = None,
     ) -> None:
         self.size, self.scale_factor, self.mode, self.align_corners = size, scale_factor, mode, align_corners
+        self.recompute_scale_factor = recompute_scale_factor
 
     def forward(self, x: Any) -> Tensor:
-        return F.interpolate(x, self.size, self.scale_factor, self.mode, self.align_corners)
+        settings = {k: getattr(self, k) for k in ("mode", "align_corners", "recompute_scale_factor")}
+        return F.interpolate(x, self.size, self.scale_factor, **settings)
 
     def extra_repr(self) -> str:
         size = f"scale_factor={self.scale_factor}" if self.size is None else f"size={self.size}"

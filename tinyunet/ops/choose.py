@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tinyunet.ops.dtypes import check_numbers, promoted
 from tinyunet.ops.elementwise import _operands, unbroadcast
 from tinyunet.tensor import Array, Operand, differentiable
 
@@ -25,7 +26,7 @@ def where(condition: Operand, input: Any, other: Any) -> Any:
         raise TypeError(f"where: the condition must be boolean, not {condition.dtype}; write x != 0")
     a, b = _operands("where", input, other)
     try:
-        y = _as_pytorch(np.where(condition, a, b), a, b)
+        y = np.where(condition, a, b)
     except ValueError:
         raise ValueError(
             f"where: condition {condition.shape}, input {np.shape(a)} and other {np.shape(b)} do not broadcast"
@@ -56,9 +57,9 @@ def clamp(input: Operand, min: float | None = None, max: float | None = None) ->
         raise ValueError("clamp: give min, max or both")
     if not all(bound is None or isinstance(bound, (int, float)) for bound in (min, max)):
         raise TypeError(f"clamp: min and max must be numbers, not {min!r} and {max!r}")
-    if input.dtype == bool:
-        raise TypeError("clamp: numbers are needed, not bool")
-    y = _as_pytorch(np.clip(input, min, max), input)
+    check_numbers("clamp", input)
+    x, *_ = promoted(input, *(bound for bound in (min, max) if bound is not None))
+    y = np.clip(x, min, max)
 
     def backward(dy: Array) -> Array:
         above = True if min is None else np.greater_equal(input, min)
@@ -66,9 +67,3 @@ def clamp(input: Operand, min: float | None = None, max: float | None = None) ->
         return np.where(above & below, dy, 0)
 
     return y, backward
-
-
-def _as_pytorch(y: Array, *operands: Any) -> Array:
-    """Python floats alone, or with integers, make float32."""
-    doubles = any(isinstance(x, np.ndarray) and x.dtype == np.float64 for x in operands)
-    return y if doubles or y.dtype != np.float64 else y.astype(np.float32)

@@ -92,7 +92,8 @@ def conv2d(
     → (N, O, Ho, Wo), Ho = (H + 2·padding − dilation·(kh − 1) − 1) // stride + 1.
 
     Args:
-        padding: pixels of zeros on each side; "valid" is 0, "same" keeps the size (stride 1 only).
+        padding: pixels of zeros on each side; "valid" is 0, "same" keeps the size (stride 1 only). Whether an infinite
+            weight is multiplied by these zeros, to nan, or left out depends on the algorithm, as it does in PyTorch.
 
     Raises:
         ValueError: shapes that do not fit, a kernel larger than the padded input, settings out of range.

@@ -13,6 +13,7 @@ from tinyunet.tensor import Array
 P = ParamSpec("P")
 
 KINDS = {"b": 0, "i": 1, "u": 1, "f": 2}
+HALF = np.dtype(np.float16)
 
 
 def result_dtype(*operands: Any) -> np.dtype[Any]:
@@ -27,17 +28,19 @@ def result_dtype(*operands: Any) -> np.dtype[Any]:
     >>> result_dtype(np.zeros(3, np.float32), np.array(0.1)), result_dtype(np.zeros(3, np.uint8), np.zeros(3, np.int8))
     (dtype('float32'), dtype('int16'))
     """
-    ranks = [_rank(x) for x in operands]
-    highest = max((kind, weight) for kind, weight, _ in ranks)
-    return functools.reduce(np.promote_types, [dtype for *rank, dtype in ranks if tuple(rank) == highest])
+    return _deciding(*[(x.dtype, 1 + (x.ndim > 0)) if isinstance(x, np.ndarray) else (_of(x), 0) for x in operands])
 
 
-def _rank(x: Any) -> tuple[int, int, np.dtype[Any]]:
-    """What decides whether x decides, the more important first, and its dtype."""
-    if isinstance(x, np.ndarray):
-        return KINDS[x.dtype.kind], 2 if x.ndim else 1, x.dtype
-    dtype = np.dtype(bool if isinstance(x, bool) else np.int64 if isinstance(x, int) else np.float32)
-    return KINDS[dtype.kind], 0, dtype
+def _of(number: float) -> np.dtype[Any]:
+    return np.dtype(bool if isinstance(number, bool) else np.int64 if isinstance(number, int) else np.float32)
+
+
+@functools.lru_cache(maxsize=1024)
+def _deciding(*operands: tuple[np.dtype[Any], int]) -> np.dtype[Any]:
+    """The same of dtypes and what they count: 2 those of arrays with dimensions, 1 of 0-d arrays, 0 of numbers."""
+    ranks = [(KINDS[dtype.kind], rank) for dtype, rank in operands]
+    among = [dtype for (dtype, _), rank in zip(operands, ranks, strict=True) if rank == max(ranks)]
+    return functools.reduce(np.promote_types, among)
 
 
 def promoted(*operands: Any) -> list[Array]:
@@ -80,7 +83,7 @@ def check_same_dtype(name: str, **arrays: Any) -> None:
 
 def wide(x: Any) -> Any:
     """x as float32 if it is an array of float16, else x itself."""
-    return x.astype(np.float32) if isinstance(x, np.ndarray) and x.dtype == np.float16 else x
+    return x.astype(np.float32) if isinstance(x, np.ndarray) and x.dtype == HALF else x
 
 
 def in_float32(operation: Callable[P, Any]) -> Callable[P, Any]:
@@ -93,8 +96,8 @@ def in_float32(operation: Callable[P, Any]) -> Callable[P, Any]:
 
     @functools.wraps(operation)
     def apply(*args: P.args, **kwargs: P.kwargs) -> Any:
-        arrays = [x for x in (*args, *kwargs.values()) if isinstance(x, np.ndarray)]
-        if {x.dtype for x in arrays if x.dtype.kind == "f"} != {np.dtype(np.float16)}:
+        given = {x.dtype for x in (*args, *kwargs.values()) if isinstance(x, np.ndarray)}
+        if HALF not in given or any(dtype.kind == "f" and dtype != HALF for dtype in given):
             return operation(*args, **kwargs)
         y, backward = run(*map(wide, args), **{key: wide(x) for key, x in kwargs.items()})
         value, *others = y if isinstance(y, tuple) else (y,)

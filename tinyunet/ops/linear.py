@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from tinyunet.ops.choose import where
 from tinyunet.ops.dtypes import check_same_dtype, in_float32
 from tinyunet.ops.elementwise import dropout, unbroadcast
 from tinyunet.ops.reduce import softmax
@@ -73,14 +74,15 @@ def linear(input: Operand, weight: Operand, bias: Operand | None = None) -> Any:
         raise ValueError(f"linear: bias of shape {bias.shape} for {weight.shape[0]} output features")
     check_same_dtype("linear", input=input, weight=weight, bias=bias)
     y = product(input, weight.T)
+    samples = math.prod(input.shape[:-1])
     if bias is not None:
         y = y + bias
 
     def backward(dy: Array) -> Any:
-        rows = dy.reshape(-1, weight.shape[0])  # (all samples, out)
+        rows = dy.reshape(samples, weight.shape[0])  # (all samples, out)
         return (
             lambda: product(dy, weight),
-            lambda: product(rows.T, input.reshape(-1, weight.shape[1])),
+            lambda: product(rows.T, input.reshape(samples, weight.shape[1])),
             lambda: total(rows, 0),
         )
 
@@ -136,7 +138,8 @@ def scaled_dot_product_attention(
 ) -> Tensor:
     """softmax(Q·Kᵀ·scale + mask)·V (Vaswani et al. 2017, equation 1).
 
-    Written in terms of other operations, so that its gradient needs no derivation of its own.
+    Written in terms of other operations, so that its gradient needs no derivation of its own. Where all scores of a row
+    are −∞, it looks nowhere: its weights are 0, and their gradients.
 
     Shapes: query (…, L, E), key (…, S, E), value (…, S, Ev) → (…, L, Ev).
 
@@ -172,7 +175,7 @@ def scaled_dot_product_attention(
         ) from None
     if is_causal and attn_mask is not None:
         raise ValueError("scaled_dot_product_attention: give attn_mask or is_causal, not both")
-    scores = matmul(q, k.transpose(-1, -2)) * (1 / math.sqrt(q.shape[-1]) if scale is None else scale)
+    scores = matmul(q, k.transpose(-1, -2)) * (1 / math.sqrt(q.shape[-1] or 1) if scale is None else scale)
     if is_causal:
         attn_mask = np.tri(L, S, dtype=bool)
     if attn_mask is not None:
@@ -182,5 +185,9 @@ def scaled_dot_product_attention(
         if mask.dtype.kind != "f":
             raise TypeError(f"scaled_dot_product_attention: attn_mask must be boolean or floating, not {mask.dtype}")
         scores = scores + mask
-    weights = dropout(softmax(scores, -1), dropout_p, rng=rng)
-    return matmul(weights, v)
+    somewhere = (scores.numpy() != -np.inf).any(axis=-1, keepdims=True)
+    if somewhere.all():
+        weights = softmax(scores, -1)
+    else:
+        weights = where(somewhere, softmax(where(somewhere, scores, 0.0), -1), 0.0)
+    return matmul(dropout(weights, dropout_p, rng=rng), v)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from tinyunet.ops.dtypes import promoted, wide
-from tinyunet.ops.elementwise import check_floating, logistic
+from tinyunet.ops.elementwise import check_floating, logistic, only, sign
 from tinyunet.ops.reduce import log_softmax_array
 from tinyunet.ops.sums import total
 from tinyunet.tensor import Array, Operand, differentiable
@@ -89,7 +89,7 @@ def l1_loss(input: Operand, target: Operand, reduction: str = "mean", weight: Op
     y, spread = _reduce("l1_loss", w * np.abs(difference), reduction, n, dtype)
 
     def backward(dy: Array) -> Any:
-        dx = spread(dy) * w * np.sign(difference)
+        dx = spread(dy) * w * sign(difference)
         return dx, -dx
 
     return y, backward
@@ -109,6 +109,9 @@ def cross_entropy(
     a is the target distribution times the class weights: for a class t it is w_t at t and 0 elsewhere, so ℓ = −w_t·log
     p_t. Label smoothing ε moves a little of the target to all C classes: (1 − ε)·target + ε/C (Szegedy et al. 2016).
     Since log p_c = x_c − log Σₖ e^{xₖ}, the gradient is  dx_c = p_c·Σₖ aₖ − a_c:  for one class, p − onehot(t).
+
+    A class with a_c = 0 adds exactly 0, also where its logit is −∞, and a pixel where all are 0 has no gradient, also
+    where its logits are nan. (PyTorch gives nan for −∞ against a probability or a weight of 0, and at ignored pixels.)
 
     Shapes: input (C,), (N, C) or (N, C, H, W), with the classes in dimension 1; target either integer classes, of that
     shape without C, or probabilities, of the shape of the input. weight (C,).
@@ -159,13 +162,15 @@ def cross_entropy(
     a = counts * w * ((1 - label_smoothing) * distribution + label_smoothing / C)
 
     log_p = log_softmax_array(x, axis)
-    y, spread = _reduce(name, -total(a * log_p, axis), reduction, n, dtype)
+    y, spread = _reduce(name, -total(only(a * log_p, a != 0), axis), reduction, n, dtype)
 
     def backward(dy: Array) -> Any:
         dl = np.asarray(spread(dy))
-        dl = np.where(counts, np.expand_dims(dl, axis) if dl.ndim else dl, 0)  # 0 also where all are ignored
+        dl = np.expand_dims(dl, axis) if dl.ndim else dl
         dx = dl * (np.exp(log_p) * total(a, axis, keepdims=True) - a)
-        return dx, None if of_classes else -dl * w * (1 - label_smoothing) * log_p
+        dx = only(dx, (a != 0).any(axis=axis, keepdims=True))
+        share = w * (1 - label_smoothing)
+        return dx, None if of_classes else np.where(share == 0, 0, -dl * share * log_p)
 
     return y, backward
 
@@ -207,7 +212,7 @@ def binary_cross_entropy_with_logits(
             shape = np.shape(value)  # type: ignore[arg-type]  # not None, which does broadcast
             raise ValueError(f"{name}: {what} {shape} does not broadcast to {x.shape}") from None
     w, q = (1 if each is None else each.astype(x.dtype) for each in (weight, pos_weight))
-    positive = 1 + (q - 1) * t
+    positive = 1 if pos_weight is None else 1 + (q - 1) * t
     softplus = np.maximum(-x, 0) + np.log1p(np.exp(-np.abs(x)))  # softplus(−x)
     y, spread = _reduce(name, w * ((1 - t) * x + positive * softplus), reduction, x.size, dtype)
 
@@ -215,7 +220,7 @@ def binary_cross_entropy_with_logits(
         dl = spread(dy) * w
         return (
             lambda: dl * ((1 - t) - positive * logistic(-x)),
-            lambda: dl * ((q - 1) * softplus - x),
+            lambda: dl * (-x if pos_weight is None else (q - 1) * softplus - x),
         )
 
     return y, backward

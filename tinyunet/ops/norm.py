@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 
 from tinyunet.ops.dtypes import check_same_dtype, wide
-from tinyunet.ops.elementwise import add, check_floating, div, mul, sqrt, sub
+from tinyunet.ops.elementwise import add, cast, check_floating, div, mul, sqrt, sub
 from tinyunet.ops.layout import channel_rows, from_rows
 from tinyunet.ops.reduce import mean
 from tinyunet.ops.sums import row_dots, row_sums, total
@@ -42,8 +42,13 @@ def _check_affine(name: str, x: Array, **vectors: Any) -> None:
             raise ValueError(
                 f"{name}: {what} of shape {np.shape(value)} for {channels} channels; must be ({channels},)"
             )
-        if x.dtype != np.float16 or getattr(value, "dtype", None) != np.float32:  # which PyTorch lets go together
-            check_same_dtype(name, input=x, **{what: value})
+        _check_dtype(name, x, what, value)
+
+
+def _check_dtype(name: str, x: Any, what: str, value: Any) -> None:
+    """Raises a TypeError for two dtypes; but float16 goes together with float32, as in PyTorch."""
+    if value is not None and value.dtype != x.dtype and (x.dtype, value.dtype) != (np.float16, np.float32):
+        check_same_dtype(name, input=x, **{what: value})
 
 
 def _by_channel(vector: Any, x: Array) -> Any:
@@ -206,14 +211,18 @@ def layer_norm(
     array([[-1.,  1.],
            [-1.,  1.]])
     """
-    shape, x = tuple(normalized_shape), input
+    shape, x = tuple(normalized_shape), input if isinstance(input, Tensor) else Tensor(input)
     if not shape or np.shape(x)[-len(shape) :] != shape:
         raise ValueError(f"layer_norm: an input of shape {np.shape(x)} must end in normalized_shape={shape}")
     for what, value in (("weight", weight), ("bias", bias)):
         if value is not None and np.shape(value) != shape:
             raise ValueError(f"layer_norm: {what} of shape {np.shape(value)} must have normalized_shape={shape}")
+        _check_dtype("layer_norm", x, what, value)
+    half = x.dtype == np.float16  # in which squares of more than 256 have no place
+    x = cast(x, np.float32) if half else x
     dims = tuple(range(-len(shape), 0))
     centred = sub(x, mean(x, dims, keepdim=True))
     y = div(centred, sqrt(add(mean(mul(centred, centred), dims, keepdim=True), eps)))
     y = y if weight is None else mul(y, weight)
-    return y if bias is None else add(y, bias)
+    y = y if bias is None else add(y, bias)
+    return cast(y, np.float16) if half else y

@@ -7,6 +7,7 @@ what cell (u, v) sees at all outputs at once, and a 2×2 window takes four such 
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from tinyunet.ops.dtypes import check_numbers, in_float32
-from tinyunet.ops.elementwise import check_floating
+from tinyunet.ops.elementwise import check_floating, only
 from tinyunet.ops.window import Axes, Axis, Pair, image_or_batch, pair
 from tinyunet.tensor import Array, Operand, differentiable
 
@@ -28,7 +29,7 @@ def pool_axes(
         ValueError: a padding of more than half the kernel (a window could lie outside the image), or no output.
     """
     kernel = pair(name, "kernel_size", kernel, 1)
-    stride = kernel if stride is None else pair(name, "stride", stride, 1)
+    stride = kernel if stride in (None, (), []) else pair(name, "stride", stride, 1)
     padding = pair(name, "padding", padding, 0)
     dilation = pair(name, "dilation", dilation, 1)
     axes = []
@@ -60,20 +61,19 @@ def _cells(axes: Axes) -> Iterator[tuple[int, int, tuple[Any, ...]]]:
             yield u, v, (..., rows.inputs(u), cols.inputs(v))
 
 
-def _spread(x: Array, axes: Axes, shares: Iterator[tuple[tuple[Any, ...], Any, Any]], dtype: Any) -> Array:
-    """The gradient of x without its padding: a·b is added to the pixels `seen` for every share (seen, a, b).
+def _spread(x: Array, axes: Axes, shares: Iterator[tuple[tuple[Any, ...], Array]], dtype: Any) -> Array:
+    """The gradient of x without its padding: for each cell of the window, the pixels `seen` receive their share of dy.
 
-    There is a share for each cell of the window: a is dy, and b is which windows that cell won, or 1/divisor. Windows
-    that do not overlap write every pixel once; what others write is added up.
+    Windows that do not overlap write every pixel once; what others write is added up.
     """
     rows, cols = axes
     apart = rows.stride >= rows.span and cols.stride >= cols.span
     dx = np.zeros_like(x, dtype)
-    for seen, a, b in shares:
+    for seen, share in shares:
         if apart:
-            np.multiply(a, b, out=dx[seen])
+            dx[seen] = share
         else:
-            dx[seen] += a * b
+            dx[seen] += share
     return dx[:, :, rows.padding : rows.padding + rows.input, cols.padding : cols.padding + cols.input]
 
 
@@ -132,7 +132,7 @@ def max_pool2d(
             yield u, v, seen, wins
 
     def backward(dy: Array) -> Array:
-        return _spread(x, axes, ((seen, dy, wins) for _, _, seen, wins in winners()), dy.dtype)
+        return _spread(x, axes, ((seen, only(dy, wins)) for _, _, seen, wins in winners()), dy.dtype)
 
     if not return_indices:
         return y, backward
@@ -170,6 +170,7 @@ def avg_pool2d(
 
     Raises:
         ValueError: a padding of more than half the kernel, a window that does not fit, a divisor of 0.
+        TypeError: integers. (PyTorch takes int64 and rounds the means to 0.)
 
     >>> avg_pool2d(np.array([[[1.0, 2, 5, 6], [3, 4, 7, 8]]]), 2)
     tensor([[[2.5, 6.5]]], dtype=float64)
@@ -181,6 +182,7 @@ def avg_pool2d(
     if divisor_override == 0:
         raise ValueError("avg_pool2d: divisor_override must not be 0")
     axes = pool_axes("avg_pool2d", input.shape[2:], kernel_size, stride, padding, 1, ceil_mode)
+    check_floating("avg_pool2d", input)
     counted = [_counted(axis, count_include_pad) for axis in axes]
     divisor = np.asarray(divisor_override or np.outer(*counted), input.dtype)
     x = _padded(input, axes, 0)
@@ -189,7 +191,8 @@ def avg_pool2d(
         total = x[seen].copy("K") if total is None else np.add(total, x[seen], out=total)
 
     def backward(dy: Array) -> Array:
-        return _spread(x, axes, ((seen, dy, 1 / divisor) for _, _, seen in _cells(axes)), dy.dtype)
+        share = dy / divisor
+        return _spread(x, axes, ((seen, share) for _, _, seen in _cells(axes)), dy.dtype)
 
     return total / divisor, backward
 
@@ -209,6 +212,7 @@ def interpolate(
     scale_factor: float | tuple[float, float] | None = None,
     mode: str = "nearest",
     align_corners: bool | None = None,
+    recompute_scale_factor: bool | None = None,
 ) -> Any:
     """Resize images to `size`, or by `scale_factor`.
 
@@ -218,10 +222,15 @@ def interpolate(
     ⌊i·in/out⌋, "bilinear" the two neighbours of the centre, weighted by nearness. With `align_corners` the centres of
     the corner pixels coincide instead: i·(in − 1)/(out − 1).
 
-    Shapes: (N, C, H, W) → (N, C, Ho, Wo).
+    Shapes: (N, C, H, W) → (N, C, Ho, Wo), with scale_factor Ho = ⌊H·scale_factor⌋.
+
+    Args:
+        recompute_scale_factor: whether in/out is that of these whole numbers, as it is where a size is given, and not
+            1/scale_factor.
 
     Raises:
-        ValueError: both or none of size and scale_factor, another mode, align_corners with "nearest".
+        ValueError: both or none of size and scale_factor, another mode, align_corners with "nearest",
+            recompute_scale_factor with a size.
 
     >>> interpolate(np.array([[[[1.0, 3.0]]]]), scale_factor=2, mode="bilinear")
     tensor([[[[1. , 1.5, 2.5, 3. ],
@@ -243,7 +252,8 @@ def interpolate(
         raise ValueError(f"{name}: an image of {before} has no pixels")
     if size is not None:
         after = pair(name, "size", size, 1)
-        scales = [n / m for n, m in zip(before, after, strict=True)]
+        if recompute_scale_factor:
+            raise ValueError(f"{name}: recompute_scale_factor has no meaning with a size")
     else:
         factors: Any = scale_factor if isinstance(scale_factor, (tuple, list)) else (scale_factor, scale_factor)
         if len(factors) != 2 or not all(isinstance(f, (int, float)) for f in factors):
@@ -251,16 +261,41 @@ def interpolate(
         after = tuple(math.floor(n * f) for n, f in zip(before, factors, strict=True))
         if min(after) < 1:
             raise ValueError(f"{name}: scale_factor={scale_factor} leaves nothing of {before}")
-        scales = [1 / f for f in factors]
+    given = scale_factor is not None and not recompute_scale_factor
+    scales = [1 / f for f in factors] if given else [n / m for n, m in zip(before, after, strict=True)]
     make = _nearest if mode == "nearest" else _bilinear
-    R, C = (
-        make(n, m, s, bool(align_corners)).astype(input.dtype) for n, m, s in zip(before, after, scales, strict=True)
-    )
-    return R @ input @ C.T, lambda dy: R.T @ dy @ C
+    rows, cols = (make(n, m, s, bool(align_corners)) for n, m, s in zip(before, after, scales, strict=True))
+    R, C = (_matrix(seen, n, input.dtype) for seen, n in zip((rows, cols), before, strict=True))
+
+    # In a product of matrices 0·inf would spread nan over rows and columns: what is not finite is added up one by one.
+    shares: Any = [(np.outer(a, b), (..., h[:, None], w)) for (h, a), (w, b) in itertools.product(rows, cols)]
+    finite = np.isfinite(input).all()
+    y = R @ input @ C.T if finite else sum(a.astype(input.dtype) * input[seen] for a, seen in shares)
+
+    def backward(dy: Array) -> Array:
+        dx = R.T @ dy @ C
+        if not np.isfinite(dx).all():
+            dx = np.zeros(input.shape, dy.dtype)
+            for a, seen in shares:
+                np.add.at(dx, seen, a.astype(dy.dtype) * dy)
+        return dx
+
+    return y, backward
 
 
-def _nearest(n: int, m: int, scale: float, align_corners: bool) -> Array:
-    """The (m, n) matrix that takes pixel ⌊i·scale⌋ for output i.
+Seen = list[tuple[Array, Array]]  # along an axis: the pixels that the outputs see, and their weights
+
+
+def _matrix(seen: Seen, n: int, dtype: Any) -> Array:
+    """The (outputs, n) matrix of the weights."""
+    R = np.zeros((len(seen[0][0]), n), dtype)
+    for pixels, weights in seen:
+        R[np.arange(len(R)), pixels] += weights.astype(dtype)
+    return R
+
+
+def _nearest(n: int, m: int, scale: float, align_corners: bool) -> Seen:
+    """Output i of m sees pixel ⌊i·scale⌋ of n.
 
     As in PyTorch, in float32, which decides on which side of a whole number i·scale comes to lie; and a `scale_factor`
     that happens to keep or to double the size does just that.
@@ -268,21 +303,19 @@ def _nearest(n: int, m: int, scale: float, align_corners: bool) -> Array:
     if m in (n, 2 * n):
         scale = n / m
     source = np.floor(np.arange(m, dtype=np.float32) * np.float32(scale)).astype(int)
-    R = np.zeros((m, n))
-    R[np.arange(m), np.minimum(source, n - 1)] = 1
-    return R
+    return [(np.minimum(source, n - 1), np.ones(m))]
 
 
-def _bilinear(n: int, m: int, scale: float, align_corners: bool) -> Array:
-    """The (m, n) matrix that mixes the two neighbours of every output's centre."""
-    if m == n:
-        return np.eye(n)  # also with a scale_factor that is not quite 1, as in PyTorch
+def _bilinear(n: int, m: int, scale: float, align_corners: bool) -> Seen:
+    """Output i of m sees the two neighbours of its centre.
+
+    One that stands exactly on a pixel sees the next one, too, with the weight 0. As in PyTorch, 0·inf is nan there.
+    """
     i = np.arange(m)
+    if m == n:
+        return [(i, np.ones(m)), (i, np.zeros(m))]  # also with a scale_factor that is not quite 1, as in PyTorch
     corners = i * ((n - 1) / max(m - 1, 1))
     centre = corners if align_corners else np.maximum((i + 0.5) * scale - 0.5, 0)
     left = np.minimum(np.floor(centre).astype(int), n - 1)
     weight = centre - left
-    R = np.zeros((m, n))
-    R[i, left] += 1 - weight
-    R[i, np.minimum(left + 1, n - 1)] += weight
-    return R
+    return [(left, 1 - weight), (np.minimum(left + 1, n - 1), weight)]

@@ -19,31 +19,33 @@ Dims = int | tuple[int, ...] | list[int] | None
 
 
 def normalize_dims(name: str, dim: Dims, ndim: int) -> tuple[int, ...]:
-    """The dimensions as non-negative numbers, in order; None means all of them.
+    """The dimensions as non-negative numbers, in order; None, or none named, means all of them.
+
+    A single number has no dimension, and yet, as in PyTorch, one may name its dimension 0 or −1.
 
     Raises:
         TypeError: dimensions that are not integers.
         ValueError: a dimension that the array does not have, or one named twice.
     """
-    if dim is None:
+    if dim is None or dim in ((), []):
         return tuple(range(ndim))
     dims = tuple(dim) if isinstance(dim, (tuple, list)) else (dim,)
     if any(isinstance(d, bool) or not isinstance(d, (int, np.integer)) for d in dims):
         raise TypeError(f"{name}: dim must be an integer or several, not {dim!r}")
     for d in dims:
-        if not -ndim <= d < ndim:
+        if not -(ndim or 1) <= d < (ndim or 1):
             raise ValueError(f"{name}: dim {d} is out of range for an input of {ndim} dimensions")
-    positive = [d % ndim for d in dims]
+    positive = [d % (ndim or 1) for d in dims]
     if len(set(positive)) < len(positive):
         raise ValueError(f"{name}: a dimension is named twice in dim={tuple(dims)}")
-    return tuple(sorted(positive))
+    return tuple(sorted(positive)) if ndim else ()
 
 
 def normalize_dim(name: str, dim: int, ndim: int) -> int:
     """The same for the one dimension of an operation that takes no more."""
     if not isinstance(dim, (int, np.integer)):
         raise TypeError(f"{name}: dim must be one integer, not {dim!r}")
-    return normalize_dims(name, dim, ndim)[0]
+    return (*normalize_dims(name, dim, ndim), 0)[0]  # 0 also for a single number
 
 
 def _restore(dy: Array, dims: tuple[int, ...], keepdim: bool) -> Array:
@@ -117,6 +119,7 @@ def var(
 
 
 @differentiable
+@in_float32
 def cumprod(input: Operand, dim: int) -> Any:
     """Products of the first elements along `dim`: y₀ = x₀, yᵢ = yᵢ₋₁·xᵢ.
 
@@ -151,7 +154,7 @@ def _max_all(input: Operand) -> Any:
 
     def backward(dy: Array) -> Array:
         largest = np.isnan(input) if np.isnan(y) else input == y
-        return dy * largest / largest.sum()
+        return np.where(largest, dy / largest.sum(), 0)
 
     return y, backward
 
@@ -160,6 +163,8 @@ def _max_all(input: Operand) -> Any:
 def _max_along(input: Operand, dim: int, keepdim: bool) -> Any:
     """The largest element along `dim` and its index. The first of equals wins, and alone receives the gradient."""
     dim = normalize_dim("max", dim, input.ndim)
+    if input.ndim == 0:
+        return (input, np.zeros((), np.int64)), lambda dy: dy
     if input.shape[dim] == 0:
         raise ValueError(f"max: dim {dim} of an input of shape {input.shape} is empty")
     index = np.expand_dims(input.argmax(axis=dim), dim)

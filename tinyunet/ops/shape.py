@@ -69,6 +69,8 @@ def transpose(input: Operand, dim0: int, dim1: int) -> Any:
     (4, 3, 2)
     """
     dim0, dim1 = (normalize_dim("transpose", d, input.ndim) for d in (dim0, dim1))
+    if dim0 == dim1:  # also of a single number
+        return input, lambda dy: dy
     return input.swapaxes(dim0, dim1), lambda dy: dy.swapaxes(dim0, dim1)
 
 
@@ -93,24 +95,24 @@ def expand(input: Operand, *sizes: Any) -> Any:
 
 @differentiable
 def getitem(input: Operand, index: Any) -> Any:
-    """NumPy indexing: integers, slices, `...`, None, boolean and integer arrays, in any combination.
+    """NumPy indexing: integers, slices, `...`, None, and whatever is an array of integers or of truth values.
 
     An element that is picked twice receives both gradients: `np.add.at` adds, where `dx[index] = dy` would keep one.
+
+    Raises:
+        IndexError: an element that the input does not have, or what is no index.
 
     >>> x = Tensor([1.0, 2.0, 3.0], requires_grad=True)
     >>> x[[0, 2, 2]].sum().backward()
     >>> x.grad
     tensor([1., 0., 2.])
     """
-    parts = index if isinstance(index, tuple) else (index,)
-    parts = tuple(i.numpy() if isinstance(i, Tensor) else i for i in parts)
-    parts = tuple(np.array(i) if isinstance(i, (list, np.ndarray)) else i for i in parts)  # ours: may not change
-    try:
-        y = input[parts]
-    except IndexError as error:
-        raise IndexError(f"indexing an input of shape {input.shape}: {error}") from None
-
     shape = input.shape
+    try:
+        parts = tuple(_part_of_index(i) for i in (index if isinstance(index, tuple) else (index,)))
+        y = input[parts]
+    except (IndexError, ValueError, TypeError) as error:
+        raise IndexError(f"indexing an input of shape {shape}: {error}") from None
 
     def backward(dy: Array) -> Array:
         dx = np.zeros(shape, dy.dtype)
@@ -121,6 +123,15 @@ def getitem(input: Operand, index: Any) -> Any:
         return dx
 
     return y, backward
+
+
+def _part_of_index(i: Any) -> Any:
+    """What picks nothing twice as it is; anything else as an array, which is ours and does not change."""
+    if i is None or i is ... or isinstance(i, (int, np.integer, slice)):
+        return i
+    if not isinstance(i, np.ndarray) and np.size(i) == 0:
+        return np.zeros(np.shape(i), int)  # np.array([]) would be of floats
+    return np.array(i)
 
 
 @differentiable
@@ -169,12 +180,14 @@ def stack(tensors: Sequence[Any], dim: int = 0) -> Tensor:
 def pad(input: Operand, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Any:
     """Add a border: `pad` = (left, right, top, bottom, …), the last dimension first, as in PyTorch.
 
-    mode "constant" fills with `value` (0 by default); negative numbers crop. "reflect" mirrors without repeating the
-    edge, so a border must be narrower than the dimension; an inner pixel that is seen in the mirror as well receives
-    the gradients of all its images.
+    mode "constant" fills with `value` (0 by default); "reflect" mirrors without repeating the edge, so a border must be
+    narrower than the dimension; "replicate" repeats the edge; "circular" goes on at the other end. Negative numbers
+    crop. An element that is seen in several places receives the gradients of all of them.
+
+    The borders that are made of the input can be put on any dimensions (in PyTorch on the last one, two or three).
 
     Raises:
-        ValueError: an odd number of widths, more than the input has dimensions, too wide for a mirror, unknown mode.
+        ValueError: an odd number of widths, more than the input has dimensions, too wide for the mode, unknown mode.
 
     >>> pad(np.array([1.0, 2.0, 3.0]), (2, 1), mode="reflect")
     tensor([3., 2., 1., 2., 3., 2.], dtype=float64)
@@ -187,12 +200,12 @@ def pad(input: Operand, pad: Sequence[int], mode: str = "constant", value: float
     widths = [(0, 0)] * (input.ndim - len(widths)) + widths[::-1]
     if any(n + low + high < 0 for n, (low, high) in zip(input.shape, widths, strict=True)):
         raise ValueError(f"pad: {tuple(pad)} crops more than there is of an input of shape {input.shape}")
-    if mode == "reflect":
-        if value is not None:
-            raise ValueError("pad: mode 'reflect' takes no value")
-        return _pad_reflect(input, widths)
+    if mode in ("reflect", "replicate", "circular"):
+        if value:
+            raise ValueError(f"pad: mode {mode!r} takes no value")
+        return _pad_with_itself(input, widths, mode)
     if mode != "constant":
-        raise ValueError(f"pad: mode must be 'constant' or 'reflect', not {mode!r}")
+        raise ValueError(f"pad: mode must be 'constant', 'reflect', 'replicate' or 'circular', not {mode!r}")
     # where the input lands in the output, and which part of it (all, unless a negative width crops)
     low = [a for a, _ in widths]
     shape = [n + a + b for n, (a, b) in zip(input.shape, widths, strict=True)]
@@ -210,11 +223,27 @@ def pad(input: Operand, pad: Sequence[int], mode: str = "constant", value: float
     return y, backward
 
 
-def _pad_reflect(input: Array, widths: list[tuple[int, int]]) -> Any:
-    if any(max(w) >= n or min(w) < 0 for w, n in zip(widths, input.shape, strict=True) if w != (0, 0)):
-        raise ValueError(f"pad: a mirror border must be ≥ 0 and narrower than the input, shape {input.shape}")
-    # along each axis, output position i shows input position source[i]
-    sources = [np.pad(np.arange(n), w, mode="reflect") for n, w in zip(input.shape, widths, strict=True)]
+def _source(n: int, low: int, high: int, mode: str) -> Array:
+    """Along an axis of n, with a border of `low` and `high`: which position of the input each of the output shows."""
+    i = np.arange(-low, n + high)
+    if mode == "reflect":
+        return n - 1 - np.abs(n - 1 - np.abs(i))
+    if mode == "replicate":
+        return np.clip(i, 0, n - 1)
+    kept = i[(i >= 0) & (i < n)]  # what is cropped goes round no more
+    return kept[(i - kept[0]) % len(kept)]
+
+
+def _pad_with_itself(input: Array, widths: list[tuple[int, int]], mode: str) -> Any:
+    for n, (low, high) in zip(input.shape, widths, strict=True):
+        kept = n + min(low, 0) + min(high, 0)
+        most = {"reflect": n - 1, "replicate": float("inf"), "circular": max(kept, 0)}[mode]
+        if (low or high) and (n + low + high < 1 or n < 1 or max(low, high) > most):
+            raise ValueError(
+                f"pad: mode {mode!r} cannot make a border of {(low, high)} from a dimension of {n}: "
+                f"at most {most} at each end, and the result must not be empty"
+            )
+    sources = [_source(n, *w, mode) if any(w) else np.arange(n) for n, w in zip(input.shape, widths, strict=True)]
     where, before = np.ix_(*sources), input.shape
 
     def backward(dy: Array) -> Array:

@@ -91,7 +91,7 @@ def product(a: Array, b: Array) -> Array:
 def _in_blocks(rows: Array) -> list[Array]:
     """(R, m) as (R, m // BLOCK, BLOCK), and what is left of each row as (R, 1, m % BLOCK)."""
     R, m = rows.shape
-    if rows.dtype == np.float16:  # it would overflow within a block
+    if rows.dtype.itemsize < 4:  # float16, which would overflow within a block
         rows = rows.astype(np.float32)
     whole = m - m % BLOCK
     if whole == m:

@@ -22,7 +22,7 @@ Pair = int | tuple[int, int]
 
 
 def pair(name: str, setting: str, value: Any, least: int) -> tuple[int, int]:
-    """A setting for (rows, columns): one integer means both.
+    """A setting for (rows, columns): one integer, or a sequence of one, means both.
 
     Raises:
         TypeError: not an integer or a pair of integers.
@@ -31,7 +31,8 @@ def pair(name: str, setting: str, value: Any, least: int) -> tuple[int, int]:
     >>> pair("conv2d", "stride", 2, least=1)
     (2, 2)
     """
-    both = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
+    both = tuple(value) if isinstance(value, (tuple, list)) else (value,)
+    both *= 2 if len(both) == 1 else 1
     if len(both) != 2 or any(isinstance(v, bool) or not isinstance(v, (int, np.integer)) for v in both):
         raise TypeError(f"{name}: {setting} must be an integer or a pair of integers, not {value!r}")
     if min(both) < least:

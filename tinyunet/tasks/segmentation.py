@@ -218,6 +218,9 @@ def predict_files(
     twice = sorted({stem for stem in stems if stems.count(stem) > 1})
     if twice:
         raise DataError(f"several pictures are named {', '.join(twice)} and would overwrite each other's results")
+    for file in files:  # before the first of many is worked on
+        if not file.exists():
+            raise DataError(f"{file}: there is no such file")
     for file in files:
         try:
             p = predict(model, read_image(file))

@@ -18,10 +18,10 @@ from tinyunet.byhand.arithmetic.numbers import read
     ],
 )
 def test_numbers_are_read_as_they_are_written(text, value, tolerance):
-    assert read(text) == pytest.approx((value, tolerance), rel=1e-12)
+    assert read(text)[:2] == pytest.approx((value, tolerance), rel=1e-12)
 
 
-@pytest.mark.parametrize("text", ["", "=", "%", "5%%5", "10^3^3", "2×10", "≈", "1,5"])
+@pytest.mark.parametrize("text", ["", "=", "%", "5%%5", "10^3^3", "2×10", "≈"])
 def test_what_is_no_number_is_refused(text):
     with pytest.raises(ValueError, match=r"is not a number"):
         read(text)

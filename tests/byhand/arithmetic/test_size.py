@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import tinyunet
 from tests.strategies import both
 from tinyunet import byhand, nn
+from tinyunet.byhand.arithmetic.operations import OPERATIONS
 from tinyunet.byhand.arithmetic.size import seen
 from tinyunet.unet import UNet
 
@@ -147,6 +149,48 @@ def test_a_receptive_field_is_what_gradients_reach(chain):
         assert field.jump is None or len(those) == 1
 
 
+signals = pytest.mark.skipif("conv1d" not in OPERATIONS, reason="no operation works on signals")
+
+
+@signals
+@given(st.integers(1, 3), st.integers(1, 4), st.integers(1, 3), st.integers(0, 2), st.integers(1, 2), st.booleans())
+def test_signals_have_one_axis(channels, kernel, stride, padding, dilation, bias):
+    settings = {"kernel_size": kernel, "stride": stride, "padding": padding, "dilation": dilation}
+    weighted = settings | {"bias": bias}
+    model = torch.nn.Sequential(
+        torch.nn.Conv1d(channels, 4, **weighted),
+        torch.nn.ReLU(),
+        torch.nn.ConvTranspose1d(4, 3, 3, stride=2, output_padding=1),
+        torch.nn.MaxPool1d(2, ceil_mode=True),
+        torch.nn.Flatten(0),
+    )
+    text = ",".join(f"{name}={written(value)}" for name, value in weighted.items())
+    chain = f"conv1d:4,{text} relu conv_transpose1d:3,3,2,output_padding=1 max_pool1d:2,ceil_mode=true flatten"
+    x, outputs = torch.zeros(channels, 20), []
+    for module in model:
+        outputs.append(tuple((x := module(x)).shape))
+    found = byhand.size(chain, (channels, 20))
+    assert [layer.gives for layer in found.layers] == outputs
+    assert found.parameters == sum(p.numel() for p in model.parameters())
+    one = byhand.size("conv1d", 20, **settings)
+    assert one == outputs[0][1:]
+    assert "length = ⌊(20 +" in one.text()
+
+
+@signals
+def test_signals_and_images_do_not_go_together():
+    with pytest.raises(ValueError, match="do not go together"):
+        byhand.size("conv1d:4,3 pool:2", (3, 9))
+
+
+@signals
+def test_borders_of_other_libraries():
+    assert byhand.size("conv2d", (3, 10, 11), out_channels=4, kernel_size=3, stride=2, padding="SAME") == (4, 5, 6)
+    one_sided = byhand.size("conv2d", (3, 10, 11), out_channels=4, kernel_size=3, padding=((1, 0), (2, 1)))
+    assert one_sided == (4, 9, 12)
+    assert "columns = ⌊(11 + 2 + 1 − 1·(3 − 1) − 1) / 1⌋ + 1" in one_sided.text()
+
+
 def test_the_network_of_the_article():
     found = byhand.size(ARTICLE, (1, 572, 572))
     assert found == (2, 388, 388)
@@ -160,6 +204,28 @@ def test_a_model_is_taken_down_as_it_calls_its_operations(channels, norm):
     found = byhand.size(model, (1, 2, 16, 24))
     assert found == model(np.zeros((1, 2, 16, 24), np.float32)).shape
     assert found.parameters == sum(p.numel() for p in model.parameters())
+
+
+def test_a_u_net_sees_as_far_as_its_gradients_reach():
+    """Along the way through the bottleneck: what the skips see lies inside. Means, as a maximum hides all but one."""
+    model = UNet(1, 1, (1, 1), norm=None)
+    for parameter in model.parameters():
+        parameter.data = np.ones_like(parameter.data)
+    found = byhand.size(model, (1, 64, 64))
+    operations = [layer.operation for layer in found.layers]
+    widths = set()
+    for place in range(28, 36):
+        x = tinyunet.tensor(np.ones((1, 1, 64, 64), np.float32), requires_grad=True)
+        with tinyunet.using(max_pool2d=tinyunet.functional.avg_pool2d):
+            model(x)[0, 0, place, 32].backward()
+        rows = (
+            np.argwhere(x.grad.numpy()[0, 0].any(1)) if hasattr(x.grad, "numpy") else np.argwhere(x.grad[0, 0].any(1))
+        )
+        first, last = seen(operations, 0, np.array([place]), np.array([place]))
+        assert (rows.min(), rows.max()) == (first[0], last[0])
+        widths.add(int(last[0] - first[0] + 1))
+    field = found.fields()[-1][0]
+    assert (min(widths), max(widths)) == (field.least, field.most)
 
 
 def test_taking_a_model_down_changes_nothing():
@@ -215,6 +281,16 @@ def test_what_does_not_fit_is_said_in_words(layers, shape, settings, words):
 def test_other_kinds_are_refused(layers, shape, settings):
     with pytest.raises(TypeError, match="size: "):
         byhand.size(layers, shape, **settings)
+
+
+def test_what_makes_another_size_by_no_rule_says_nothing_of_what_it_sees(monkeypatch):
+    kind = OPERATIONS["relu"]
+    monkeypatch.setattr(kind, "y_shape", lambda self: (*np.shape(self.arrays["x"])[:2], 9, 9))
+    found = byhand.size("relu conv:4,3 relu conv:4,3", (1, 6, 6))
+    assert found == (4, 7, 7)
+    assert found.fields() == [()] * 4
+    assert "receptive field" not in found.text()
+    assert byhand.size("bn conv:4,3", (1, 6, 6)).fields()[0][0] == (1, 1, 1)
 
 
 def test_a_model_without_operations():

@@ -172,7 +172,7 @@ MUTANTS = {
     "byhand.examples.documents:html": [
         ("without the title", ", _title(example))", ")"),
     ],
-    "byhand.examples.documents:_matrices": [
+    "byhand.examples.documents:matrices": [
         ("the first image only", "in np.ndindex(*maps.shape[:-2]):", "in [(0,) * (maps.ndim - 2)]:"),
     ],
 }

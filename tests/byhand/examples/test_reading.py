@@ -206,7 +206,7 @@ grad = "w"
         ("at = [0, 1]", 'updated = "b"', 14, "updated: conv2d does not update 'b' here; it updates none"),
         ("answer = 3", "answer = [3]", 15, "answer: must be one number; an answer for the whole array has no at"),
         ("answer = 3", 'answer = "a/b"', 15, "answer: 'a/b' is not a number such as 35, -0.248 or 1/3"),
-        ("answer = 3", "answer = [[3], []]", 15, "answer: rows must have the same length"),
+        ("answer = 3", "answer = [[3], []]", 15, "answer: must be one number; an answer for the whole array has no at"),
         ("answer = 3", "answer = 07:32:00", 15, "answer: a number is needed, or a text such as '1/3', not a date or"),
         ('grad = "w"', 'grad = "b"', 18, "grad: there is no gradient of conv2d's y with respect to 'b'; there is x, w"),
         ('grad = "w"', 'grad = "w"\nupdated = "x"', 19, "updated: either grad or updated, not both"),

@@ -6,7 +6,9 @@ import re
 import threading
 
 import pytest
+from playwright.sync_api import expect
 
+from tests.byhand.views.looks import contrast
 from tinyunet.byhand import examples
 from tinyunet.byhand.arithmetic.operations import OPERATIONS
 from tinyunet.byhand.lab import forms, server
@@ -23,7 +25,7 @@ def tab(browser, running):
     tab.set_default_timeout(10_000)
     tab.on("pageerror", lambda error: errors.append(str(error)))
     tab.on("requestfinished", lambda request: errors.extend([request.url] * (f":{running}/" not in request.url)))
-    tab.on("requestfailed", lambda request: errors.append(request.url))
+    tab.on("requestfailed", lambda request: errors.extend([request.url] * (request.failure != "net::ERR_ABORTED")))
     tab.goto(f"http://127.0.0.1:{running}/")
     tab.wait_for_selector(".line")
     yield tab
@@ -67,6 +69,8 @@ def test_other_numbers_settings_and_gradients(tab):
     tab.fill("#field-padding", "1")
     shows(tab, ".array.result h2", "1 × 4 × 4")
     tab.fill("#field-b", "1/2")
+    shows(tab, "td.used", "0.5")
+    tab.click("#reveal")
     shows(tab, ".line", "−14.5")
     tab.fill("#field-x", "[[1, 2, 3]")
     shows(tab, "#error", "x: there is a [ without its ]")
@@ -78,7 +82,8 @@ def test_other_numbers_settings_and_gradients(tab):
     tab.select_option("#what", "dw")
     shows(tab, "h1", "dw of conv2d")
     tab.fill("#dy", "1 0 0\n0 0 0")
-    shows(tab, ".array:first-child h2", "dy")
+    shows(tab, ".array:first-child td", "0")
+    tab.click("#reveal")
     shows(tab, ".line", "dw[0, 0, 0, 0] = 1×0")
     tab.select_option("#operation", "max_pool2d")
     shows(tab, "h1", "y of max_pool2d")
@@ -160,11 +165,12 @@ def test_an_example_that_comes_too_late_is_not_loaded(tab, slow, then):
 
 
 def test_an_error_comes_into_view(tab):
-    tab.set_viewport_size({"width": 360, "height": 500})  # the board is far below the fields
+    tab.set_viewport_size({"width": 360, "height": 500})  # the board is far below the fields, which are open
     inside = "e => e.getBoundingClientRect().top >= 0 && e.getBoundingClientRect().bottom <= innerHeight"
     tab.fill("#field-x", "1 2\n3")
-    shows(tab, "#error", "x: rows must have the same length")
+    shows(tab, "#error", "x: row 2 has 1 number, row 1 has 2")
     assert tab.locator("#error").evaluate(inside)
+    assert tab.locator("[aria-invalid]").get_attribute("id") == "field-x"
     assert tab.locator("#field-x").evaluate("e => e === document.activeElement")  # where typing goes on
 
 
@@ -175,6 +181,7 @@ def test_sharing(tab):
     tab.click("summary >> text=Share")
     tab.click("#copy")
     shows(tab, "#copied", "copied")
+    assert tab.locator("#copied").get_attribute("role") == "status"
     text = tab.evaluate("navigator.clipboard.readText()")
     (ask,) = examples.load(text).asks
     assert (ask.heading, ask.answer) == ("y[0, 0, 0]", "5")
@@ -256,16 +263,269 @@ def test_a_right_answer_shows_its_element_alone(tab):
     shows(tab, ".result tr:first-child td:last-child", "?")
     tab.click("#reveal")
     assert tab.locator(".result td").all_inner_texts() == ["38"] * 4
-    tab.fill("#field-b", "4")  # what is shown stays shown
-    shows(tab, ".result td", "39")
 
 
-def test_on_a_phone(tab):
-    tab.set_viewport_size({"width": 360, "height": 780})
+CHANGES = {
+    "a number": lambda tab: tab.fill("#field-b", "4"),
+    "a setting": lambda tab: tab.fill("#field-padding", "1"),
+    "the quantity": lambda tab: tab.select_option("#what", "dw"),
+    "the operation": lambda tab: tab.select_option("#operation", "max_pool2d"),
+    "the address": lambda tab: tab.evaluate("location.hash = '#operation=relu&x=1+-2'"),
+    "loading it again": lambda tab: tab.reload(),
+}
+
+
+def test_another_example_is_not_shown_solved(tab):
+    for change in CHANGES.values():
+        tab.goto(tab.url.split("#")[0])
+        tab.wait_for_selector(".line")
+        tab.click("#reveal")
+        shows(tab, ".result td", "37")
+        with tab.expect_response("**/work"):
+            tab.fill("#field-b", " 2 ")  # the same example
+        assert set(tab.locator(".result td").all_inner_texts()) == {"37"}
+        change(tab)
+        shows(tab, ".line", "= ?")
+        assert set(tab.locator(".result td").all_inner_texts()) == {"?"}
+        assert tab.locator("#reveal").inner_text() == "Show the result"
+
+
+def state(tab):
+    """What stands in the fields, but for blanks, and what is asked."""
+    fields = "[...document.querySelectorAll('#form [name], #operation, #what')].map(f => [f.id, f.value])"
+    return {key: value.split() for key, value in tab.evaluate(fields)}, tab.locator("#element").inner_text()
+
+
+def test_loading_the_page_again_keeps_everything(tab):
+    tab.fill("#field-x", "1 2 3\n40 5 6\n\n7 8 9\n1 2 3")
+    tab.fill("#field-w", "1 2; 3 4\n\n[1]")  # not finished
+    tab.fill("#field-b", "1/2")
+    tab.fill("#field-dilation", "2")
+    tab.fill("#answer", "+3 & more")
+    before = state(tab)
+    tab.reload()
+    shows(tab, "#error", "")
+    tab.wait_for_selector("#error:not([hidden])")
+    assert tab.locator("#answer").input_value() == "+3 & more"
+    assert state(tab) == before
+
+
+def test_an_address_shows_the_same_on_another_machine(tab, browser):
+    tab.select_option("#operation", "max_pool2d")
+    shows(tab, "h1", "y of max_pool2d")
+    tab.fill("#field-x", "1  -2,5  30\n 4   1/3  −6\n 7   8   9")
+    tab.fill("#field-stride", "1")
+    tab.select_option("#field-ceil_mode", "true")
+    tab.select_option("#what", "dx")
+    shows(tab, "h1", "dx of max_pool2d")
+    tab.fill("#dy", "1 2\n3 4")
+    shows(tab, ".array:first-child h2", "dy")
+    tab.locator(".result td").nth(5).click()
+    tab.fill("#answer", "12345")
+    tab.click("text=Share")
+    tab.click("#link")
+    shows(tab, "#copied", "copied")
+    address = tab.evaluate("navigator.clipboard.readText()")
+    assert "12345" not in address  # it is for somebody else to answer
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/#[!-~]*[A-Za-z0-9]", address)  # nothing that a mail would cut off
+    context = browser.new_context()
+    other = context.new_page()
+    other.goto(address)
+    shows(other, ".line", "dx[1, 2] = ?")
+    assert state(other) == state(tab)
+    assert other.locator("#answer").input_value() == ""
+    assert other.title() == "dx of max_pool2d · tinyunet lab"
+    context.close()
+    tab.select_option("#operation", "relu")  # nor does it matter at which port a lab is
+    shows(tab, "h1", "y of relu")
+    tab.fill("#toml", re.sub(r":\d+", ":1", f"Look at this: {address} — well?"))
+    tab.click("#load")
+    shows(tab, ".line", "dx[1, 2] = ?")
+    assert tab.locator("#field-stride").input_value() == "1"
+
+
+def test_examples_fit_into_their_addresses(tab):
+    for name in ("conv3x3", "groupnorm", "linear", "softmax-cross-entropy", "weight-gradient"):
+        tab.click("text=Share")
+        tab.fill("#toml", (examples.FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
+        tab.click("#load")
+        expect(tab.locator("#toml")).to_have_value(re.compile("^operation"))
+        before = tab.evaluate("[...document.querySelectorAll('#form [name], #toml, #answer')].map(f => f.value)")
+        with tab.expect_response("**/work"):
+            tab.reload()
+        expect(tab.locator("#toml")).to_have_value(re.compile("^operation"))
+        assert (
+            tab.evaluate("[...document.querySelectorAll('#form [name], #toml, #answer')].map(f => f.value)") == before
+        )
+
+
+def test_back_and_forward(tab):
+    tab.fill("#field-b", "3")
+    tab.fill("#field-b", "34")  # one field, one step
+    tab.fill("#field-padding", "1")
+    shows(tab, ".array.result h2", "1 × 4 × 4")
+    tab.select_option("#operation", "relu")
+    shows(tab, "h1", "y of relu")
+    tab.select_option("#what", "dx")
+    shows(tab, "h1", "dx of relu")
+    tab.go_back()
+    shows(tab, "h1", "y of relu")
+    tab.go_back()
+    shows(tab, ".array.result h2", "1 × 4 × 4")
+    assert (tab.input_value("#field-b"), tab.input_value("#field-padding")) == ("34", "1")
+    tab.go_back()
+    shows(tab, ".array.result h2", "1 × 2 × 2")
+    assert (tab.input_value("#field-b"), tab.input_value("#field-padding")) == ("34", "")
+    tab.go_back()
+    expect(tab.locator("#field-b")).to_have_value("2")
+    for _ in range(4):
+        tab.go_forward()
+    shows(tab, "h1", "dx of relu")
+
+
+DAMAGED = {
+    "#operation=conv3d&x=1": "the operation conv3d",
+    "#operation=constructor": "the operation constructor",
+    "#operation=": "the operation",
+    "#operation=relu&x=1&sparkle=2": "sparkle",
+    "#operation=relu&x=1%20%<script>": "x: ",
+    "#operation=relu": "x: missing",
+    "#operation=relu&x=1&what=dw": "dw: there is none",
+}
+
+
+def test_a_damaged_address_is_said(tab):
+    for address, message in DAMAGED.items():
+        tab.evaluate("address => { location.hash = address }", address)
+        shows(tab, "#error", message)
+        tab.select_option("#operation", "softmax")
+        shows(tab, "h1", "of softmax")
+        tab.wait_for_selector("#error", state="hidden")
+    for at in ("-1", "9,9", "0", "a", "1,1,1,1,1", ""):  # elements that are not there
+        tab.evaluate("at => { location.hash = '#operation=relu&x=1+2%0A3+4&at=' + at }", at)
+        shows(tab, ".line", "y[0, 0] = ?")
+        tab.select_option("#operation", "softmax")
+        shows(tab, "h1", "of softmax")
+
+
+def test_no_answer_is_not_answered_yet(tab):
+    for answer in ("", "?"):
+        tab.fill("#answer", answer)
+        tab.click("text='Check'")
+        tab.wait_for_selector("#verdict.open")
+        assert tab.locator("#verdict").inner_text() == "… not answered yet"
+    tab.click("summary >> text=All of")
+    tab.fill("#map", "37 37\n?")
+    tab.click("text=Check all")
+    shows(tab, "#verdict", "… not answered yet: y[0, 1, 0]")
+    tab.fill("#answer", "36")
+    assert tab.locator("#verdict").inner_text() == ""  # it was about another answer
+    tab.press("#answer", "Enter")
+    shows(tab, "#verdict", "✗ not right")
+
+
+def test_fields_are_called_as_in_the_formula(tab):
+    assert tab.locator("#settings label").all_inner_texts()[:2] == ["s stride", "p padding"]
+    for field, text, message in [
+        ("stride", "0", "s: stride must be at least 1, not 0"),
+        ("padding", "-1", "p: padding must be at least 0, not -1"),
+    ]:
+        tab.fill(f"#field-{field}", text)
+        shows(tab, "#error", message)
+        assert tab.locator("[aria-invalid]").get_attribute("id") == f"field-{field}"
+        tab.fill(f"#field-{field}", "")
+        tab.wait_for_selector("#error", state="hidden")
+        assert tab.locator("[aria-invalid]").count() == 0
+
+
+def test_the_focus_stays_where_it_was(tab):
+    tab.locator(".result td").nth(1).click()
+    tab.keyboard.press("ArrowDown")
+    tab.evaluate("document.querySelector('#reveal').click()")  # the view is drawn anew
+    assert tab.evaluate("document.activeElement.getAttribute('aria-label')") == "y[0, 1, 1] = 37"
+    tab.fill("#field-b", "3")
+    tab.fill("#field-w", "1 2; 3 4\n\n1 2; 3 4")
+    tab.go_back()
+    expect(tab.locator("#field-b")).to_have_value("3")
+    assert tab.evaluate("document.activeElement.id") == "field-w"
+
+
+def test_the_keyboard_alone(tab):
+    tab.focus("#answer")
+    tab.keyboard.type("37")
+    tab.keyboard.press("Enter")
+    shows(tab, "#verdict", "✓ right")
+    assert tab.evaluate("document.activeElement.id") == "answer"
+    names = []
+    for _ in range(60):
+        tab.keyboard.press("Tab")
+        names.append(tab.evaluate("document.activeElement.id || document.activeElement.tagName"))
+    assert {"operation", "what", "field-x", "field-w", "field-b", "field-stride", "answer", "reveal", "TD"} <= set(
+        names
+    )
+
+
+def test_everything_is_called_something(tab):
+    """By those who hear the page: every field and button."""
+    tab.click("text=Share")
+    tab.click("summary >> text=All of")
+    tab.select_option("#what", "dw")
+    shows(tab, "h1", "dw of conv2d")
+    for control in tab.locator("input, select, textarea, button").all():
+        assert control.evaluate("c => (c.labels && c.labels.length ? c.labels[0].innerText : c.innerText).trim()")
+    tree = tab.locator("main").aria_snapshot()
+    for name in ('"Operation"', '"Work out"', "s stride", "dw[0, 0, 0, 0] ="):
+        assert name in tree
+
+
+@pytest.mark.parametrize("width", [320, 400])
+def test_on_a_phone(browser, running, width):
+    context = browser.new_context(viewport={"width": width, "height": 720}, has_touch=True, is_mobile=True)
+    tab = context.new_page()
+    tab.set_default_timeout(10_000)
+    tab.goto(f"http://127.0.0.1:{running}/")
+    tab.wait_for_selector(".line")
+    answer = tab.locator("#answer").bounding_box()
+    assert answer["y"] + answer["height"] < 400
+    tab.fill("#answer", "35")
+    tab.tap("text='Check'")
+    shows(tab, "#verdict", "bias forgotten")
+    verdict = tab.locator("#verdict").bounding_box()
+    assert verdict["y"] + verdict["height"] < 720
+    for summary in tab.locator("summary").all():
+        summary.tap()
     for operation in OPERATIONS:
         tab.select_option("#operation", operation)
-        shows(tab, "h1", f"of {operation}")
-        assert tab.evaluate("document.documentElement.scrollWidth") == 360
+        shows(tab, ".view h1", f"of {operation}")
+        tab.tap("#reveal")
+        assert tab.evaluate("document.documentElement.scrollWidth") == width
+        small = "main :is(input, select, textarea, button, summary), .result td"  # what a finger has to hit
+        sizes = tab.evaluate(
+            "what => [...document.querySelectorAll(what)].filter(e => e.checkVisibility())"
+            ".map(e => e.getBoundingClientRect()).map(box => Math.min(box.width, box.height))",
+            small,
+        )
+        assert min(sizes) >= 40
+    context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_text_stands_out(browser, running, scheme):
+    context = browser.new_context(color_scheme=scheme)
+    tab = context.new_page()
+    tab.goto(f"http://127.0.0.1:{running}/")
+    tab.wait_for_selector(".line")
+    seen = []
+    for answer, kind in (("", "open"), ("35", ""), ("37", "right")):
+        tab.fill("#answer", answer)
+        tab.press("#answer", "Enter")
+        expect(tab.locator("#verdict")).to_have_class(kind)
+        seen.append(contrast(tab, "#verdict"))
+    tab.fill("#field-w", "1 2\n3")
+    tab.wait_for_selector("#error:not([hidden])")
+    seen += [contrast(tab, s) for s in ("#error", "#answer", "#reveal", "#one button", "#field-x", ".hint")]
+    assert min(seen) > 4.5
+    context.close()
 
 
 def test_a_lab_that_was_stopped_says_so(browser):

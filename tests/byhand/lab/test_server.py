@@ -9,6 +9,7 @@ import socket
 import pytest
 
 from tests.byhand.lab.test_forms import ARTICLE
+from tinyunet import cli
 from tinyunet.byhand.arithmetic.operations import OPERATIONS
 from tinyunet.byhand.lab import forms, server
 
@@ -160,7 +161,24 @@ def malformed(rng):
 def is_clear(status, body):
     """It worked, or there is a message of one error."""
     found = json.loads(body)
-    return status == 200 or (status in (400, 413) and list(found) == ["error"] and 0 < len(found["error"]) < 500)
+    return status == 200 or (
+        status in (400, 413) and {"error"} <= set(found) <= {"error", "field"} and 0 < len(found["error"]) < 500
+    )
+
+
+def test_the_address_stays_the_same_while_its_port_is_free(monkeypatch):
+    with server.server(0) as taken:
+        monkeypatch.setattr(server, "PORT", taken.server_port)
+        with server.usual() as other:
+            assert other.server_port != taken.server_port
+    with server.usual() as again:
+        assert again.server_port == server.PORT
+
+
+def test_the_help_says_the_usual_port(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["lab", "--help"])
+    assert str(server.PORT) in capsys.readouterr().out
 
 
 def test_malformed_requests_get_a_clear_message():
@@ -184,6 +202,9 @@ def test_malformed_requests_over_the_wire(running):
 
 
 MUTANTS = {
+    "byhand.lab.server:usual": [
+        ("any port", "server(PORT)", "server(0)"),
+    ],
     "byhand.lab.server:refused": [
         ("other names lead here", 'if headers.get("Host") not in hosts:', "if False:"),
         ("other pages may ask", 'if headers.get("Origin", f"http://{hosts[0]}") not in', "if False and 0 not in"),

@@ -44,7 +44,7 @@ def test_a_mistake_in_the_first_step_is_carried_through():
         "follows rightly from your step 3; the mistake is in step 1",
         "follows rightly from your step 4; the mistake is in step 1",
     ]
-    assert str(said).split("\n")[1] == f"step 2, y of relu: {said[1]}"
+    assert str(said).split("\n")[1] == f"step 2, relu: {said[1]}"
 
 
 def test_a_second_mistake_is_named_from_the_first_one():
@@ -71,6 +71,21 @@ def test_what_is_not_answered_is_worked_out_from_what_is():
     right = answers(steps())
     said = chain.check([None, None, right[2]])
     assert [verdict.right for verdict in said] == [False, False, True, False, False]
+
+
+def test_what_is_answered_of_a_step_is_carried_on():
+    y = byhand.conv2d([[1, 2, 0], [3, 4, 1]], [[1, -1]], b=[-2])  # [[-3, 0], [-3, 1]]
+    z = byhand.relu(y)
+    chain = byhand.chain(byhand.flatten(z))
+    said = chain.check([[[-3, "?"], [-3, 3]], [[0, 0], [0, None]], [0, 0, 0, 3]])
+    assert str(said[0]).startswith("not right: y[1, 1] = 3")
+    assert str(said[1]) == "not answered yet: y[1, 1]. The others are right."
+    assert str(said[2]) == "follows rightly from your step 2; the mistake is in step 1"
+    said = chain.check([[[-3, 0], [-3, 3]], [[0, None], [None, 3]], [0, 0, 0, 3]])
+    assert str(said[1]).startswith("not answered yet: y[0, 1], the first of 2")
+    assert str(said[1]).endswith("What is answered follows rightly from your step 1; the mistake is there")
+    said = chain.check([[[-3, "?"], [None, None]], z, byhand.flatten(z)])
+    assert [verdict.right for verdict in said] == [False, True, True]
 
 
 def test_a_right_answer_is_right_whatever_was_before():
@@ -119,7 +134,9 @@ def test_gradients_are_carried_backwards():
     assert not isinstance(said[at], Follows)
     for k in range(at + 1, len(chain)):
         assert said[k].right or isinstance(said[k], Follows), said[k]
-    assert any(isinstance(verdict, Follows) for verdict in said)
+    follows = [str(verdict) for verdict in said if isinstance(verdict, Follows)]
+    assert follows[0] == "follows rightly from your dx of step 3; the mistake is there"
+    assert follows[1] == "follows rightly from your dx of step 2; the mistake is in dx of step 3"
 
 
 def test_a_gradient_may_follow_from_a_wrong_result_before_it():
@@ -182,14 +199,15 @@ MUTANTS = {
     "byhand.mistakes.chain:_judge": [
         ("a mistake is made anew in every step", "straight.where), mistaken", "straight.where), {k}"),
         ("rounded answers are mistakes", "if after.right and not mistaken", "if False"),
-        ("right only if it follows", "if straight.right:", "if straight.right and not ways:"),
+        ("right only if it follows", "if straight.right or", "if (straight.right and not ways) or"),
     ],
     "byhand.mistakes.chain:judged": [
-        ("what is not answered is taken to be right", "elif ways:", "elif False:"),
+        ("what is not answered is taken to be right", "if ways:", "if False:"),
         ("one answer spoils the rest", "except (ValueError, TypeError) as error:", "except KeyError as error:"),
     ],
     "byhand.mistakes.chain:_answered": [
-        ("elements are not carried on", "array[at] = values.item()", "pass"),
+        ("elements are not carried on", "else values.item()", "else array[at]"),
+        ("gaps are carried on", "np.where(np.isnan(given), array, given)", "given"),
     ],
     "byhand.mistakes.chain:_fitted": [
         ("only arrays with all axes", "return array.reshape(shape)", "return array"),

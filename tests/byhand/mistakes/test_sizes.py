@@ -78,6 +78,37 @@ def test_in_a_chain_the_layer_is_named():
     assert "rounded up (in layer 2 or in layer 4 or in every layer)" in found.check((8, 4, 4)).text
 
 
+def test_sizes_of_all_layers_are_checked_one_by_one():
+    found = byhand.size("conv:6,5 relu pool:2 conv:16,5,p=1 pool:2 flatten linear:10", (1, 29, 29))
+    right = [layer.gives for layer in found.layers]
+    assert found.check(right)
+    wrong = [(6, 24, 24), "24", 12, (16, 10, 10), None, (400,), 10]
+    said = found.check(wrong)
+    assert str(said) == "\n".join(
+        [
+            f"layer 1, conv2d: {said[0]}",
+            "layer 2, relu: follows rightly from your layer 1; the mistake is there",
+            "layer 3, max_pool2d: right",
+            "layer 4, conv2d: right",
+            "layer 5, max_pool2d: not answered yet",
+            "layer 6, flatten: right",
+            "layer 7, linear: right",
+        ]
+    )
+    assert [mistake.name for mistake in said[0].mistakes] == ["+1 forgotten"]
+    said = found.check([(6, 25, 25), (6, 25, 25), (6, 13, 13), (16, 11, 11), None, 16 * 5 * 5])
+    assert "rounded up" in str(said[2])
+    assert str(said[3]) == "follows rightly from your layer 3; the mistake is there"
+    assert said[5]  # 11 and 10 are both halved to 5
+    said = found.check([None, None, (6, 14, 14), None, None, 16 * 6 * 6])
+    assert str(said[5]) == "follows rightly from your layer 3; the mistake is there"
+    assert str(said[6]) == "not answered yet"
+    said = found.check([(6, 20, 20), 20, 10, 7, 3, 16 * 9])
+    assert str(said[5]) == "follows rightly from your layer 5; the mistake is in layer 4"
+    with pytest.raises(ValueError, match="8 sizes for 7 layers"):
+        found.check([*right, (1,)])
+
+
 def test_other_answers():
     found = byhand.size("conv:8,3", (1, 9, 9))
     assert str(found.check(None)) == "not answered yet"
@@ -97,6 +128,10 @@ MUTANTS = {
     "byhand.mistakes.sizes:length": [
         ("made in every layer", "wrong is not None and k in at", "wrong is not None"),
         ("a later layer keeps its input", "replace(each, input=n)", "each"),
+    ],
+    "byhand.mistakes.sizes:_check_layers": [
+        ("every wrong size is a mistake", "if follows is not None and", "if False and"),
+        ("what is not answered ends it", "given = follows", "given = None"),
     ],
     "byhand.mistakes.sizes:_mixed": [
         ("only the wrong numbers", "n in pair", "n == pair[1]"),

@@ -13,6 +13,7 @@ from PIL import Image
 
 from tests.byhand.article import ARTICLE
 from tinyunet import byhand, plot
+from tinyunet.byhand import examples
 from tinyunet.byhand.arithmetic.numbers import write
 from tinyunet.byhand.arithmetic.worked import Sum
 from tinyunet.byhand.views import figure
@@ -207,12 +208,17 @@ def every_operation():
     for training in (True, False):
         yield byhand.batch_norm(x, mean, var, gamma, beta, training=training)
     yield byhand.batch_norm([[1], [2], [3], [6]], training=True)
+    yield byhand.group_norm(x[:, [0, 1, 0, 1]], 2, [1, 2, 3, 4], [0, 1, 0, 1])
+    yield byhand.layer_norm(integers(2, 3), 3, [1, 2, 3], [0, 1, 0])
+    yield byhand.log_softmax(integers(2, 3))
+    yield byhand.binary_cross_entropy_with_logits(integers(2, 3), [[0, 1, 1], [1, 0.5, 0]])
     yield byhand.relu(integers(7))
     yield byhand.relu(-2)
     yield byhand.linear(integers(3), integers(2, 3), [1, 2])
     yield byhand.linear(integers(2, 2, 3), integers(2, 3))
     yield byhand.softmax(integers(2, 3))
     yield byhand.softmax([1, 2, 3])
+    yield byhand.softmax([5])
     yield byhand.cross_entropy(integers(2, 3), [0, 2])
     yield byhand.cross_entropy(integers(2, 3), [0, 2], reduction="none")
     yield byhand.cross_entropy([1, 2, 3], 1)
@@ -237,6 +243,15 @@ def test_every_quantity_of_every_operation_is_drawn(y):
             assert plan.output.looks[row, col] == "chosen"
             chosen = plan.output.texts[row][col]
             assert chosen == write(element.value if abs(element.value) > 1e-12 else 0)
+
+
+@pytest.mark.parametrize("name", examples.names())
+def test_every_example_is_drawn(name):
+    example = examples.built_in(name)
+    for what in example.explanation.operation.quantities():
+        *_, last = example.of(what)
+        for element in (*example.elements(), last):
+            assert texts(element.figure())[0] == element.symbol.text
 
 
 def test_steps_are_written_below_the_arrays():
@@ -398,6 +413,33 @@ def test_the_gradient_of_a_loss_is_what_is_missing_to_the_true_class(k):
     assert f"true class 2; class {k}: p − {int(k == 2)} = {write(off)}" in labels
 
 
+def test_the_gradient_of_softmax_is_an_area():
+    whole = byhand.softmax([2, 1, 0.1]).grad("x", [1, -2, 0.5])
+    for k in range(3):
+        (lines, _, bars), _ = charted(whole.at(k))
+        areas = np.array([bar.width * bar.height for bar in bars])
+        np.testing.assert_allclose(areas / areas.max(), np.abs(whole.result) / np.abs(whole.result).max())
+        middle = lines[-1].y[0]
+        ends = [np.isclose(bar.y, middle) for bar in bars]  # from the mean down, or up
+        assert ends == (whole.result < 0).tolist()
+        assert [bar.colour == plot.ORANGE for bar in bars] == [j == k for j in range(3)]
+
+
+@pytest.mark.parametrize("t", [0.0, 1.0, 0.25])
+def test_a_logit_is_that_of_class_1(t):
+    x = np.array([[1.5, -2.0], [0.0, 3.0]])
+    p = 1 / (1 + math.exp(2))
+    whole = byhand.binary_cross_entropy_with_logits(x, np.full((2, 2), t), reduction="sum").grad("x")
+    (lines, _, bars), labels = charted(whole.at(0, 1))
+    (gap,) = (line for line in lines if line.colour == plot.ORANGE)
+    unit = (bars[0].height + max(bars[1:], key=lambda bar: bar.x).height) if t == 0 else bars[-1].height / t
+    assert math.isclose((gap.y[1] - gap.y[0]) / unit, whole.result[0, 1], abs_tol=1e-9)
+    assert any(label.endswith(f"p − {write(t)} = {write(p - t)}") for label in labels)
+    _, labels = charted(byhand.binary_cross_entropy_with_logits(x, np.full((2, 2), t), "none").at(0, 1))
+    of_true = {0.0: f"−log {write(1 - p)}", 1.0: f"−log {write(p)}"}.get(t, "target 0.25")
+    assert any(of_true in label for label in labels)
+
+
 def test_batch_norm_moves_numbers_to_mean_0_and_variance_1():
     x = np.random.default_rng(0).normal(5, 2, (4, 2))
     numbers, y = x[:, 1], byhand.batch_norm(x, weight=[1, 30], bias=[0, 7], training=True)
@@ -409,7 +451,7 @@ def test_batch_norm_moves_numbers_to_mean_0_and_variance_1():
         found = [(dot.x - band.x - band.width / 2) / (band.width / 2 / spread) for dot in shown]
         np.testing.assert_allclose(found, row[[0, 1, 3, 2]] - middle, atol=1e-3)
         assert [dot.colour == plot.ORANGE for dot in shown] == [False, False, False, True]  # the chosen one on top
-    assert {f"μ = {write(mean)}", "β = 7", "−γ", "+γ"} <= set(labels)
+    assert {f"μ = {write(mean)}", "β = 7", "−|γ|", "+|γ|"} <= set(labels)
     (_, dots, _), labels = charted(byhand.batch_norm(x, [5, 5], [4, 4]).at(2, 1))  # with statistics that are given
     assert len(dots) == 2
     assert "μ = 5" in labels
@@ -522,8 +564,11 @@ MUTANTS = {
         ("numbers as wide as their cells", "long + 0.25) + FRAME", "long)"),
     ],
     "byhand.views.figure.chart:_bars": [
-        ("the true class is the first", "int(targets[tuple(lead)])", "0"),
+        ("the true class is the first", "k == targets[tuple(lead)]", "k == 0"),
         ("probabilities that are not divided", "term.value / total.value", "term.value"),
+    ],
+    "byhand.views.figure.chart:_areas": [
+        ("from 0 in place of the mean", "abs(d - mean.value)", "abs(d)"),
     ],
     "byhand.views.figure.chart:_curve": [
         ("the slope is forgotten", "value + way * slope * run", "value"),

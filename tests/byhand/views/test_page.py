@@ -2,12 +2,14 @@
 
 import html
 import json
+import math
 import re
 
 import numpy as np
 import pytest
 
 from tests.byhand.article import ARTICLE
+from tests.byhand.views.looks import contrast, luminances
 from tinyunet import byhand
 from tinyunet.byhand.arithmetic.numbers import write
 from tinyunet.byhand.arithmetic.worked import Formula, Largest
@@ -158,7 +160,7 @@ def test_what_a_page_is_given_cannot_end_its_script(monkeypatch):
     text = page.html(explanation)
     assert "alert(1)</script>" not in text
     assert "<b" not in text.replace("<body>", "")
-    assert page.frame(explanation).count('"') == 8  # quotes of four attributes, and none inside
+    assert page.frame(explanation).count('"') == 6  # quotes of three attributes, and none inside
 
 
 def test_a_notebook_gets_the_page_in_a_frame():
@@ -292,27 +294,12 @@ def test_on_a_phone_nothing_is_wider_than_the_screen_and_a_tap_chooses(opened):
 
 @pytest.mark.browser
 def test_dark_and_light(opened):
-    def contrast(tab, selector):
-        """Of a text and what it stands on, as WCAG has it."""
-        colours = tab.locator(selector).first.evaluate(
-            "node => [getComputedStyle(node).color, getComputedStyle(node).backgroundColor]"
-        )
-        lights = []
-        for colour in colours:
-            rgb = np.array([int(k) for k in re.findall(r"\d+", colour)[:3]]) / 255
-            linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-            lights.append(linear @ [0.2126, 0.7152, 0.0722] + 0.05)
-        return max(lights) / min(lights), lights[1] - 0.05
-
     for scheme in ("light", "dark"):
         tab = opened(padded(), color_scheme=scheme)
         tab.locator(".part td").first.hover()
-        found = [
-            contrast(tab, s)
-            for s in ("body", ".grid td", "td.used", "td.second", "td.zero", "td.used.zero", "td.pointed", "td.chosen")
-        ]
-        assert min(ratio for ratio, _ in found) > 4.5
-        assert (found[0][1] > 0.5) == (scheme == "light")
+        shown = "body", ".grid td", "td.used", "td.second", "td.zero", "td.used.zero", "td.pointed", "td.chosen"
+        assert min(contrast(tab, selector) for selector in shown) > 4.5
+        assert (luminances(tab, "body")[1] > 0.5) == (scheme == "light")
 
 
 @pytest.mark.browser
@@ -333,6 +320,31 @@ def test_frames_in_a_notebook_work_beside_one_another(opened, tmp_path):
     second.locator(".result td").nth(1).click()
     assert second.locator(".line").inner_text() == "y[1] = max(0, 2) = 2"
     assert first.locator(".line").inner_text().startswith("y[0, 0, 0] = ")
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [400, 900])
+def test_a_frame_in_a_notebook_is_as_high_as_its_page(opened, width):
+    """Without a scroll bar of its own, and without an empty half; also after another element was chosen."""
+    tab = opened(byhand.relu([1]), viewport={"width": width, "height": 600})
+    explanations = padded(), byhand.relu([-1, 2]), byhand.batch_norm(numbers(3, 2), training=True)
+    frames = "".join(explanation._repr_html_() for explanation in explanations)
+    tab.set_content(f"<!doctype html><meta charset=utf-8>{frames}")
+    heights = []
+    for k in range(3):
+        frame, inside = tab.locator("iframe").nth(k), tab.frame_locator("iframe").nth(k)
+        for which in ("first", "last"):
+            getattr(inside.locator(".result td"), which).click()
+            tab.wait_for_timeout(100)
+            height, seen, needed = inside.locator("html").evaluate(
+                "html => [html.scrollHeight, html.clientHeight, html.getBoundingClientRect().height]"
+            )
+            heights.append(frame.bounding_box()["height"])
+            assert height == seen == heights[-1] == math.ceil(needed)
+    assert len(set(heights)) > 2
+    tab.frame_locator("iframe").first.locator("h1").evaluate("h1 => { h1.style.height = '50rem' }")  # something opens
+    tab.wait_for_timeout(100)
+    assert tab.locator("iframe").first.bounding_box()["height"] > heights[1] + 500
 
 
 MUTANTS = {

@@ -37,7 +37,7 @@ def test_what_is_not_answered_is_missing(tmp_path):
     verdicts = worksheets.grade("conv2d:7:2", [str(tmp_path / "answers.txt"), f"1a={a}", f"2={whole}", "3="])
     assert list(verdicts) == ["1a", "1b", "2", "3", "4", "5a", "5b", "6"]
     assert [label for label, verdict in verdicts.items() if verdict] == ["1a", "2"]
-    assert {str(verdict) for label, verdict in verdicts.items() if label not in ("1a", "2")} == {"no answer yet"}
+    assert {str(verdict) for label, verdict in verdicts.items() if label not in ("1a", "2")} == {"not answered yet"}
     (tmp_path / "answers.txt").write_text("")
     assert not any(worksheets.grade("conv2d:7:2:2", [str(tmp_path / "answers.txt")]).values())
 
@@ -78,39 +78,69 @@ def test_any_file_is_graded_or_a_clear_error(text, tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("text", "label", "message"),
     [
-        ("1a = 16\n\n1b = 'x'\n", r"line 3: '?1b'?: 'x' is not a number such as 35"),
-        ("1a = 16\n1c = 2\n", r"line 2: '?1c'?: there is no such answer on conv2d:7:2; there is 1a, 1b"),
-        ("# mine\n1a = 1.2.3\n", r"line 2: '?1a'?: '1.2.3' is not a number"),
-        ("1a = 16\n1b = 3\n1a = 2\n", r"'?1a'?: answered twice"),
-        ("1a = 16\nanswer = 2\n", r"line 2: answer: there is no such answer on conv2d:7:2; there is 1a, 1b"),
-        ("1a = {b = 2}\n", r"line 1: '?1a'?: "),
-        ("1a = 2001-01-01\n", r"line 1: '?1a'?: '2001-01-01' is not a number"),
-        ("1a = [1, 2]\n", r"line 1: '?1a'?: a single number is asked for, y"),
-        ("1a = nan\n", r"line 1: '?1a'?: "),
-        ("7 = 3\n", r"line 1: '?7'?: there is no such answer on conv2d:7:2"),
-        (f"1a = {'[' * 3000}\n", r"line 1: "),
-        (f"1a = {'9' * 5000}\n", r"line 1: "),
-        ("my answers\n1a = 16\n", r"line 1: my: an answer is given as 1 = 35"),
+        ("1a = {a}\n\n1b = 'x'\n", "1b", "cannot be read (line 3): 'x' is not a number such as 35"),
+        ("# mine\n1b = 1.2.3\n1a = {a}", "1b", "cannot be read (line 2): '1.2.3' is not a number"),
+        ("1a = {a}\n1b = {{b = 2}}\n", "1b", "cannot be read (line 2): "),
+        ("1a = {a}\n1b = 2001-01-01\n", "1b", "cannot be read (line 2): '2001-01-01' is not a number"),
+        ("1a = {a}\n1b = [1, 2]\n", "1b", "cannot be read (line 2): "),
+        ("1a = {a}\n1b = inf\n", "1b", "cannot be read (line 2): a finite number is needed, not 'inf'"),
+        ("1a = {a}\n2 = 1 2\n3 four", "2", "cannot be read (line 2): 'four' is not a number"),
+        (f"1a = {{a}}\n1b = {'[' * 3000}\n", "1b", "cannot be read (line 2): "),
+        (f"1a = {{a}}\n1b = {'9' * 5000}\n", "1b", "cannot be read (line 2): "),
+        ("1a = {a}\n1c = 2\n", "", "line 2: 1c: there is no such answer on conv2d:7:2; there is 1a, 1b"),
+        ("1a = {a}\nanswer = 2\n", "", "line 2: answer: there is no such answer on conv2d:7:2; there is 1a, 1b"),
+        ("1a = {a}\n7 = 3\n", "", "line 2: 7: there is no such answer on conv2d:7:2"),
+        ("1a = {a}\n1b = 3\n1a = 2\n", "", "line 3: 1a: answered twice"),
+        ("17 18\n1a = {a}\n", "", "line 1: 17 18: an answer is given as 1 = 35"),
+        ("Name: Ada\n\nmy answers, 2nd try\n1a = {a}\nWorksheet 3", "", ""),  # a name, and headings
     ],
 )
-def test_files_say_line_and_key(text, message, tmp_path):
+def test_a_line_that_cannot_be_read_costs_that_line(text, label, message, tmp_path):
     file = tmp_path / "answers.txt"
-    file.write_text(text)
-    with pytest.raises(ValueError, match=message) as caught:
-        worksheets.grade("conv2d:7:2", [str(file)])
-    assert len(str(caught.value)) < 600
+    file.write_text(text.format(a=right_answers()[0]), encoding="utf-8")
+    grades = worksheets.grade("conv2d:7:2", [str(file)])
+    assert grades["1a"]
+    said = [grades[label].text] if label else grades.remarks
+    assert all(each.startswith(message) and len(each) < 600 for each in said)
+    assert len(said) == bool(message)
+    others = [verdict.text for other, verdict in grades.items() if other not in ("1a", "1b", label)]
+    assert set(others) == {"not answered yet"}
+
+
+@pytest.mark.parametrize(
+    "form", ["{} = {}", "{}: {}", "{}) {}", '"{}" = {}', "Problem {}: {}", "- {} = {}", "> **{}** = {}", "No. {}: {}"]
+)
+def test_labels_as_they_are_written(form, tmp_path):
+    file = tmp_path / "answers.txt"
+    answers = zip(("1a", "1b", "2"), right_answers(), strict=True)
+    file.write_text("\n".join(form.format(*pair) for pair in answers), encoding="utf-8")
+    grades = worksheets.grade("conv2d:7:2:2", [str(file)])
+    assert all(grades.values())
+    assert not grades.remarks
+
+
+@pytest.mark.parametrize("text", ["?", "None", "_", "nan", '""'])
+def test_what_stands_for_no_answer_is_none(text, tmp_path):
+    file = tmp_path / "answers.txt"
+    a, _, whole = right_answers()
+    file.write_text(f"1a = {a}\n1b = {text}\n2 = {whole.strip('[]').rsplit(' ', 1)[0]} {text}", encoding="utf-8")
+    grades = worksheets.grade("conv2d:7:2:2", [str(file)])
+    assert grades["1a"]
+    assert str(grades["1b"]) == "not answered yet"
+    assert str(grades["2"]).startswith("not answered yet: y[")
 
 
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        ("1a=1,2", "1a: a single number is asked for, y"),
+        ("1a=1, 2", "1a: '1, 2' is not a number"),
+        ("1a=1,234", "1a: what a comma stands for is unclear here"),
         ("1a=[1", r"1a: there is a \[ without its \]"),
         (f"1a={'[' * 5000}", "1a: "),
         (f"1a={'9' * 5000}", "1a: "),
-        ("=3", "=3: an answer is given as 1 = 35"),
+        ("=3", "3: an answer is given as 1 = 35"),
         ("x=3", "x: there is no such answer on conv2d:7:2; there is 1a, 1b, 2, 3"),
         ("01=3", "01: there is no such answer"),
         ("7=3", "7: there is no such answer"),
@@ -181,6 +211,15 @@ def test_rows_as_they_are_written_by_hand(form, lines, tmp_path):
 
 MUTANTS = {
     "byhand.worksheets.sheets:grade": [
-        ("missing answers are not counted", "verdicts = dict.fromkeys(whole.questions, MISSING)", "verdicts = {}"),
+        ("missing answers are not counted", "Grades(dict.fromkeys(whole.questions, MISSING))", "Grades({})"),
+        (
+            "a later answer counts",
+            "and grades[label] is not MISSING:\n                    raise",
+            "and False:\n                    raise",
+        ),
+    ],
+    "byhand.worksheets.sheets:_answers": [
+        ("a heading belongs to an answer", "elif rows is not None and not TEXT.match(line):", "elif rows is not None:"),
+        ("lines are counted from 0", '.split("\\n"), 1)', '.split("\\n"), 0)'),
     ],
 }

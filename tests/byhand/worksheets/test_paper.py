@@ -118,7 +118,7 @@ def test_files_are_the_same_byte_for_byte(tmp_path):
 
 
 def test_other_formats_are_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"sheet\.doc: a worksheet is written as \.pdf, \.html or \.md"):
+    with pytest.raises(ValueError, match=r"sheet\.doc: a worksheet is written as \.pdf, \.html, \.md or \.txt"):
         worksheets.sheet("relu").save(tmp_path / "sheet.doc")
     assert not list(tmp_path.iterdir())
 

@@ -124,7 +124,7 @@ def test_every_number_of_problems_on_every_level_in_every_format(topic, level, t
     for seed, count in ((0, 1), (1, 2), (2, 3), (3, 7), (4, 20)):
         sheet = worksheets.sheet(topic, seed, level, count)
         assert not any(a.same(b) for a, b in itertools.combinations(sheet.problems, 2))
-        for suffix, key in itertools.product(("pdf", "html", "md"), (False, True)):
+        for suffix, key in itertools.product(("pdf", "html", "md", "txt"), (False, True)):
             sheet.save(tmp_path / f"sheet.{suffix}", key)
             found = (tmp_path / f"sheet.{suffix}").read_bytes()
             assert suffix == "pdf" or all(f"{problem.number}. ".encode() in found for problem in sheet.problems)

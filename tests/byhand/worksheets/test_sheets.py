@@ -78,7 +78,7 @@ def test_check():
     flipped = next(answer for mistake, answer in wrong(a) if mistake.name == "kernel flipped")
     verdicts = sheet.check({"1a": int(flipped)})
     assert {label: str(v) for label, v in verdicts.items() if label != "1a"} == dict.fromkeys(
-        ["1b", "2"], "no answer yet"
+        ["1b", "2"], "not answered yet"
     )
     verdict = verdicts["1a"]
     assert not verdict
@@ -88,8 +88,8 @@ def test_check():
         ({"3": 1}, "3: there is no such answer on conv2d:7:2:2; there is 1a, 1b, 2"),
         ({"1a": "x"}, "1a: 'x' is not a number"),
         ({"1a": [1]}, "1a: a single number is asked for, y"),
-        ({"2": [[1], [1, 2]]}, "2: rows must have the same length"),
-        ({"1a": None}, "1a: a number is needed"),
+        ({"2": [[1], [1, [2]]]}, "2: rows must have the same length"),
+        ({"1a": True}, "1a: a number is needed"),
     ):
         with pytest.raises(ValueError, match="^" + message.replace("[", r"\[")):
             sheet.check(answers)

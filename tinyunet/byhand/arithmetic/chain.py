@@ -37,17 +37,17 @@ class Chain:
                 if done not in self.steps:
                     self.steps.append(done)
 
-    def number(self, step: Explanation) -> int:
-        """The number of a step, from 1."""
-        return self.steps.index(step) + 1
+    def name(self, step: Explanation) -> str:
+        """What a step is called: "step 2" for the second result, "dx of step 2" for a gradient of it."""
+        results = [other for other in self.steps if other.what == "y"]
+        for number, result in enumerate(results, 1):
+            if result.operation is step.operation:
+                return f"step {number}" if result is step else f"{step.what} of step {number}"
+        return f"{step.what} of {step.operation.name}"
 
     def title(self, step: Explanation) -> str:
-        """Such as "step 2, y of relu"."""
-        return f"step {self.number(step)}, {step.title}"
-
-    def needs(self, step: Explanation) -> dict[str, int]:
-        """The numbers of the steps that a step is made from, by the names of its arrays."""
-        return {name: self.number(needed) for name, needed in step.made_from.items()}
+        """Such as "step 2, relu"."""
+        return f"{self.name(step)}, {step.operation.name}"
 
     def back(self, dy: Any = None) -> Chain:
         """The same steps, and after them all gradients of a loss L, from the last step to the first.
@@ -105,9 +105,9 @@ def chain(*ends: Explanation) -> Chain:
     >>> y = byhand.conv2d([[1, 2, 0], [3, 4, 1]], [[1, -1]], b=[-2])
     >>> steps = byhand.chain(byhand.relu(y))
     >>> print(steps.check([[[-1, 2], [-1, 3]], [[0, 2], [0, 3]]]))
-    step 1, y of conv2d: not right: y[0, 0] = −1, the first of 4 wrong elements (of 4). It is what this mistake gives: \
+    step 1, conv2d: not right: y[0, 0] = −1, the first of 4 wrong elements (of 4). It is what this mistake gives: \
 bias forgotten: add the bias to every output.
-    step 2, y of relu: follows rightly from your step 1; the mistake is there
+    step 2, relu: follows rightly from your step 1; the mistake is there
     """
     for end in ends:
         if not isinstance(end, Explanation):

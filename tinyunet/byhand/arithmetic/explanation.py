@@ -84,6 +84,11 @@ class Explanation:
         whole = self.operation.result(self.what, self.dy)
         return whole.reshape(self.operation.shown(self.what, whole.shape))
 
+    @functools.cached_property
+    def sizes(self) -> Array:
+        """How large the terms are that each of its numbers is made of, with all axes: what rounding them depends on."""
+        return self.operation.sizes(self.what, self.dy)
+
     @property
     def arrays(self) -> dict[str, Array]:
         """The arrays that it is made from, by name, as they were given: also dy, for a gradient."""
@@ -131,7 +136,7 @@ class Explanation:
             of = f"{self.operation.name}'s {self.what}"
             raise ValueError(f"there is no gradient of {of} with respect to {name!r}; there is {', '.join(known)}")
         y = self.operation.result()
-        full, shape = np.ones_like(y) if dy is None else read_array(dy)[0], self.operation.shown("y", y.shape)
+        full, shape = np.ones_like(y) if dy is None else read_array(dy).values, self.operation.shown("y", y.shape)
         if full.shape not in (shape, y.shape):
             raise ValueError(f"dy has the shape {full.shape}; it must have that of y, {shape}")
         gradient = Explanation(self.operation, f"d{name}", full.reshape(y.shape))

@@ -65,6 +65,7 @@ class Operation:
     elementwise: ClassVar[bool] = False  # whether a number of y comes from the one at its place in x, and no other
     read_off: ClassVar[bool] = False  # whether y holds numbers of x, and zeros: there is nothing to calculate
     letters: ClassVar[dict[str, str]] = {}  # what arrays are called in LaTeX, if not by their names
+    symbols: ClassVar[dict[str, str]] = {}  # what arguments are called in the formulas, if not by their names
     captions: ClassVar[dict[tuple[str, int], str]] = {}  # what an array with so many axes is headed, if not by its name
     axes_needed: ClassVar[dict[str, int]] = {}  # how many axes an array has at least, if not 1
     axis_names: ClassVar[dict[str, tuple[str, str]]] = {}  # the axes before rows and columns, if not image and channel
@@ -177,6 +178,14 @@ class Operation:
     def multiplied(self) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
         """How many times, and how many products each time, as factors; None where no weights are multiplied."""
         return None
+
+    def sizes(self, what: str, dy: Array | None) -> Array:
+        """How large the terms are that make each number of a quantity: rounding them moves it by a part of that."""
+        dy = None if dy is None else np.abs(dy)
+        if not self.linear:
+            return np.abs(self.result(what, dy))
+        arrays = {name: None if array is None else np.abs(array) for name, array in self.arrays.items()}
+        return self.changed(**arrays).result(what, dy)
 
     # ---- one element of it
 

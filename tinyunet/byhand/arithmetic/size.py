@@ -31,6 +31,8 @@ ALSO = {  # what layers are called, too
     "pool": "max_pool2d",
     "maxpool": "max_pool2d",
     "avgpool": "avg_pool2d",
+    "maxpool1d": "max_pool1d",
+    "avgpool1d": "avg_pool1d",
     "bn": "batch_norm",
     "gn": "group_norm",
     "ln": "layer_norm",
@@ -62,8 +64,8 @@ class Layer(NamedTuple):
     def parameters(self) -> dict[str, Index]:
         """The shapes of its weights, by name."""
         op = self.operation
-        shapes = {n: op.shown(n, np.shape(op.arrays[n])) for n in op.leaves if op.arrays[n] is not None}
-        return {name: shape for name, shape in shapes.items() if name not in op.data}
+        shapes = {name: np.shape(op.arrays[name]) for name in op.leaves if op.arrays[name] is not None}
+        return {name: _without_row(op, shape) for name, shape in shapes.items() if name not in op.data}
 
     @property
     def weights(self) -> int:
@@ -75,6 +77,11 @@ class Layer(NamedTuple):
         """How many products of a weight and a number its result takes."""
         times = self.operation.multiplied()
         return 0 if times is None else math.prod(times[0]) * math.prod(times[1])
+
+
+def _without_row(operation: Operation, shape: Index) -> Index:
+    """A shape with the axes that a user counts: the row of a signal is not one of them."""
+    return shape if operation.plane == 2 or len(shape) < 4 else shape[:2] + shape[3:]
 
 
 class Field(NamedTuple):
@@ -111,17 +118,21 @@ class Size(tuple[int, ...]):
         return sum(layer.multiplications for layer in self.layers)
 
     def fields(self) -> list[tuple[Field, ...] | None]:
-        """After every layer, how many rows and columns of the image a number sees; None for all of it.
+        """After every layer, how many rows and columns of the image a number sees; None for all of it, () if not known.
 
         A number of y sees an interval of the positions before; so we go back from every number, layer by layer.
         """
         found: list[tuple[Field, ...] | None] = []
-        for stop in range(1, len(self.layers) + 1):
-            operations = [layer.operation for layer in self.layers[:stop]]
+        operations: list[Operation] = []
+        for layer in self.layers:
+            operations.append(layer.operation)
+            plane = layer.operation.plane if self.layers[0].operation.arrays["x"].ndim == 4 else 0
             if any(operation.name == "linear" for operation in operations):
                 found.append(None)
+            elif any(_places_unknown(operation) for operation in operations):
+                found.append(())
             else:
-                axes = max(len(operation.lengths()) for operation in operations)
+                axes = max(len(operation.lengths()) for operation in operations) or plane
                 found.append(tuple(_field(operations, axis) for axis in range(axes)))
         return found
 
@@ -148,9 +159,15 @@ def seen(operations: Sequence[Operation], axis: int, first: Array, last: Array) 
     return first, last
 
 
+def _places_unknown(operation: Operation) -> bool:
+    """Whether an operation makes images of another size without a rule that says where its numbers come from."""
+    x, y = np.shape(operation.arrays["x"]), operation.y_shape()
+    return len(x) == len(y) == 4 and x[2:] != y[2:] and not operation.lengths()
+
+
 def _field(operations: Sequence[Operation], axis: int) -> Field:
     lengths = [operation.lengths() for operation in operations]
-    places = np.arange(max(2, *(both[axis].value for both in lengths if both)))
+    places = np.arange(max([2, *(both[axis].value for both in lengths if both)]))
     first, last = seen(operations, axis, places, places)
     width = last - first + 1
     jumps = set(np.diff(first).tolist())
@@ -195,8 +212,8 @@ def size(layers: Any, input: Any, **settings: Any) -> Size:
     if isinstance(layers, Module):
         if settings:
             raise TypeError("size: a model has its settings already")
-        shape, short = _shape(input, True)
-        return _chain(_recorded(layers, shape), short)
+        shape, short = _shape(input, 2)
+        return _chain(_recorded(layers, shape), short, 2)
     if isinstance(layers, str):
         layers = [layers] if settings else layers.split()
     if not isinstance(layers, (list, tuple)) or not layers or not all(isinstance(layer, str) for layer in layers):
@@ -204,10 +221,11 @@ def size(layers: Any, input: Any, **settings: Any) -> Size:
     if settings and len(layers) > 1:
         raise TypeError("size: a list of layers has its settings in it, as in 'conv:16,3,stride=2'")
     kinds = [_kind(layer.partition(":")[0]) for layer in layers]
-    planes = {kind.plane for kind in kinds if kind.slides}
+    planes = {kind.plane for kind in kinds if kind.slides} or {2 for kind in kinds if kind.name in IMAGES}
     if len(planes) > 1:
-        raise ValueError("size: layers of images and of signals do not go together")
-    x, short = _shape(input, any(kind.slides or kind.name in IMAGES for kind in kinds), signal=planes == {1})
+        raise ValueError("size: layers for signals, such as conv1d, and layers for images do not go together")
+    plane = max(planes, default=0)
+    x, short = _shape(input, plane)
     operations: list[Operation] = []
     for number, (layer, kind) in enumerate(zip(layers, kinds, strict=True), 1):
         try:
@@ -215,41 +233,41 @@ def size(layers: Any, input: Any, **settings: Any) -> Size:
             x = operations[-1].y_shape()
         except (ValueError, TypeError) as error:
             raise type(error)(str(error) if len(layers) == 1 else f"layer {number}, {layer}: {error}") from None
-    return _chain(operations, short, signal=planes == {1})
+    return _chain(operations, short, plane)
 
 
-def _chain(operations: Sequence[Operation], short: int, signal: bool = False) -> Size:
+def _chain(operations: Sequence[Operation], short: int, plane: int) -> Size:
     """The layers with their sizes as the user counts axes: `short` says how many axes the image lacks."""
     if not operations:
         raise ValueError("size: the model calls no operation that is known here")
 
     def shown(shape: Index) -> Index:
-        lead = min(short, max(0, len(shape) - 1)) if len(shape) < 4 or shape[1] == 1 else min(short, 1)
-        shape = (*shape[:2], *shape[3:]) if signal and len(shape) == 4 else shape  # without its row
-        return shape[min(lead, 1) if len(shape) < 4 - signal else lead :]
+        if len(shape) < 4:
+            return shape[min(short, 1) :]
+        shape = shape if plane == 2 else shape[:2] + shape[3:]
+        return shape[short if shape[1] == 1 else min(short, 1) :]
 
     return Size(Layer(op, shown(np.shape(op.arrays["x"])), shown(op.y_shape())) for op in operations)
 
 
-def _shape(input: Any, image: bool, signal: bool = False) -> tuple[Index, int]:
-    """The shape of x, for images with all four axes, and how many of them were not given; a signal gets a row."""
+def _shape(input: Any, plane: int) -> tuple[Index, int]:
+    """The shape of x and how many axes were not given: of images, or signals in a row, with all four, else as it is."""
     if isinstance(input, str):
         found = input.lower().replace("×", "x").replace(",", "x").split("x")
         if not all(re.fullmatch(r"\s*\d+\s*", part) for part in found):
             raise ValueError(f"size: an input such as 3x32x32 is needed, not {input!r}")
         input = [int(part) for part in found]
-    given = (input,) if isinstance(input, int) else input if isinstance(input, Iterable) else (input,)
-    shape: Index = tuple(given)
+    shape: Index = tuple(input) if isinstance(input, Iterable) else (input,)
     if not shape or any(isinstance(n, bool) or not isinstance(n, (int, np.integer)) for n in shape):
         raise TypeError(f"size: input must be integers such as (3, 32, 32), not {input!r}")
-    if signal:
-        shape = (*shape[:-1], 1, *shape[-1:])
-    elif len(shape) == 1 and image:
-        shape = shape * 2
-    if min(shape) < 1 or len(shape) > 4:
-        raise ValueError(f"size: input must be 1 to 4 sizes of at least 1, such as (3, 32, 32), not {input!r}")
-    lacking = 4 - len(shape) if image else 0
-    return (1,) * lacking + tuple(int(n) for n in shape), lacking
+    shape = tuple(map(int, shape)) * (plane if len(shape) == 1 and plane else 1)
+    most = 2 + plane if plane else 4
+    if min(shape) < 1 or len(shape) > most:
+        raise ValueError(f"size: input must be 1 to {most} sizes of at least 1, such as (3, 32, 32), not {input!r}")
+    if not plane:
+        return shape, 0
+    lacking = most - len(shape)
+    return (1,) * lacking + shape[:-1] + (1,) * (2 - plane) + shape[-1:], lacking
 
 
 def _kind(name: str) -> type[Operation]:
@@ -314,8 +332,8 @@ def _made(kind: type[Operation], x: Index, given: dict[str, Any], one: bool) -> 
     if kind.name == "linear" and len(x) == 4:
         raise ValueError("a linear layer takes a row of numbers, not an image; put flatten before it")
     settings = takes | given
-    own = list(inspect.signature(kind.weights).parameters)[1:]
-    shapes = kind.weights(x, **{name: settings[name] for name in own})
+    asked = {name: settings[name] for name in list(inspect.signature(kind.weights).parameters)[1:]}
+    shapes = kind.weights(x, **asked)
     arrays = {"x": _empty(x)} | {name: _empty(shapes.get(name)) for name in kind.array_names if name != "x"}
     operation = kind(arrays, {name: settings[name] for name in kind.parameters if name not in kind.array_names}, {})
     if min(operation.y_shape()) < 1:

@@ -17,6 +17,7 @@ from tinyunet.tensor import Array
 Pairs = tuple[list[int], list[int]]
 
 SIZE = "(input + 2·padding − dilation·(kernel − 1) − 1) // stride + 1"
+CEILED = Gathered(1, 1, ceil=True).rule  # with ceil_mode
 
 
 def _met(axis: Axis, output: int, cell: int) -> int:
@@ -51,6 +52,7 @@ class Sliding(Operation):
     slides = True
     enlarges: ClassVar[bool] = False  # whether y has more rows and columns than x, by the stride
     axes_needed: ClassVar = {"x": 2, "w": 2}
+    symbols: ClassVar = {"stride": "s", "padding": "p", "dilation": "d"}
 
     @classmethod
     def products(cls, arrays: Mapping[str, Array], settings: Mapping[str, Any]) -> int:
@@ -87,6 +89,10 @@ class Sliding(Operation):
 
     def y_shape(self) -> tuple[int, ...]:
         return len(self.arrays["x"]), self.channels(), *(length.value for length in self.lengths())
+
+    def rule(self, what: str) -> str:
+        ceiled = what == "y" and self.settings.get("ceil_mode")
+        return f"y has the size {CEILED}; its channels are those of x" if ceiled else super().rule(what)
 
     def border(self, array: str) -> Border:
         both = zip(self.padded(), self.axes(), strict=True)

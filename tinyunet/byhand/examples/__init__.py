@@ -19,21 +19,25 @@ Title, settings, dy and asks may be left out. `tinyunet check FILE` says whether
 wrong. Whatever is wrong with a file is said in one message, with the line and the key.
 """
 
-from tinyunet.byhand.examples.documents import FORMATS, html, latex, markdown, save
+from tinyunet.byhand.examples.documents import document, html, latex, markdown, save
 from tinyunet.byhand.examples.example import Ask, Example
-from tinyunet.byhand.examples.library import FOLDER, answered, built_in, find, names
+from tinyunet.byhand.examples.library import FOLDER, answered, built_in, chains, find, names
 from tinyunet.byhand.examples.reading import load, read
 from tinyunet.byhand.examples.source import Digits
+from tinyunet.byhand.examples.steps import StepAsk, Steps
 from tinyunet.byhand.examples.writing import dump
 
 __all__ = [
     "FOLDER",
-    "FORMATS",
     "Ask",
     "Digits",
     "Example",
+    "StepAsk",
+    "Steps",
     "answered",
     "built_in",
+    "chains",
+    "document",
     "dump",
     "find",
     "load",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from tinyunet.byhand.arithmetic.operation import Operation
 from tinyunet.byhand.examples.example import Example, grid
 from tinyunet.byhand.views import page
 from tinyunet.byhand.views.text import latex_number
-from tinyunet.files import atomic, ending
+from tinyunet.files import ending, write_text
 from tinyunet.tensor import Array
 
 Elements = Sequence[Element] | None  # worked out; None for those that the example asks for
@@ -52,7 +53,7 @@ def latex(example: Example, elements: Elements = None) -> str:
             PREAMBLE.replace("COLUMNS", str(max(columns, 10))),
             f"\\section*{{{escaped(_title(example))}}}",
             f"\\texttt{{{escaped(example.call)}}}",
-            *(_matrices(_letter(operation, name), array) for name, array in arrays),
+            *(matrices(letter_of(operation, name), array) for name, array in arrays),
             *(f"\\[{formula}\\]" for formula in formulas),
             *(f"\\[\\fitted{{{element.latex()}}}\\]" for element in elements),
             "\\end{document}\n",
@@ -66,12 +67,18 @@ def html(example: Example, elements: Elements = None) -> str:
     return page.html(first.explanation, first.index, _title(example))
 
 
-def text(example: Example, elements: Elements = None) -> str:
-    """The example as a terminal shows it."""
-    return f"{example.text(_chosen(example, elements))}\n"
+# The endings of files, and the methods that write what is in them.
+FORMATS = {".html": "html", ".tex": "latex", ".md": "markdown", ".txt": "text"}
 
 
-FORMATS: dict[str, Callable[[Example, Elements], str]] = {".html": html, ".tex": latex, ".md": markdown, ".txt": text}
+def document(example: Any, path: str | os.PathLike[str], elements: Elements = None) -> str:
+    """An example, or whatever has its methods, in the format that the ending of a file's name says.
+
+    Raises:
+        ValueError: an ending other than .html, .tex, .md or .txt.
+    """
+    form = FORMATS[ending(path, FORMATS, "an example")]
+    return f"{getattr(example, form)(_chosen(example, elements)).rstrip()}\n"
 
 
 def save(example: Example, path: str | os.PathLike[str], elements: Elements = None) -> None:
@@ -80,9 +87,7 @@ def save(example: Example, path: str | os.PathLike[str], elements: Elements = No
     Raises:
         ValueError: an ending other than .html, .tex, .md or .txt.
     """
-    document = FORMATS[ending(path, FORMATS, "an example")](example, elements)
-    with atomic(path) as part:
-        part.write_text(document, encoding="utf-8", newline="\n")
+    write_text(path, document(example, path, elements))
 
 
 def _chosen(example: Example, elements: Elements) -> Sequence[Element]:
@@ -142,7 +147,7 @@ def escaped(text: str) -> str:
     return "".join(SPECIAL.get(c, c if c <= KNOWN_LETTERS and c.isprintable() else "?") for c in text)
 
 
-def _letter(operation: Operation, name: str) -> str:
+def letter_of(operation: Operation, name: str) -> str:
     """What an array is called: a letter, or its name upright."""
     bare = name.removeprefix("d") if name not in operation.arrays else name
     letter = operation.letters.get(bare, bare)
@@ -151,7 +156,7 @@ def _letter(operation: Operation, name: str) -> str:
     return letter if name == bare else f"\\frac{{\\partial L}}{{\\partial {letter}}}"
 
 
-def _matrices(letter: str, array: Array) -> str:
+def matrices(letter: str, array: Array) -> str:
     """A matrix for every image, channel or filter."""
     if array.ndim == 0:
         return f"${letter} = {latex_number(float(array))}$"

@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from tinyunet.byhand.arithmetic.explanation import Element, Explanation
 from tinyunet.byhand.arithmetic.numbers import write_array
-from tinyunet.byhand.mistakes.diagnosis import Verdict
+from tinyunet.byhand.mistakes.diagnosis import MISSING, Verdict
 from tinyunet.tensor import Array
-
-MISSING = Verdict(False, "no answer yet")
 
 
 @dataclass(frozen=True)
@@ -22,7 +20,7 @@ class Ask:
     Attributes:
         of: the result, gradient or updated array that is asked about.
         at: the index of one element of it; None asks for all of it.
-        answer: a number, a text such as "1/3", or nested lists of them; None if there is no answer yet.
+        answer: a number, a text such as "1/3", or nested lists of them; None if it is not answered yet.
     """
 
     of: Explanation

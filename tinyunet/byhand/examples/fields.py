@@ -13,17 +13,17 @@ from typing import Any
 import numpy as np
 
 from tinyunet.byhand.arithmetic.grids import DEEPEST
-from tinyunet.byhand.arithmetic.numbers import read_array
+from tinyunet.byhand.arithmetic.numbers import read_answer, read_array
 from tinyunet.tensor import Array
 
 LARGEST = 10**12  # number that is given
 
 
 class FieldError(ValueError):
-    """What is wrong with the value of a key; `ask` numbers the question that the key belongs to."""
+    """What is wrong with the value of a key; `ask` numbers the question, or another table, that the key belongs to."""
 
-    def __init__(self, message: object, key: str, ask: int | None = None) -> None:
-        self.key, self.ask = key, ask
+    def __init__(self, message: object, key: str, ask: int | None = None, table: str = "ask") -> None:
+        self.key, self.ask, self.table = key, ask, table
         shown = key[:60] if re.fullmatch(r"[\w-]+", key) else repr(key[:60])
         text = f"{shown}: {str(message).removeprefix(f'{key}: ')}"
         super().__init__(text if len(text) <= 300 else f"{text[:200]}…")
@@ -55,8 +55,8 @@ def leaves(value: Any, depth: int = 0) -> Iterator[Any]:
             yield from leaves(item, depth + 1)
 
 
-def numbers(value: Any, largest: int = LARGEST) -> Array:
-    """The numbers in nested lists.
+def numbers(value: Any, largest: int = LARGEST, unfinished: bool = False) -> Array:
+    """The numbers in nested lists; of an unfinished answer nan for those that are missing.
 
     Raises:
         ValueError, TypeError: what is no number or too large, no numbers at all, and rows of different lengths.
@@ -71,9 +71,9 @@ def numbers(value: Any, largest: int = LARGEST) -> Array:
             raise TypeError(f"a number is needed, or a text such as '1/3', not {kind}")
         if isinstance(leaf, int) and abs(leaf) > largest:  # before anything prints its digits
             raise ValueError(f"a number is larger than {largest:.0e}")
-    values = read_array(value)[0]
+    values = (read_answer if unfinished else read_array)(value).values
     if not values.size:
         raise ValueError(f"there are no numbers in an array of shape {values.shape}")
-    if np.abs(values).max() > largest:
+    if np.abs(values[~np.isnan(values)]).max(initial=0) > largest:
         raise ValueError(f"a number is larger than {largest:.0e}")
     return values

@@ -5,10 +5,12 @@ from __future__ import annotations
 from importlib import resources
 from pathlib import Path
 
+from tinyunet.byhand.examples import steps
 from tinyunet.byhand.examples.example import Ask, Example
 from tinyunet.byhand.examples.fields import FieldError
-from tinyunet.byhand.examples.reading import from_source, hint, read
+from tinyunet.byhand.examples.reading import from_source, hint
 from tinyunet.byhand.examples.source import Source
+from tinyunet.byhand.examples.steps import StepAsk, Steps
 
 FOLDER = resources.files("tinyunet.byhand.examples")
 
@@ -38,19 +40,39 @@ def built_in(name: str) -> Example:
     return from_source(source(name))
 
 
-def find(name: str) -> Example:
+def chains() -> list[str]:
+    """The names of the built-in examples of several steps.
+
+    >>> chains()
+    ['cnn', 'two-layers']
+    """
+    folder = FOLDER / "chains"
+    return sorted(file.name.removesuffix(".toml") for file in folder.iterdir() if file.name.endswith(".toml"))
+
+
+def find(name: str) -> Example | Steps:
     """The built-in example of this name, or else the file."""
-    return read(name) if name not in names() and (Path(name).suffix or Path(name).exists()) else built_in(name)
+    if name in names():
+        return built_in(name)
+    if name in chains():
+        return steps.from_source(Source((FOLDER / "chains" / f"{name}.toml").read_text(encoding="utf-8"), name))
+    if not Path(name).suffix and not Path(name).exists():
+        raise ValueError(f"there is no built-in example {name!r}; {hint(name, [*names(), *chains()])}")
+    return _of(Source.read(name))
 
 
-def answered(path: str | Path) -> tuple[Ask, ...]:
+def _of(file: Source) -> Example | Steps:
+    return steps.from_source(file) if "step" in file.keys else from_source(file)
+
+
+def answered(path: str | Path) -> tuple[Ask | StepAsk, ...]:
     """What a file asks, if it answers any of it.
 
     Raises:
         ValueError: there is no answer, and whatever `read` raises.
     """
     file = Source.read(path)
-    asks = from_source(file).asks
+    asks: tuple[Ask | StepAsk, ...] = _of(file).asks
     if all(ask.answer is None for ask in asks):
         raise file.wrong(FieldError("there is no answer to check; write  answer = …  under an [[ask]]", "ask"))
     return asks

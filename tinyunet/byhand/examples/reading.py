@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tinyunet.byhand.arithmetic.explanation import Explanation
-from tinyunet.byhand.arithmetic.operations import OPERATIONS
+from tinyunet.byhand.arithmetic.operations import OPERATIONS, Operation
 from tinyunet.byhand.examples.example import Ask, Example
 from tinyunet.byhand.examples.fields import LARGEST, FieldError, blaming, leaves, numbers
 from tinyunet.byhand.examples.source import Digits, Source
@@ -65,22 +65,27 @@ def from_keys(given: Mapping[str, Any]) -> Example:
     >>> print(from_keys({"operation": "relu", "x": [-3, "1/2"]}).explanation.result)
     [0.  0.5]
     """
+    only(given, ("title", "operation", "dy", "ask", *operation_of(given).parameters))
+    title, dy, asks = given.get("title", ""), given.get("dy"), given.get("ask", [])
+    if not isinstance(title, str) or isinstance(title, Digits):
+        raise FieldError("must be a text in quotes", "title")
+    if not isinstance(asks, list) or not all(isinstance(table, dict) for table in asks):
+        raise FieldError("must be tables, each under [[ask]]", "ask")
+    within_bounds(given, asks)
+    explanation = explanation_of(given, len(asks))
+    example = Example(explanation, (), title, None if dy is None else upstream(explanation, dy))
+    return replace(example, asks=tuple(_asks(example, asks)))
+
+
+def operation_of(given: Mapping[str, Any]) -> type[Operation]:
+    """The operation that is named."""
     operation = given.get("operation")
     if not isinstance(operation, str):
         wrong = "missing" if operation is None else "must be a name in quotes"
         raise FieldError(f"{wrong}; there is {', '.join(OPERATIONS)}", "operation")
     if operation not in OPERATIONS:
         raise FieldError(f"there is no {operation!r}; {hint(operation, OPERATIONS)}", "operation")
-    _only(given, ("title", "operation", "dy", "ask", *OPERATIONS[operation].parameters))
-    title, dy, asks = given.get("title", ""), given.get("dy"), given.get("ask", [])
-    if not isinstance(title, str) or isinstance(title, Digits):
-        raise FieldError("must be a text in quotes", "title")
-    if not isinstance(asks, list) or not all(isinstance(table, dict) for table in asks):
-        raise FieldError("must be tables, each under [[ask]]", "ask")
-    _count(given, asks)
-    explanation = _explanation(given, len(asks))
-    example = Example(explanation, (), title, None if dy is None else upstream(explanation, dy))
-    return replace(example, asks=tuple(_asks(example, asks)))
+    return OPERATIONS[operation]
 
 
 def upstream(explanation: Explanation, dy: Any) -> Array:
@@ -96,14 +101,14 @@ def hint(name: str, known: Iterable[str]) -> str:
     return f"did you mean {near[0]!r}?" if near else f"there is {', '.join(known)}"
 
 
-def _only(given: Mapping[str, Any], allowed: Sequence[str], ask: int | None = None) -> None:
+def only(given: Mapping[str, Any], allowed: Sequence[str], ask: int | None = None) -> None:
     """Keys that mean nothing are mistakes, mostly of spelling."""
     for key in given:
         if key not in allowed:
             raise FieldError(f"no such key; {hint(key, allowed)}", key, ask)
 
 
-def _count(given: Mapping[str, Any], asks: list[dict[str, Any]]) -> None:
+def within_bounds(given: Mapping[str, Any], asks: list[dict[str, Any]]) -> None:
     """Too many numbers are an error before anything is done with them."""
     count = 0
     for k, table in [(None, given), *enumerate(asks)]:
@@ -130,13 +135,15 @@ def _setting(value: Any, kind: str) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _explanation(given: Mapping[str, Any], asks: int) -> Explanation:
-    """The operation, run on its numbers."""
-    operation = OPERATIONS[given["operation"]]
+def explanation_of(given: Mapping[str, Any], asks: int, x: Explanation | None = None) -> Explanation:
+    """The operation, run on its numbers; `x` is the result that it works on, if it is not given."""
+    operation = operation_of(given)
     arrays, settings = {}, {}
     for name, parameter in operation.parameters.items():
         with blaming(name):
-            if name in given and name in operation.array_names:
+            if name == "x" and x is not None:
+                arrays[name] = x.result
+            elif name in given and name in operation.array_names:
                 arrays[name] = numbers(given[name])
             elif name in given:
                 settings[name] = _setting(given[name], parameter.annotation)
@@ -145,7 +152,7 @@ def _explanation(given: Mapping[str, Any], asks: int) -> Explanation:
     if operation.products(arrays, settings) * max(asks, 1) > MOST_PRODUCTS:
         raise FieldError("too much to work out by hand; take smaller arrays and settings, and ask less", "operation")
     # As they were written, not as float64: the numbers of classes must be integers.
-    arguments = {name: given[name] for name in arrays} | settings
+    arguments = {name: given.get(name, x) for name in arrays} | settings
     try:
         return operation.call(**arguments)
     except (TypeError, ValueError) as error:
@@ -158,7 +165,7 @@ def _asks(example: Example, tables: list[Any]) -> Iterator[Ask]:
     gradient = functools.cache(lambda name: example.of(f"d{name}"))  # each is computed once
     updated = functools.cache(example.explanation.updated)
     for k, table in enumerate(tables):
-        _only(table, ("at", "grad", "updated", "answer"), k)
+        only(table, ("at", "grad", "updated", "answer"), k)
         if "grad" in table and "updated" in table:
             raise FieldError("either grad or updated, not both", "updated", k)
         of, at, answer = example.explanation, table.get("at"), table.get("answer")
@@ -174,6 +181,8 @@ def _asks(example: Example, tables: list[Any]) -> Iterator[Ask]:
                     raise TypeError("must be a list of integers, such as [0, 1, 1]")
                 at = of.at(*at).index
         with blaming("answer", k):
-            if answer is not None and numbers(answer, LARGEST**4).ndim and at is not None:  # products get larger
+            if (
+                answer is not None and numbers(answer, LARGEST**4, unfinished=True).ndim and at is not None
+            ):  # products get larger
                 raise ValueError("must be one number; an answer for the whole array has no at")
         yield Ask(of, at, answer)

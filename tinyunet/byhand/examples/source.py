@@ -21,7 +21,7 @@ STRING = re.compile(
     r'''"""(?:\\.?|[^\\])*?(?:"{3,5}|\Z)|\'{3}.*?(?:\'{3,5}|\Z)|"(?:\\.|[^"\\\n])*"?|'[^'\n]*'?|#[^\n]*''',
     re.DOTALL,
 )
-ASK = re.compile(r"""^[ \t]*\[\[[ \t]*["']?ask["']?[ \t]*\]\]""", re.MULTILINE)
+TABLE = re.compile(r"""^[ \t]*\[\[[ \t]*["']?(\w+)["']?[ \t]*\]\]""", re.MULTILINE)
 KEY = re.compile(r"""[ \t]*["']?([\w-]+)["']?[ \t]*=""")
 # tomllib takes long for many brackets, and all memory for many dots.
 DEEP = re.compile(r"(?:[\[{][^][{}]*+){50}")
@@ -84,7 +84,7 @@ class Source:
 
     def wrong(self, error: FieldError) -> ValueError:
         """The same error with the line of its key."""
-        return ValueError(f"{self.name}, line {self._line_of(error.key, error.ask)}: {error}")
+        return ValueError(f"{self.name}, line {self._line_of(error.key, error.ask, error.table)}: {error}")
 
     def _no_toml(self, message: str, line: int) -> NoReturn:
         """Raise the error about a line; it names the last key before its end."""
@@ -95,21 +95,23 @@ class Source:
     def _line_at(self, place: int) -> int:
         return self.text.count("\n", 0, place) + 1
 
-    def _line_of(self, key: str, ask: int | None) -> int:
+    def _line_of(self, key: str, ask: int | None, table: str = "ask") -> int:
         """Where a key stands; if it does not, where something stands that it belongs to."""
         # Nothing in a string of several lines is a key; a key may be in quotes.
         text = STRING.sub(lambda token: _masked(token) if "\n" in token[0] else token[0], self.text)
-        heads = [match.start() for match in ASK.finditer(text)]
-        spans = [(0, heads[0] if heads else len(text)), (0, len(text))]  # of the file; it may stand too far down
+        tables = [*TABLE.finditer(text)]
+        ends = [*(match.start() for match in tables), len(text)]
+        spans = [(0, ends[0]), (0, len(text))]  # of the file; it may stand too far down
+        heads = [match.start() for match in tables if match[1] == table]
         if ask is not None:
-            spans = list(itertools.pairwise([*heads, len(text)]))[ask : ask + 1]
+            spans = [span for span in itertools.pairwise(ends) if span[0] in heads[ask : ask + 1]]
         pattern = re.compile(rf"""^[ \t]*\[*[ \t]*["']?{re.escape(key)}["']?[ \t]*[=.\]]""", re.MULTILINE)
         for start, end in spans:
             if found := pattern.search(text[start:end]):
                 return self._line_at(start + found.start())
         if ask is None:
             return 1 if key == "operation" else self._line_of("operation", None)
-        return self._line_at(heads[ask]) if heads else self._line_of("ask", None)  # ask = [{…}] in one line
+        return self._line_at(heads[ask]) if heads else self._line_of(table, None)  # ask = [{…}] in one line
 
 
 def _masked(token: re.Match[str]) -> str:

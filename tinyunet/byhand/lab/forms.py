@@ -16,13 +16,24 @@ from tinyunet.byhand.arithmetic.explanation import Explanation
 from tinyunet.byhand.arithmetic.grids import depth, read_grid, write_grid
 from tinyunet.byhand.arithmetic.operations import OPERATIONS, Operation
 from tinyunet.byhand.examples import Ask, Example, dump, library
-from tinyunet.byhand.examples.fields import blaming
+from tinyunet.byhand.examples.fields import FieldError, blaming
 from tinyunet.byhand.examples.reading import from_keys, from_source, upstream
 from tinyunet.byhand.examples.source import Source
+from tinyunet.byhand.mistakes.diagnosis import MISSING
 from tinyunet.byhand.views import page
 
 MOST_NUMBERS = 10_000  # in all arrays together, and in the result
 INTEGER = "-?(0|[1-9][0-9]{0,30})"
+UNITS = "number", "row", "channel", "image"  # of how many axes
+SAID = (  # patterns of what only a programmer reads, and what is said in their place
+    (r"\(\((\d+), \1\), \((\d+), \2\)\)", r"\1×\2"),  # as much before as after
+    (r"(of |has )(?:the )?shape \((\d+),\)", r"\1\2 numbers"),
+    (r"not \((\d+),\)", r"not a row of \1"),
+    (r"\((\d+),\)", r"\1"),
+    (r"\b1 ((?:output )?(?:channel|feature|number))s\b", r"1 \1"),
+    (r"(\w)=(?=[\w'])", r"\1 "),
+)
+SHAPE = r"\((\d+(?:, \d+)+)\)"  # (2, 3)
 
 
 def operations() -> dict[str, Any]:
@@ -45,7 +56,7 @@ def _fields(name: str) -> dict[str, Any]:
             settings[key] = "needed" if required else str(parameter.default).lower()
     start = next((source for source in map(library.source, library.names()) if source.keys["operation"] == name), None)
     form = _form(start) if start else {"arrays": {"x": "1 2 3"}, "settings": {}, "dy": "", "what": "y"}
-    return {"arrays": arrays, "settings": settings, "form": form}
+    return {"arrays": arrays, "settings": settings, "symbols": operation.symbols, "form": form}
 
 
 def work(form: Mapping[str, Any]) -> dict[str, Any]:
@@ -64,16 +75,19 @@ def check(form: Mapping[str, Any]) -> dict[str, Any]:
 
     >>> check({"operation": "relu", "arrays": {"x": "-3 2"}, "at": [1], "answer": "2.0"})["text"]
     'right'
+    >>> check({"operation": "relu", "arrays": {"x": "-3 2"}, "at": [1], "answer": ""})["open"]
+    True
     """
     example, of = _example(form)
     at, text = form.get("at"), _text(form, "answer").strip()
     if at is not None and not isinstance(at, list):
         raise ValueError(f"at: must be a list of integers, or null, not {at!r}")
-    if not text:
-        raise ValueError("there is no answer yet")
-    ask = Ask(of, None, read_grid(text)) if at is None else Ask(of, of.at(*at).index, text)
+    answer = read_grid(text) if text and at is None and of.result.size > 1 else text or None
+    ask = Ask(of, None if at is None else of.at(*at).index, answer)
     verdict = ask.check()
-    return {"right": verdict.right, "text": verdict.text, "toml": dump(replace(example, asks=(ask,)))}
+    unfinished = verdict.text.startswith(MISSING.text)
+    found = {"right": verdict.right, "open": unfinished, "text": verdict.text}
+    return found | {"toml": dump(replace(example, asks=(ask,)))}
 
 
 def load(form: Mapping[str, Any]) -> dict[str, Any]:
@@ -106,7 +120,29 @@ def _read(name: str, text: str, least: int) -> Any:
     """What stands in the field of an array; a w of several channels without --- is a single filter."""
     with blaming(name):
         numbers = read_grid(text, least)
+        _even(numbers)
     return [numbers] if name == "w" and depth(numbers) == least + 1 else numbers
+
+
+def _even(numbers: Any, place: str = "") -> tuple[int, ...]:
+    """The shape of numbers in nested lists; a ValueError says which row or channel is of another size than the first.
+
+    >>> _even([["1", "2", "3"], ["4", "5"]])
+    Traceback (most recent call last):
+    ValueError: row 2 has 2 numbers, row 1 has 3
+    """
+    if not isinstance(numbers, list):
+        return ()
+    unit = UNITS[min(depth(numbers) - 1, 3)]
+    shapes = [_even(each, f"{place} of {unit} {k}") for k, each in enumerate(numbers, 1)]
+    for k, shape in enumerate(shapes):
+        for axis, (n, first) in enumerate(zip(shape, shapes[0], strict=False)):
+            if n != first:
+                parts = UNITS[min(len(shape) - axis - 1, 3)]
+                has = "has" if axis == 0 else f"has {UNITS[len(shape) - axis]}s of"
+                many = f"{n} {parts}{'' if n == 1 else 's'}"
+                raise ValueError(f"{unit} {k + 1}{place} {has} {many}, {unit} 1 {has} {first}")
+    return (len(numbers), *(shapes[0] if shapes else ()))
 
 
 def _written(operation: Operation, name: str, numbers: Any) -> str:
@@ -116,10 +152,12 @@ def _written(operation: Operation, name: str, numbers: Any) -> str:
     return write_grid(numbers, operation.least_axes(name))
 
 
-def _setting(text: str) -> Any:
-    """What stands in the field of a setting: true or false, an integer or a text, or several of them, or pairs."""
+def _setting(text: str, kind: str) -> Any:
+    """What stands in the field of a setting: a decimal, true or false, an integer or a text, or several, or pairs."""
+    if kind == "float":
+        return text.strip().replace(",", ".")
     if len(pairs := re.split(r";|[\])]\s*,\s*[\[(]", text)) > 1:
-        return [_setting(pair) for pair in pairs]
+        return [_setting(pair, kind) for pair in pairs]
     words = [word for word in re.split(r"[\s,;()\[\]]+", text) if word] or [""]
     values: list[Any] = [
         word == "true" if word in ("true", "false") else int(word) if re.fullmatch(INTEGER, word) else word
@@ -153,11 +191,12 @@ def _texts(form: Mapping[str, Any], key: str) -> dict[str, str]:
 
 def _example(form: Mapping[str, Any]) -> tuple[Example, Explanation]:
     """The example in the fields, and the result or gradient of it that is asked for."""
-    operation = _text(form, "operation")
-    least = OPERATIONS.get(operation, Operation).least_axes
-    keys: dict[str, Any] = {"operation": operation}
-    keys |= {name: _read(name, text, least(name)) for name, text in _texts(form, "arrays").items()}
-    keys |= {name: _setting(text) for name, text in _texts(form, "settings").items()}
+    name = _text(form, "operation")
+    operation = OPERATIONS.get(name, Operation)
+    keys: dict[str, Any] = {"operation": name}
+    keys |= {key: _read(key, text, operation.least_axes(key)) for key, text in _texts(form, "arrays").items()}
+    kinds = {key: parameter.annotation for key, parameter in getattr(operation, "parameters", {}).items()}
+    keys |= {key: _setting(text, kinds.get(key, "")) for key, text in _texts(form, "settings").items()}
     example = from_keys(keys)
     y = example.explanation
     if dy := _text(form, "dy").strip():
@@ -167,4 +206,33 @@ def _example(form: Mapping[str, Any]) -> tuple[Example, Explanation]:
         raise ValueError(
             f"{count:,} numbers are too many for the lab, which shows {MOST_NUMBERS:,}; take smaller arrays"
         )
-    return example, example.of(_text(form, "what") or "y")
+    what = _text(form, "what") or "y"
+    if what not in y.operation.quantities():
+        raise FieldError(f"there is none here; there is {', '.join(y.operation.quantities())}", what)
+    return example, example.of(what)
+
+
+def wrong(error: Exception, form: Mapping[str, Any]) -> tuple[str, str | None]:
+    """What is wrong with the fields, in the words of the formula, and the field that it is about, if it is one.
+
+    >>> form = {"operation": "conv2d"}
+    >>> wrong(FieldError("conv2d: input has 2 channels but weight (1, 1, 3, 3) expects 1", "x"), form)
+    ('x has 2 channels but w of 1×1×3×3 expects 1', 'x')
+    >>> wrong(FieldError("stride must be at least 1, not 0", "stride"), form)
+    ('s: stride must be at least 1, not 0', 'stride')
+    """
+    text, field, name = str(error), getattr(error, "key", ""), form.get("operation")
+    if not isinstance(name, str) or name not in OPERATIONS or not re.fullmatch(r"\w*", field):
+        return text, None
+    operation = OPERATIONS[name]
+    text = text.replace(f"{name}: ", "").replace("the weight layout is", "weight is")
+    for word in ("input", "weight", "bias"):
+        if operation.aliases[word] in operation.array_names and word not in operation.array_names:
+            text = re.sub(rf"\b((the|an) )?{word}(?= \()", f"{operation.aliases[word]} of", text)
+            text = re.sub(rf"\b((the|an) )?{word}\b", operation.aliases[word], text)
+    for pattern, words in SAID:
+        text = re.sub(pattern, words, text)
+    text = re.sub(SHAPE, lambda shape: shape[1].replace(", ", "×"), text)
+    if field in operation.symbols:
+        text = text.replace(f"{field}: ", f"{operation.symbols[field]}: ", 1)
+    return re.sub(rf"^operation: |^{field}: (?={field} )", "", text), field or None

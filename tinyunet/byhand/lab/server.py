@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 import threading
@@ -20,6 +21,7 @@ from tinyunet.byhand.views import page
 MOST_BYTES = 100_000  # in a request
 LENGTH = "[0-9]{1,18}"  # of a request, in its header
 SECONDS = 10  # to wait for the rest of a request
+PORT = 20150  # so that the address of an example is the same on another machine
 
 PAGES = {  # with the rooms that they belong to
     "/": ("lab.html", "lab", "text/html"),
@@ -46,8 +48,9 @@ def _json(status: HTTPStatus, data: Mapping[str, Any]) -> Answer:
     return status, "application/json", json.dumps(data).encode()
 
 
-def _refused(status: HTTPStatus, message: str) -> Answer:
-    return _json(status, {"error": message if len(message) < 500 else f"{message[:400]}…"})  # it quotes what was sent
+def _refused(status: HTTPStatus, message: str, field: str | None = None) -> Answer:
+    message = message if len(message) < 500 else f"{message[:400]}…"  # it quotes what was sent
+    return _json(status, {"error": message} | ({"field": field} if field else {}))
 
 
 def refused(method: str, headers: Mapping[str, str], port: int) -> Answer | None:
@@ -94,7 +97,7 @@ def answer(method: str, path: str, body: bytes = b"") -> Answer:
         with np.errstate(all="ignore"):
             return _json(HTTPStatus.OK, ANSWERS[path](form))
     except (ValueError, TypeError, IndexError) as error:
-        return _refused(HTTPStatus.BAD_REQUEST, str(error))
+        return _refused(HTTPStatus.BAD_REQUEST, *forms.wrong(error, form))
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -140,6 +143,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    allow_reuse_address = os.name != "nt"  # there it would share a port that is taken
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A browser that hangs up in the middle is no error here."""
@@ -155,9 +159,17 @@ def server(port: int = 0) -> ThreadingHTTPServer:
         raise OSError(f"port {port}: {getattr(error, 'strerror', None) or error}; --port 0 finds a free one") from None
 
 
-def serve(port: int = 0, open_browser: bool = True) -> None:
-    """Open the lab in the browser, until Ctrl-C."""
-    with server(port) as lab:
+def usual() -> ThreadingHTTPServer:
+    """The server at its usual port, or, if that is taken, at a free one."""
+    try:
+        return server(PORT)
+    except OSError:
+        return server(0)
+
+
+def serve(port: int | None = None, open_browser: bool = True) -> None:
+    """Open the lab in the browser, until Ctrl-C; without a port where it usually is."""
+    with usual() if port is None else server(port) as lab:
         url = f"http://127.0.0.1:{lab.server_port}/"
         print(f"The lab is at {url} until Ctrl-C.", flush=True)
         if open_browser:  # beside the server: some browsers return when they are closed

@@ -15,13 +15,11 @@ import numpy as np
 
 from tinyunet.byhand.arithmetic.chain import Chain
 from tinyunet.byhand.arithmetic.explanation import Explanation
-from tinyunet.byhand.arithmetic.numbers import read_array
+from tinyunet.byhand.arithmetic.numbers import read_answer
 from tinyunet.byhand.arithmetic.operation import Index
-from tinyunet.byhand.mistakes.diagnosis import RIGHT, Verdict, check_element, squeezed
+from tinyunet.byhand.mistakes.diagnosis import MISSING, RIGHT, Verdict, check_element, squeezed
 from tinyunet.byhand.mistakes.diagnosis import check as check_whole
 from tinyunet.tensor import Array
-
-UNANSWERED = Verdict(False, "not answered yet")
 
 
 @dataclass(frozen=True, repr=False)
@@ -40,13 +38,13 @@ class Asked(NamedTuple):
 class Verdicts(tuple[Verdict, ...]):
     """What there is to say about the steps of a chain, one by one; true if all are right."""
 
-    chain: Chain
+    titles: Sequence[str]  # what the steps are called
 
     def __bool__(self) -> bool:
         return all(self)
 
     def __repr__(self) -> str:
-        return "\n".join(f"{self.chain.title(step)}: {said}" for step, said in zip(self.chain, self, strict=True))
+        return "\n".join(f"{title}: {said}" for title, said in zip(self.titles, self, strict=True))
 
 
 def check(chain: Chain, answers: Sequence[Any]) -> Verdicts:
@@ -61,8 +59,8 @@ def check(chain: Chain, answers: Sequence[Any]) -> Verdicts:
     if len(answers) > len(chain):
         raise ValueError(f"there are {len(answers)} answers to {len(chain)} steps")
     found = dict(enumerate(judged(chain, [Asked(k, answer) for k, answer in enumerate(answers)])))
-    said = Verdicts(found.get(k, UNANSWERED) for k in range(len(chain)))
-    said.chain = chain
+    said = Verdicts(found.get(k, MISSING) for k in range(len(chain)))
+    said.titles = [*map(chain.title, chain)]
     return said
 
 
@@ -87,44 +85,56 @@ def judged(chain: Chain, asked: Sequence[Asked]) -> list[Verdict]:
     verdicts: dict[int, Verdict] = {}
     known: dict[int, _Before] = {}
     for k, step in enumerate(chain):
-        before = {name: known[number - 1] for name, number in chain.needs(step).items() if number - 1 in known}
+        places = {name: chain.steps.index(needed) for name, needed in step.made_from.items()}
+        before = {name: known[j] for name, j in places.items() if j in known}
         ways = list(_ways(step, before))
         answers, mistaken = list[tuple[Any, Index | None]](), set[int]()
         for place, (_, answer, at) in enumerate(asked):
             if asked[place].step != k:
                 continue
             if answer is None:
-                verdicts[place] = UNANSWERED
+                verdicts[place] = MISSING
                 continue
             try:
-                verdicts[place], those = _judge(k, step, ways, answer, at)
-                answers.append((read_array(answer)[0], at))
-                mistaken |= those
+                verdicts[place], those = _judge(chain, k, ways, answer, at)
             except (ValueError, TypeError) as error:
                 verdicts[place] = Verdict(False, str(error))
-        if answers:
-            known[k] = _Before(_answered(step, answers), {k}, mistaken)
-        elif ways:
-            followed, answered, mistaken = ways[0]
-            known[k] = _Before(followed.result, answered, mistaken)
+                continue
+            answers.append((read_answer(answer).values, at))
+            mistaken |= those
+        if ways:  # what is not answered follows from what is
+            known[k] = _Before(ways[0].step.result, ways[0].answered, ways[0].mistaken)
+        if any(not np.isnan(values).all() for values, _ in answers):
+            begun = known.get(k, _Before(step.result, set(), set()))
+            array = _answered(begun.array, answers)
+            whole = any(at is None and not np.isnan(values).any() for values, at in answers)
+            known[k] = _Before(array, {k}, mistaken if whole else mistaken | begun.mistaken)
     return [verdicts[place] for place in range(len(asked))]
 
 
-def _answered(step: Explanation, answers: Sequence[tuple[Array, Index | None]]) -> Array:
-    """What was answered; elements stand in place of the right ones."""
-    array = np.array(step.result)
+def _answered(array: Array, answers: Sequence[tuple[Array, Index | None]]) -> Array:
+    """What was answered, in place of what was not."""
+    array = np.array(array)
     for values, at in answers:
-        if at is None:
+        if at is not None:
+            array[at] = array[at] if np.isnan(values).any() else values.item()
+        elif squeezed(values.shape) == squeezed(array.shape):
+            given = values.reshape(array.shape)
+            array = np.where(np.isnan(given), array, given)
+        elif not np.isnan(values).any():
             array = values
-        elif array.shape == step.result.shape:
-            array[at] = values.item()
     return array
 
 
-def _judge(k: int, step: Explanation, ways: Sequence[_Way], answer: Any, at: Index | None) -> tuple[Verdict, set[int]]:
+def _unfinished(said: Verdict) -> bool:
+    """Whether what there is of an answer is right."""
+    return not said.right and not said.mistakes and said.text.startswith(MISSING.text)
+
+
+def _judge(chain: Chain, k: int, ways: Sequence[_Way], answer: Any, at: Index | None) -> tuple[Verdict, set[int]]:
     """What there is to say about an answer, and the steps in which its mistakes were made."""
-    straight = _said(step, answer, at)
-    if straight.right:
+    straight = _said(chain[k], answer, at)
+    if straight.right or _unfinished(straight):
         return straight, set()
     told: tuple[Verdict, set[int]] = straight, {k}
     for number, (followed, answered, mistaken) in enumerate(ways):
@@ -132,13 +142,15 @@ def _judge(k: int, step: Explanation, ways: Sequence[_Way], answer: Any, at: Ind
             after = _said(followed, answer, at)
         except (ValueError, TypeError, IndexError):  # as it has another shape
             continue
-        source = _named(answered)
+        source = _named(chain, answered)
         if after.right and not mistaken:  # what was answered before is right, but rounded
             return RIGHT, set()
-        if after.right:
+        if after.right or (_unfinished(after) and mistaken):
             verb = "mistake is" if len(mistaken) == 1 else "mistakes are"
-            where = "there" if mistaken == answered else f"in {_named(mistaken)}"
-            return Follows(False, f"follows rightly from your {source}; the {verb} {where}", straight.where), mistaken
+            where = "there" if mistaken == answered else f"in {_named(chain, mistaken)}"
+            start = "" if after.right else f"{after.text.partition('. ')[0]}. What is answered "
+            text = f"{start}follows rightly from your {source}; the {verb} {where}"
+            return Follows(False, text, straight.where), mistaken
         if number == 0 and mistaken and (after.mistakes or not straight.mistakes):
             told = Verdict(False, f"{after.text}\n  (worked out from your {source})", after.where, after.mistakes), {k}
     return told
@@ -148,10 +160,9 @@ def _said(of: Explanation, answer: Any, at: Index | None) -> Verdict:
     return check_whole(of, answer) if at is None else check_element(of.at(*at), answer)
 
 
-def _named(steps: Iterable[int]) -> str:
-    """Such as "step 1" or "steps 1 and 2"."""
-    numbers = [str(k + 1) for k in sorted(steps)]
-    return f"step {numbers[0]}" if len(numbers) == 1 else f"steps {', '.join(numbers[:-1])} and {numbers[-1]}"
+def _named(chain: Chain, steps: Iterable[int]) -> str:
+    """Such as "step 1" or "step 1 and dx of step 3"."""
+    return " and ".join(chain.name(chain[k]) for k in sorted(steps))
 
 
 def _ways(step: Explanation, before: dict[str, _Before]) -> Iterator[_Way]:

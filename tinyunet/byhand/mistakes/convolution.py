@@ -102,8 +102,13 @@ PLACES = "conv2d y", CONVOLUTIONS
 conv2d, both = (mistakes(place, Convolution) for place in PLACES)
 weighted = mistakes(f"{CONVOLUTIONS}, linear y", Weighted)
 
-conv2d("kernel flipped", "the kernel is used as it stands, not turned by 180°", where=lambda q: not q.flip_kernel)
-conv2d.way("", lambda q: q.y(w=turned(q.w)))
+conv2d(
+    "kernel flipped",
+    "the kernel is used as it stands, not turned by 180°, as in PyTorch, cv2.filter2D and scipy.signal.correlate2d "
+    "(scipy.signal.convolve2d, np.convolve and MATLAB's conv2 do turn it)",
+    lambda q: q.y(w=turned(q.w)),
+    where=lambda q: not q.flip_kernel,
+)
 conv2d("kernel not turned", "a true convolution turns the kernel by 180° first", where=lambda q: q.flip_kernel)
 conv2d.way("", lambda q: q.y(flip_kernel=False))
 mistakes("conv_transpose2d y", Convolution)(
@@ -169,7 +174,7 @@ conv2d.way("in each channel", lambda q: q.summed(q.products.max(6).sum(3)) if q.
 conv2d("matrix product", "window and kernel are multiplied cell by cell, not as matrices", where=square)
 # They are the sums of each column of the window times the sum of that row of the kernel.
 conv2d.way("its numbers added up", lambda q: q.y(w=np.broadcast_to(q.w.sum(3)[:, :, None], q.w.shape)))
-conv2d.way("or only products on the diagonal", lambda q: q.y(w=q.w * (q.u == q.v)))
+conv2d.way("only products on the diagonal", lambda q: q.y(w=q.w * (q.u == q.v)))
 conv2d("products overwritten", "every product is added to the sum so far: +=, not =")
 conv2d.way("only the last one is left", lambda q: q.summed(q.products[:, :, :, -1, ..., -1]))
 conv2d.way(

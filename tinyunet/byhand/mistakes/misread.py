@@ -15,6 +15,7 @@ from tinyunet.tensor import Array
 
 FEWEST = 2  # wrong numbers that it takes to tell which cell it was
 MOST = 200  # cells that are tried
+WRITTEN = 12  # digits after the point, at most
 
 
 def misread(of: Explanation, answer: Array, same: Callable[[Array], Any]) -> Iterator[str]:
@@ -29,15 +30,15 @@ def misread(of: Explanation, answer: Array, same: Callable[[Array], Any]) -> Ite
     if not op.linear or np.sum(~same(truth)) < FEWEST or sum(a.size for a in arrays.values()) > MOST:
         return
     for name, array in arrays.items():
-        whole = np.all(array == np.round(array))
+        digits = next((d for d in range(WRITTEN) if np.all(np.abs(array - np.round(array, d)) < EXACT)), WRITTEN)
         for index in np.ndindex(*array.shape):
-            gain = _with(of, name, index) - truth
+            gain = np.where(np.isnan(answer), 0, _with(of, name, index) - truth)
             most = np.unravel_index(np.abs(gain).argmax(), gain.shape)
             if abs(gain[most]) < EXACT:
                 continue
             off = (answer - truth)[most] / gain[most]
-            read = float(array[index] + off)
-            if same(truth + off * gain).all() and not (whole and abs(read - round(read)) > EXACT):
+            read = round(float(array[index] + off), digits)  # with as many digits as the others
+            if read != array[index] and same(truth + (read - array[index]) * gain).all():
                 yield f"{op.symbol(name, *index).text} read as {write(read)}"
 
 

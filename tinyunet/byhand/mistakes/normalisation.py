@@ -151,7 +151,8 @@ EVERY = "batch_norm y, group_norm y, layer_norm y"
 wrong, rare = usual_and_rare(EVERY, Normalisation)
 wrong(
     "unbiased variance",
-    "x is normalised with the biased variance, divided by m and not by m − 1",
+    "x is normalised with the biased variance, divided by m and not by m − 1, as np.var does (torch.var and MATLAB's "
+    "var divide by m − 1)",
     lambda q: q.affine(q.off / np.sqrt(q.var * q.m / (q.m - 1) + q.eps)) if q.m > 1 else None,
     where=lambda q: q.training,
 )
@@ -214,7 +215,10 @@ wrong.way("over the examples", lambda q: q.over(tuple(range(q.op.apart))))
 wrong.way("over everything", lambda q: q.over(tuple(range(q.x.ndim))) if q.op.apart else None)
 wrong.way("over the last axis alone", lambda q: q.over((q.x.ndim - 1,)) if q.x.ndim - q.op.apart > 1 else None)
 
-MOMENTUM = "running ← (1 − momentum)·running + momentum·batch"
+MOMENTUM = (
+    "running ← (1 − momentum)·running + momentum·batch, with the momentum of PyTorch (that of TensorFlow and Keras is "
+    "1 − it)"
+)
 wrong, rare = usual_and_rare("batch_norm running_mean, batch_norm running_var", BatchNorm)
 wrong("momentum reversed", MOMENTUM, lambda q: [q.result(name, momentum=1 - q.momentum) for name in q.op.updates])
 wrong("momentum forgotten", MOMENTUM)
@@ -223,7 +227,8 @@ wrong.way("the old value in full", lambda q: q.old + q.momentum * q.batch)
 rare("not updated", "training moves the running statistics", lambda q: q.old)
 
 wrong, rare = usual_and_rare("batch_norm running_var", BatchNorm)
-wrong("biased variance", "what is kept is divided by m − 1", lambda q: q.moved(q.old, q.x.var(q.axes)))
+wrong("biased variance", "what is kept is divided by m − 1, though y is made with the one divided by m")
+wrong.way("", lambda q: q.moved(q.old, q.x.var(q.axes)))
 rare("standard deviation for variance", "the variance is kept, without a root")
 rare.way("divided by m − 1", lambda q: q.moved(q.old, q.x.std(q.axes, ddof=1)))
 rare.way("divided by m", lambda q: q.moved(q.old, q.x.std(q.axes)))

@@ -15,6 +15,8 @@ from tinyunet.tensor import Array
 class Pooling(Window):
     """The cells of every window, and what each of them receives of dy, both (N, C, Ho, Wo, kh·kw)."""
 
+    divisor_override: int | None
+
     @functools.cached_property
     def seen(self) -> Array:
         """The cells, where padding never wins."""
@@ -62,6 +64,11 @@ class Pooling(Window):
         return (numbers.max if self.name == "max_pool2d" else numbers.mean)(axis, **how)
 
 
+def overhangs(q: Pooling) -> bool:
+    """Whether windows reach beyond the image and its padding."""
+    return bool(q.ceil_mode and (q.reach[:, 1] > q.reach[:, 0]).any() and q.divisor_override is None)
+
+
 max_y, rare_max_y = usual_and_rare("max_pool2d y", Pooling)
 avg_y, rare_avg_y = usual_and_rare("avg_pool2d y", Pooling)
 both_y, rare_both_y = usual_and_rare("max_pool2d y, avg_pool2d y", Pooling)
@@ -71,18 +78,23 @@ _, rare_both_dx = usual_and_rare("max_pool2d dx, avg_pool2d dx", Pooling)
 
 max_y("zero padding in max-pool", "the padding is −∞ and never wins, even among negative numbers")
 max_y.way("", lambda q: q.padded(constant_values=0))
-avg_y("divisor at the border", "count_include_pad says whether zeros of the padding are counted")
+avg_y(
+    "divisor at the border",
+    "count_include_pad says whether zeros of the padding are counted; what ceil_mode adds beyond them is left out",
+)
 avg_y.way("", lambda q: q.y(count_include_pad=not q.count_include_pad))
+avg_y.way("the whole kernel, also where it hangs over", lambda q: q.cells().sum(-1) / q.size if overhangs(q) else None)
 both_y("ceil for floor", "the size is rounded down, except with ceil_mode", lambda q: q.y(ceil_mode=not q.ceil_mode))
 max_y("average instead of maximum", "max-pooling takes the largest number of the window", lambda q: q.cells().mean(-1))
 avg_y("maximum instead of average", "average pooling takes the mean of the window", lambda q: q.seen.max(-1))
 avg_y("not divided", "divide the sum by the number of cells in the window", lambda q: q.cells().sum(-1))
 max_dx(*COL2IM, lambda q: q.spread(q.shares(q.winner), assign=True))
-avg_dx(*COL2IM, lambda q: q.spread(q.shares(1 / q.size), assign=True), where=counted)
-max_dx("ties shared", "among equals the first alone receives the gradient")
+avg_dx(*COL2IM, lambda q: q.spread(q.shares(1 / q.size), assign=True), where=lambda q: counted(q) and not overhangs(q))
+FIRST = "among equals the first of the window, row by row, receives all of the gradient, as in PyTorch"
+max_dx("ties shared", FIRST)
 max_dx.way("each of them receives it", lambda q: q.back(q.largest))
 max_dx.way("divided among them", lambda q: q.back(q.largest / q.largest.sum(-1, keepdims=True)))
-max_dx("last of equal numbers", "among equals the first alone receives the gradient")
+max_dx("last of equal numbers", FIRST)
 max_dx.way("", lambda q: q.back(q.cell(q.size - 1 - q.largest[..., ::-1].argmax(-1))))
 max_dx("gradient to the whole window", "only the largest number moves the output")
 max_dx.way("in full", lambda q: q.back(1))
@@ -90,6 +102,7 @@ max_dx.way("in equal parts", lambda q: q.back(1 / q.size))
 avg_dx("not divided", "every pixel of the window receives dy divided by the divisor", lambda q: q.back(1))
 avg_dx("divisor at the border", "the divisor is that of the forward pass")
 avg_dx.way("", lambda q: q.dx(count_include_pad=not q.count_include_pad))
+avg_dx.way("the whole kernel, also where it hangs over", lambda q: q.back(1 / q.size) if overhangs(q) else None)
 
 # ---- less usual
 
@@ -117,6 +130,8 @@ rare_avg_y("mean cut to a whole number", "a mean is seldom a whole number")
 rare_avg_y.way("rounded down", lambda q: np.floor(q.y()))
 rare_avg_y.way("digits cut off", lambda q: np.trunc(q.y()))
 rare_avg_y.way("rounded", lambda q: np.floor(q.y() + 0.5))
+rare_avg_y("divisor_override left out", "the sum is divided by divisor_override, whatever the window holds")
+rare_avg_y.way("", lambda q: q.y(divisor_override=None))
 rare_avg_y("wrong divisor", "divide by the number of cells in the window, kh·kw")
 rare_avg_y.way("its height", lambda q: q.divided(q.cells().sum(-1), q.kernel[0]))
 rare_avg_y.way("its width", lambda q: q.divided(q.cells().sum(-1), q.kernel[1]))

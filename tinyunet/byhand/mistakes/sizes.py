@@ -14,10 +14,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from tinyunet.byhand.arithmetic.lengths import Gathered, Length, Spread
 from tinyunet.byhand.arithmetic.operation import Index
-from tinyunet.byhand.arithmetic.size import Size
-from tinyunet.byhand.mistakes.diagnosis import RIGHT, UNEXPLAINED, Verdict
+from tinyunet.byhand.arithmetic.size import Layer, Size
+from tinyunet.byhand.mistakes.chain import Follows, Verdicts
+from tinyunet.byhand.mistakes.diagnosis import MISSING, RIGHT, UNEXPLAINED, Verdict
 from tinyunet.byhand.mistakes.registry import Mistake
 
 Wrong = Callable[[Any], "Length | int"]
@@ -168,8 +171,12 @@ def read_size(answer: Any) -> Index:
     return tuple(int(n) for n in several)
 
 
-def check(size: Size, answer: Any) -> Verdict:
+def check(size: Size, answer: Any) -> Verdict | Verdicts:
     """Whether a size is right; if not, the mistake that leads to it. Rows and columns are enough.
+
+    Args:
+        answer: (16, 15, 15), "16×15×15", (15, 15) or 15; or a list of these, one for every layer, with None for an
+            answer that is lacking. What follows rightly from a wrong size before it is told so.
 
     >>> from tinyunet import byhand
     >>> y = byhand.size("conv2d", (3, 32, 32), out_channels=16, kernel_size=5, stride=2, padding=2)
@@ -177,8 +184,61 @@ def check(size: Size, answer: Any) -> Verdict:
     right
     not right: 14×14. It is what this mistake gives: padding forgotten: the input has a border: 2·padding is added.
     """
+    if isinstance(answer, (list, tuple)) and not all(isinstance(n, (int, float, np.number)) for n in answer):
+        return _check_layers(size, answer)
+    return _check(size, answer)
+
+
+def _check_layers(size: Size, answers: Sequence[Any]) -> Verdicts:
+    """Every layer by itself, and on the size that was answered before it."""
+    if len(answers) > len(size.layers):
+        raise ValueError(f"there are {len(answers)} sizes for {len(size.layers)} layers")
+    said: list[Verdict] = []
+    given: Index | None = None  # what was answered before, if it is wrong
+    source = root = 0
+    for k, layer in enumerate(size.layers, 1):
+        answer = answers[k - 1] if k <= len(answers) else None
+        follows = None if given is None else _on(layer, given)
+        verdict = _check(Size([layer]), answer)
+        if answer is None:
+            given = follows
+        elif verdict:
+            given = None
+        else:
+            if follows is not None and _check(Size([layer._replace(gives=follows)]), answer):
+                where = "there" if root == source else f"in layer {root}"
+                verdict = Follows(False, f"follows rightly from your layer {source}; the mistake is {where}")
+            else:
+                root = k
+            given, source = _complete(layer, read_size(answer)), k
+        said.append(verdict)
+    verdicts = Verdicts(said)
+    verdicts.titles = [f"layer {k}, {layer.name}" for k, layer in enumerate(size.layers, 1)]
+    return verdicts
+
+
+def _complete(layer: Layer, given: Index) -> Index:
+    """An answer with its channels, if they were left out."""
+    axes = len(layer.operation.lengths()) or 1
+    given = given * axes if len(given) == 1 else given
+    return (*layer.gives[: len(layer.gives) - len(given)], *given)
+
+
+def _on(layer: Layer, given: Index) -> Index | None:
+    """The size of a layer's result for another size of its input; None if no window fits, or nothing changes."""
+    lengths = layer.operation.lengths()
+    if lengths:
+        places = tuple(replace(each, input=n).value for each, n in zip(lengths, given[-len(lengths) :], strict=True))
+        return (*layer.gives[: -len(places)], *places) if min(places) > 0 else None
+    if layer.name == "flatten":
+        return (*given[: len(layer.gives) - 1], math.prod(given[len(layer.gives) - 1 :]))
+    return given if layer.gives == layer.given else None
+
+
+def _check(size: Size, answer: Any) -> Verdict:
+    """What there is to say about the size of the last result."""
     if answer is None:
-        return Verdict(False, "not answered yet")
+        return MISSING
     given, truth = read_size(answer), tuple(size)
     axes = min(len(size.layers[-1].operation.lengths()) or len(truth) - 1, len(truth))
     if len(given) == 1 and axes > 1 and len(set(truth[-axes:])) == 1:

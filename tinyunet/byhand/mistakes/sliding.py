@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from tinyunet.byhand.arithmetic.windows import CEILED, SIZE
 from tinyunet.byhand.mistakes.registry import RARE, TRANSPOSED, mistakes
 from tinyunet.byhand.mistakes.window import (
     CONVOLUTIONS,
@@ -69,6 +70,15 @@ class Sliding(Window):
                 for direction, pair in (("rows", (down, nothing)), ("columns", (nothing, right))):
                     for y in tried(self, **{setting: pair}):
                         yield y, f"{setting} in {direction} only"
+
+    def both_sides(self) -> Array | None:
+        """y where both numbers of the padding are put, or cropped, before and after, along rows and columns alike."""
+        pair = self.pairs.get("padding")
+        if pair is None or pair[0] == pair[1]:
+            return None
+        if self.name == "conv_transpose2d":
+            return framed(self.y(padding=0), -np.array([pair, pair]))
+        return self.framed([pair, pair]) if counted(self) else None
 
     def stride_off(self) -> Iterator[tuple[Array, str]]:
         """y with strides that are off by one; 1 is a stride forgotten."""
@@ -138,15 +148,14 @@ conv2d("asymmetric 'same'", "the zeros go on both sides alike; only an odd one l
 conv2d.way("all at the end", lambda q: q.padded([(0, sum(both)) for both in q.borders]))
 conv2d.way("all at the beginning", lambda q: q.padded([(sum(both), 0) for both in q.borders]))
 conv2d.way("the odd one at the beginning", lambda q: q.padded(q.borders[:, ::-1]) if lopsided(q) else None)
-forward(
-    "output size off by one", "the number of windows is (input + 2·padding − dilation·(kernel − 1) − 1) // stride + 1"
-)
-forward.way("one too few rows", lambda q: q.fewer(1, 0))
-forward.way("one too few columns", lambda q: q.fewer(0, 1))
-forward.way("one too few rows and columns", lambda q: q.fewer(1, 1))
-forward.way("one too many rows and columns", lambda q: q.more(1, 1))
-forward.way("one too many rows", lambda q: q.more(1, 0))
-forward.way("one too many columns", lambda q: q.more(0, 1))
+for rule, rounded in ((SIZE, lambda q: not q.ceil_mode), (CEILED, lambda q: q.ceil_mode)):
+    forward("output size off by one", f"the number of windows is {rule}", where=rounded)
+    forward.way("one too few rows", lambda q: q.fewer(1, 0))
+    forward.way("one too few columns", lambda q: q.fewer(0, 1))
+    forward.way("one too few rows and columns", lambda q: q.fewer(1, 1))
+    forward.way("one too many rows and columns", lambda q: q.more(1, 1))
+    forward.way("one too many rows", lambda q: q.more(1, 0))
+    forward.way("one too many columns", lambda q: q.more(0, 1))
 dilated(
     "dilation off by one",
     "cells of the kernel are `dilation` pixels apart: 1 is an ordinary kernel, 2 leaves one pixel out",
@@ -158,6 +167,10 @@ dilated.way("", lambda q: q.instead("dilation", *(d for d in (q.dilation - 1, q.
 all_windows, forward, dilated, conv2d, conv_transpose2d = (mistakes(place, Sliding, RARE) for place in PLACES)
 all_windows("rows and columns exchanged", "a pair of settings is meant as (rows, columns)")
 all_windows.way("", lambda q: ((y, s) for s, pair in q.pairs.items() for y in tried(q, **{s: pair[::-1]})))
+forward("pair read as (before, after)", "a pair is (rows, columns), each of them before and after alike")
+forward.way("padding", lambda q: q.both_sides())
+conv_transpose2d("pair read as (before, after)", "a pair is (rows, columns), each of them before and after alike")
+conv_transpose2d.way("padding", lambda q: q.both_sides())
 all_windows("one direction forgotten", "it holds for rows and for columns", lambda q: q.one_direction())
 
 conv_transpose2d("stride off by one", "with stride s there are s − 1 zeros between pixels", lambda q: q.stride_off())

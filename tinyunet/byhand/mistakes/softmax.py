@@ -55,7 +55,7 @@ wrong("not normalised", "divide by the sum of the exponentials", lambda q: q.pow
 wrong("exponential forgotten", "it is the exponentials that are divided by their sum", lambda q: shares(q.x))
 wrong("wrong axis", "the probabilities of the classes of one row sum to 1", where=lambda q: q.x.ndim > 1)
 wrong.way("", lambda q: softmax(q.x, 0))
-rare("power of another number", "the powers are those of e = 2.718…")
+rare("power of another number", "the powers are those of e ≈ 2.718")
 rare.way("of 2", lambda q: softmax(q.x * math.log(2)))
 rare.way("of 10", lambda q: softmax(q.x * math.log(10)))
 rare.way("of 1/e: the sign of x is reversed", lambda q: softmax(-q.x))

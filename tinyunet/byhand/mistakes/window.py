@@ -71,6 +71,7 @@ class Window(Quantities):
         self.pairs = {name: np.broadcast_to(v, 2) for name, v in single.items()}
         self.borders = np.array(self.op.padded())
         self.count_include_pad = self.op.settings.get("count_include_pad", True)
+        self.ceil_mode = self.op.settings.get("ceil_mode", False)
         self.fill = self.op.outside
         self.reach = np.array([(axis.padding, axis.overhang) for axis in axes])  # of windows beyond the image
 

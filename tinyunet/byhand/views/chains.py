@@ -8,38 +8,48 @@ from tinyunet.byhand.arithmetic.chain import Chain
 from tinyunet.byhand.arithmetic.explanation import Explanation
 from tinyunet.byhand.arithmetic.numbers import write_array
 from tinyunet.byhand.views import page
+from tinyunet.tensor import Array
 
 
 def heading(chain: Chain, step: Explanation) -> str:
     """What a step is made from: "step 2: y = relu(x), where x is the y of step 1"."""
-    operation = step.operation
+    operation, made = step.operation, step.made_from
     settings = [f"{name}={value!r}" for name, value in operation.chosen().items()]
     arrays = [name for name in operation.array_names if operation.arrays.get(name) is not None]
-    call = f"{operation.name}({', '.join([*arrays, *settings])})"
-    what = f"y = {call}" if step.what == "y" else f"{step.what} of {operation.name}"
-    needs = [f"{name} is the {chain[n - 1].what} of step {n}" for name, n in chain.needs(step).items()]
-    if step.what != "y":  # of the operation's own step only dy is new
-        needs = needs[-1:] if "dy" in step.made_from else []
-    return f"step {chain.number(step)}: {what}{', where ' if needs else ''}{' and '.join(needs)}"
+    what = f"y = {operation.name}({', '.join([*arrays, *settings])})" if step.what == "y" else operation.name
+    needs = [
+        f"{name} is {'the y of ' if of.what == 'y' else 'the '}{chain.name(of)}"
+        for name, of in made.items()
+        if step.what == "y" or name == "dy"  # the arrays of a gradient are those of its operation
+    ]
+    return f"{chain.name(step)}: {what}{', where ' if needs else ''}{' and '.join(needs)}"
 
 
-def arrays(step: Explanation) -> dict[str, str]:
-    """The arrays that a step is made from and that no other step has made, and the result, as texts."""
+def arrays(step: Explanation) -> dict[str, Array]:
+    """The arrays that a step is made from and that no other step has made, and the result."""
     known = {name: array for name, array in step.arrays.items() if name not in step.made_from}
     if step.what != "y":
         known = {name: array for name, array in known.items() if name == "dy"}
-    return {name: _grid(name, array) for name, array in known.items()} | {step.what: _grid(step.what, step.result)}
+    return known | {step.what: step.result}
 
 
-def _grid(name: str, array: object) -> str:
-    return f"{name} = {write_array(array, prefix=f'{name} = ')}"  # type: ignore[arg-type]
+def grids(step: Explanation) -> list[str]:
+    """The same as texts."""
+    return [f"{name} = {write_array(array, prefix=f'{name} = ')}" for name, array in arrays(step).items()]
 
 
 def text(chain: Chain) -> str:
     """Every step with its numbers."""
-    return "\n\n".join("\n".join([heading(chain, step), *arrays(step).values()]) for step in chain)
+    return "\n\n".join("\n".join([heading(chain, step), *grids(step)]) for step in chain)
 
 
 def html(chain: Chain) -> str:
     """A page for every step, one below the other."""
     return "".join(f"<h3>{escaping.escape(heading(chain, step))}</h3>{page.frame(step)}" for step in chain)
+
+
+def page_of(title: str, chain: Chain) -> str:
+    """The same as a page of its own."""
+    head = f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escaping.escape(title)}</title></head>'
+    style = "color-scheme: light dark; font-family: sans-serif; max-width: 60em; margin: auto; padding: 1em"
+    return f'{head}<body style="{style}"><h2>{escaping.escape(title)}</h2>{html(chain)}</body></html>'

@@ -16,7 +16,7 @@ import numpy as np
 
 from tinyunet.byhand.arithmetic.explanation import Explanation
 from tinyunet.byhand.arithmetic.numbers import write
-from tinyunet.byhand.arithmetic.operation import Border, Index
+from tinyunet.byhand.arithmetic.operation import Border, Index, Operation
 from tinyunet.byhand.arithmetic.worked import Factor, Formula, Largest, Part, Step, place
 from tinyunet.byhand.views.text import Text
 
@@ -55,15 +55,16 @@ def html(explanation: Explanation, at: Index = (), title: str = "") -> str:
 
 
 def frame(explanation: Explanation) -> str:
-    """The page in a frame of its own, for a notebook: several do not disturb one another."""
+    """The page in a frame of its own, for a notebook: several do not disturb one another.
+
+    The frame has no sandbox, so that the page can make it as high as it needs.
+    """
     try:
         page = html(explanation)
     except ValueError as error:
         return f"<p>{_escaped(str(error))}</p>"
-    return (
-        f'<iframe sandbox="allow-scripts" title="{_escaped(explanation.title)}" '
-        f'style="width: 100%; height: 52em; border: 0" srcdoc="{_escaped(page)}"></iframe>'
-    )
+    title, size = _escaped(explanation.title), "width: 100%; height: 32em; border: 0"
+    return f'<iframe title="{title}" style="{size}" srcdoc="{_escaped(page)}"></iframe>'
 
 
 def _escaped(text: str) -> str:
@@ -197,7 +198,7 @@ class _View:
         arrays = [self.array(self.drawn[name], explanation.arrays[name]) for name in self.used | dict.fromkeys(always)]
         return {
             "title": explanation.title,
-            "settings": ", ".join(f"{k} {_setting(value)}" for k, value in op.settings.items() if value is not None),
+            "settings": ", ".join(_setting(op, k, value) for k, value in op.settings.items() if value is not None),
             "formula": op.formula(what).text,
             "arrays": arrays,
             "result": _Drawn(what, explanation.result.shape, op.plane).described(values),
@@ -222,10 +223,11 @@ class _View:
         return drawn.described(cells) | ({"seen": seen} if op.seen_as and any(seen) else {})
 
 
-def _setting(value: Any) -> str:
-    if isinstance(value, tuple):
-        return " × ".join(map(str, value))
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _setting(operation: Operation, name: str, value: Any) -> str:
+    """Such as "padding p = 1 × 2", with the letter of the formula."""
+    text = " × ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    text = text.lower() if isinstance(value, bool) else text
+    return f"{name} {operation.symbols[name]} = {text}" if name in operation.symbols else f"{name} {text}"
 
 
 def _head(part: Part, places: list[list[Index]], k: int, plane: int) -> str:

@@ -58,9 +58,8 @@ def worked_lengths(layer: Layer) -> list[Formula]:
 def rows(size: Size) -> list[Row]:
     """Every layer."""
     found: list[Row] = []
-    channels = (
-        size.layers[0].operation.lengths() == () or len(size.layers[0].given) > size.layers[0].operation.plane
-    )  # given: weights can be counted
+    first = size.layers[0]
+    channels = not first.operation.lengths() or len(first.given) > len(first.operation.lengths())  # else none are given
     before: tuple[Field, ...] | None = None
     for layer, field in zip(size.layers, size.fields(), strict=True):
         sums = {}
@@ -70,9 +69,10 @@ def rows(size: Size) -> list[Row]:
             sums["parameters"] = f"{' + '.join(parts)} = {layer.weights:,}"
         factors = layer.operation.multiplied()
         if factors is not None and channels:
-            times, each = ("·".join(str(n) for n in shape if n > 1) or "1" for shape in factors)
-            sums["multiplications"] = f"({times}) · ({each}) = {layer.multiplications:,}"
-        if field is not None and (grown := _grown(layer.operation.lengths(), before)):
+            times, each = ([str(n) for n in shape if n > 1] or ["1"] for shape in factors)
+            both = (f"({'·'.join(part)})" if len(part) > 1 else part[0] for part in (times, each))
+            sums["multiplications"] = f"{' · '.join(both)} = {layer.multiplications:,}"
+        if field and (grown := _grown(layer.operation.lengths(), before)):
             sums["sees"] = f"{grown} = {_sees(field)}"
         found.append(
             Row(
@@ -93,7 +93,7 @@ def _sees(field: tuple[Field, ...] | None) -> str:
     if field is None:
         return "all"
     each = [str(f.most) if f.least == f.most else f"{f.least} to {f.most}" for f in field]
-    return " × ".join(each) if len(set(each)) > 1 else (each or ["1"])[0]
+    return " × ".join(each) if len(set(each)) > 1 else (each or [""])[0]
 
 
 def _grown(lengths: Sequence[Length], before: tuple[Field, ...] | None) -> str:
@@ -132,7 +132,7 @@ def text(size: Size) -> str:
             heads = [f"size{of[rule]}: {rule}" for rule in rules]
             lines += ["", *(heads if key == "size" else [title]), *found]
     if len(layers) == 1:
-        if "sees" not in layers[0].sums and layers[0].sees not in ("1", "all"):
+        if "sees" not in layers[0].sums and layers[0].sees not in ("", "1", "all"):
             lines += ["", f"receptive field: {layers[0].sees}, depending on the place"]
         lines += ["", f"y is {layers[0].size}{_keeps(size)}"]
     return "\n".join(lines)
@@ -166,7 +166,8 @@ def _table(size: Size, layers: list[Row]) -> list[str]:
     total = [
         f"{sum(counts):,}" for counts in zip(*((row.parameters, row.multiplications) for row in layers), strict=True)
     ]
-    cells.append(["", "all", "", *total, ""])
+    if any(count != "0" for count in total):
+        cells.append(["", "all", "", *total, ""])
     cells = [[cell if cell != "0" else "" for cell in row] for row in cells]
     widths = [max(len(row[k]) for row in [head, *cells]) for k in range(len(head))]
     right = (0, 3, 4)
@@ -174,8 +175,8 @@ def _table(size: Size, layers: list[Row]) -> list[str]:
     for row in [head, *cells]:
         columns = (c.rjust(w) if k in right else c.ljust(w) for k, (c, w) in enumerate(zip(row, widths, strict=True)))
         lines.append("  ".join(columns).rstrip())
-    rule = "─" * max(map(len, lines))
-    return [lines[0], rule, *lines[1:-1], rule, lines[-1]]
+    rule, end = "─" * max(map(len, lines)), len(layers) + 2  # there the sums stand
+    return [lines[0], rule, *lines[1:end], rule, *lines[end:]]
 
 
 def _cells(size: Size, layers: list[Row]) -> list[list[tuple[str, str]]]:
@@ -238,6 +239,7 @@ def latex(size: Size) -> str:
         for key, sum in row.sums.items():
             written = sum.replace("·", r" \cdot ").replace("−", "-").replace("×", r"\times").replace(",", "{,}")
             left, _, right = written.rpartition(" = ")
-            lines.append(rf"\text{{{key}}} &= {left} = \text{{{right}}}")
+            name = "receptive field" if key == "sees" else key
+            lines.append(rf"\text{{{name}}} &= {left} = \text{{{right}}}")
     joined = " \\\\\n".join(lines)
     return f"\\begin{{aligned}}\n{joined}\n\\end{{aligned}}"

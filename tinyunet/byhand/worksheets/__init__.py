@@ -16,11 +16,11 @@ from tinyunet.byhand.worksheets.paper.html import html
 from tinyunet.byhand.worksheets.paper.markdown import markdown
 from tinyunet.byhand.worksheets.problems import problem
 from tinyunet.byhand.worksheets.sheets import USUAL, Sheet, grade, read_code, sheet
-from tinyunet.files import atomic, ending
+from tinyunet.files import ending, write_text
 
 __all__ = ["USUAL", "Sheet", "grade", "problem", "read_code", "sheet", "topics"]
 
-ENDINGS = ".pdf", ".html", ".md"  # in which a sheet is written
+ENDINGS = ".pdf", ".html", ".md", ".txt"  # in which a sheet is written; a text is Markdown, too
 
 
 def pdf(sheet: Sheet, path: str | os.PathLike[str], key: bool = False) -> None:
@@ -34,14 +34,12 @@ def save(sheet: Sheet, path: str | os.PathLike[str], key: bool = False) -> None:
     """Write the sheet, or its key; the ending of the name says in which format.
 
     Raises:
-        ValueError: an ending other than .pdf, .html or .md.
+        ValueError: an ending other than .pdf, .html, .md or .txt.
     """
     suffix = ending(path, ENDINGS, "a worksheet")
     if suffix == ".pdf":
         return pdf(sheet, path, key)
-    text = html(sheet, key) if suffix == ".html" else markdown(sheet, key)
-    with atomic(path) as part:
-        part.write_text(text, encoding="utf-8", newline="\n")
+    write_text(path, html(sheet, key) if suffix == ".html" else markdown(sheet, key))
 
 
 for _method in (markdown, html, pdf, save):  # a sheet does not know how it is printed, but it can be asked to

@@ -64,8 +64,8 @@ BACK = (
     "of dy there, times what the number was multiplied by."
 )
 ROW = "Output o is the sum of every input times its weight in row o of w"
-POWERS = "e^−2 = 0.1353, e^−1 = 0.3679, e^0 = 1, e^1 = 2.718, e^2 = 7.389, e^3 = 20.09"
-POWERS = POWERS.replace(" = ", "\u00a0=\u00a0") + ". Round answers to two digits after the point."
+POWERS = "e^−2 ≈ 0.1353, e^−1 ≈ 0.3679, e^0 = 1, e^1 ≈ 2.718, e^2 ≈ 7.389, e^3 ≈ 20.09".replace(" ≈ ", "\u00a0≈\u00a0")
+POWERS += ". Round answers to two digits after the point."
 SHARES = "Softmax makes probabilities of a row of logits: y_k = e^x_k / Z, where Z is the sum of e^x over the row"
 LOSS = "The loss of a row is ℓ = −log p[target] = log Z − x[target], where p = softmax(x) and Z = Σ e^x"
 NATURAL = "Classes are counted from 0. log is the natural logarithm, on a calculator ln. "

@@ -17,8 +17,10 @@ from typing import Any
 import numpy as np
 
 from tinyunet.byhand.arithmetic.explanation import Element, Explanation
+from tinyunet.byhand.arithmetic.grids import read_grid
 from tinyunet.byhand.arithmetic.numbers import EXACT
 from tinyunet.byhand.arithmetic.operations import OPERATIONS
+from tinyunet.byhand.examples.fields import numbers
 from tinyunet.byhand.mistakes import Mistake, wrong_answers
 from tinyunet.byhand.mistakes.diagnosis import Verdict, element_of, squeezed
 from tinyunet.byhand.worksheets.kinds import Kind, Level, gradient
@@ -86,6 +88,12 @@ class Question:
         if isinstance(answer, (list, tuple)):
             raise ValueError(f"a single number is asked for, {self.name}")
         return self.explanation.at(*self.index).check(answer)
+
+    def read(self, text: str) -> Verdict:
+        """The same of an answer as it was written, within bounds."""
+        answer = read_grid(text) if self.answer.size > 1 else text.strip()
+        numbers(answer, unfinished=True)
+        return self.check(answer)
 
     def wrong(self) -> Iterator[tuple[Mistake, Array]]:
         """Every mistake that can be made, with the answer that it leads to, which may happen to be right."""

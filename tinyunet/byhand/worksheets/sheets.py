@@ -12,18 +12,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tinyunet.byhand.arithmetic.grids import read_grid
 from tinyunet.byhand.arithmetic.operations import OPERATIONS
-from tinyunet.byhand.examples.example import MISSING
-from tinyunet.byhand.examples.fields import FieldError, numbers
 from tinyunet.byhand.examples.source import Source
-from tinyunet.byhand.mistakes.diagnosis import Verdict
+from tinyunet.byhand.mistakes.diagnosis import MISSING, Verdict
 from tinyunet.byhand.worksheets.levels import level_of
 from tinyunet.byhand.worksheets.problems import MOST, Problem, Question, problem
 
 USUAL = 6  # problems on a sheet
 CODE = re.compile(r"(\w{1,40}):(\d{1,9}):(\d{1,3})(?::(\d{1,3}))?", re.ASCII)
-LINE = re.compile(r"""^[ \t]*["']?([^\s"'=]+)["']?[ \t]*=""", re.MULTILINE)  # the beginning of an answer
+# The beginning of an answer, such as 1a = 3, "2": 1/2 or Problem 3) 5; what is called something else; other text.
+ANSWER = re.compile(r"""[\s"'*(>-]*(?:[^\W\d_]+[.\s]\s*)?(\d{1,4}[a-z]?)["'*]*\s*[=:)](.*)""", re.DOTALL)
+OTHER = re.compile(r"""\s*["']?([^\s"'=]*)["']?\s*=.*\d""", re.DOTALL)
+TEXT = re.compile(
+    r"\s*(?!none\b|nan\b|null\b|n/?a\b|array\b|tensor\b|np\.|tf\.|c\(|dtype|device|grad)[^\W\d]", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class Sheet:
 
         >>> verdicts = sheet("conv2d", seed=7, problems=2).check({1: [[0, 0], [0, 0]]})
         >>> verdicts["1"].right, verdicts["2a"]
-        (False, no answer yet)
+        (False, not answered yet)
         """
         questions = self.questions
         verdicts = dict.fromkeys(questions, MISSING)
@@ -128,57 +130,77 @@ def read_code(code: str) -> tuple[str, int, int, int]:
     return topic, seed, level, problems
 
 
-def grade(code: str, given: Sequence[str]) -> dict[str, Verdict]:
-    """Grade the answers to a sheet of which the code is known.
+class Grades(dict[str, Verdict]):
+    """A verdict for every question, by its label; and remarks on lines of a file that answer none."""
+
+    def __init__(self, verdicts: Mapping[str, Verdict]) -> None:
+        super().__init__(verdicts)
+        self.remarks: list[str] = []
+
+
+def grade(code: str, given: Sequence[str]) -> Grades:
+    """Grade somebody's answers to a sheet of which the code is known.
 
     Args:
         given: answers such as "1=35", "2a=1/3" and "3=1 2; 3 4" or "3=[[1, 2], [3, 4]]", and names of files with such a
-            line for each. Rows may also be lines. What stands behind a # does not count.
+            line for each. Rows may also be lines. What stands behind a # does not count, nor do names and headings.
 
     Returns:
-        A verdict for every question; `MISSING` where no answer is given.
+        A verdict for every question; `MISSING` where no answer is given, and what is wrong with a line of a file.
 
     Raises:
-        ValueError: a code or an answer that cannot be read; in a file it says the line and the label.
+        ValueError: a code, a file, or an answer outside of files that cannot be read.
 
     >>> verdicts = grade("conv2d:7:1:2", ["1=0 0; 0 0"])
     >>> verdicts["1"].right, verdicts["2a"]
-    (False, no answer yet)
+    (False, not answered yet)
     """
     whole = sheet(*read_code(code))
-    verdicts = dict.fromkeys(whole.questions, MISSING)
-    for label, text, file in _answers(given):
-        try:
-            if verdicts.get(label) not in (MISSING, None):
-                raise ValueError("answered twice")
-            answer = read_grid(re.sub("[\"']", "", text))
-            numbers(answer)  # bounds what anybody can write
-            verdicts[label] = whole.check({label: answer})[label]
-        except (TypeError, ValueError) as error:
-            raise _wrong(error, label, file) from None
-    return verdicts
-
-
-def _answers(given: Sequence[str]) -> Iterator[tuple[str, str, Source | None]]:
-    """Label and text of every answer, without those left empty, and the file that it stands in."""
+    grades = Grades(dict.fromkeys(whole.questions, MISSING))
     for text in given:
-        file = None
-        if "=" not in text:
-            if not os.path.exists(text):
-                raise ValueError(f"{text[:60]!r}: there is no such file; and an answer is given as 1=35")
-            file = Source.read(text)
-            text = re.sub("#.*", "", file.text)
-        first, *parts = LINE.split(text)
-        if first.strip():
-            raise _wrong("an answer is given as 1 = 35", first.split()[0], file)
-        for label, value in zip(parts[::2], parts[1::2], strict=True):
-            if value.strip():
-                yield label, value, file
+        inline = "=" in text
+        if not inline and not os.path.exists(text):
+            raise ValueError(f"{text[:60]!r}: there is no such file; and an answer is given as 1=35")
+        for line, label, answer in _answers(text if inline else Source.read(text).text):
+            try:
+                if label not in grades:
+                    raise ValueError(
+                        f"there is no such answer on {code}; there is {', '.join(grades)}"
+                        if label
+                        else "an answer is given as 1 = 35"
+                    )
+                if answer.strip() and grades[label] is not MISSING:
+                    raise ValueError("answered twice")
+                grades[label] = whole.questions[label].read(answer) if answer.strip() else grades[label]
+            except (TypeError, ValueError) as error:
+                message = _short(str(error))
+                if inline:
+                    raise ValueError(f"{(label or answer)[:60]}: {message}") from None
+                if label in grades and grades[label] is MISSING:
+                    grades[label] = Verdict(False, f"cannot be read (line {line}): {message}")
+                else:
+                    grades.remarks.append(f"line {line}: {(label or answer.strip())[:60]}: {message}")
+    return grades
 
 
-def _wrong(error: object, label: str, file: Source | None) -> ValueError:
-    """What is wrong with an answer; in a file with its line."""
-    if file is not None:
-        return file.wrong(FieldError(error, label))
-    message = str(error).removeprefix(f"{label}: ")
-    return ValueError(f"{label[:60]}: {message if len(message) < 400 else f'{message[:300]}…'}")
+def _short(message: str) -> str:
+    return message if len(message) < 400 else f"{message[:300]}…"
+
+
+def _answers(text: str) -> Iterator[tuple[int, str, str]]:
+    """Line, label and text of every answer; without a label what stands where an answer should."""
+    found: list[tuple[int, str, list[str]]] = []
+    rows: list[str] | None = None  # of the answer that goes on
+    for number, line in enumerate(re.sub("#.*", "", text).split("\n"), 1):
+        if match := ANSWER.match(line):
+            rows = [match[2]]
+            found.append((number, match[1], rows))
+        elif rows is not None and not TEXT.match(line):
+            rows.append(line)
+        elif other := OTHER.match(line):
+            found.append((number, other[1], [line.partition("=")[2]]))
+        elif TEXT.match(line):
+            rows = None  # a name, or a heading
+        elif line.strip():
+            found.append((number, "", [line]))
+    return ((number, label, "\n".join(rows)) for number, label, rows in found)

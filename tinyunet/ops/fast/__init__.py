@@ -31,6 +31,8 @@ from __future__ import annotations
 import functools
 from dataclasses import replace
 
+import numpy as np
+
 from tinyunet.ops import conv
 from tinyunet.ops.fast.products import column_products, multiply
 from tinyunet.ops.fast.tiles import col2im
@@ -62,7 +64,7 @@ def correlate(x: Array, w: Array, b: Array | None, axes: Axes, groups: int) -> A
 def scatter(y: Array, w: Array, b: Array | None, axes: Axes, groups: int) -> Array:
     """x = ∂S/∂x, plus a bias: y (N, O, Ho, Wo), w (O, C/G, kh, kw) → (N, C, H, W)."""
     y, back = channel_major(y), turned_axes(axes)
-    if back:
+    if back and np.isfinite(w).all():  # else an infinite weight would meet the zeros around y: 0·inf is nan
         x, _ = multiply(y, w, bias=b, axes=back, groups=groups, turned=True)
     else:
         x = col2im(column_products(y, w, groups), axes)
@@ -79,11 +81,11 @@ def weight_gradient(x: Array, y: Array, axes: Axes, groups: int) -> Array:
 def scatter_and_gradient(dy: Array, w: Array, x: Array, axes: Axes, groups: int) -> tuple[Array, Array]:
     """dx and dw of a convolution, from the same columns of dy where dx is a correlation."""
     back = turned_axes(axes)
-    if not back:
-        return scatter(dy, w, None, axes, groups), weight_gradient(x, dy, axes, groups)
-    # from the columns of dy: dx = turned w @ columns, dw = x @ columnsᵀ
-    dx, dw = multiply(channel_major(dy), w, channel_major(x), axes=back, groups=groups, turned=True)
-    return dx.swapaxes(0, 1), dw
+    if back and np.isfinite(w).all():  # from the columns of dy: dx = turned w @ columns, dw = x @ columnsᵀ
+        dx, dw = multiply(channel_major(dy), w, channel_major(x), axes=back, groups=groups, turned=True)
+        if np.isfinite(dw).all():  # else an infinite pixel at the edge may have met the zeros around dy: 0·inf is nan
+            return dx.swapaxes(0, 1), dw
+    return scatter(dy, w, None, axes, groups), weight_gradient(x, dy, axes, groups)
 
 
 def correlate_and_gradient(dy: Array, w: Array, x: Array, axes: Axes, groups: int) -> tuple[Array, Array]:

@@ -51,7 +51,7 @@ class Flatten(Operation):
 
 @Flatten.called
 def flatten(x: Any) -> Explanation:
-    """Explain `F.flatten` of every image: (N, C, H, W) becomes (N, C·H·W); one image (C, H, W) or (H, W) a row.
+    """Explain `nn.Flatten`: images (N, C, H, W) become rows (N, C·H·W), and one image (C, H, W) or (H, W) a row.
 
     >>> print(flatten([[1, 2], [3, 4]]).at(2))
     y[n,k] = x[n,c,i,j] with k = (c·H + i)·W + j

@@ -50,6 +50,7 @@ class Normalisation(Operation):
     leaves = "x", "weight", "bias"
     captions: ClassVar = {("weight", 1): "γ = weight", ("bias", 1): "β = bias", ("x", 2): "x (columns: channels)"}
     letters: ClassVar = {"weight": r"\gamma", "bias": r"\beta"}
+    symbols: ClassVar = {"weight": "γ", "bias": "β", "eps": "ε"}
     apart: int  # leading axes along which numbers with the same γ are in groups of their own
 
     def places(self, at: Index) -> Places:
@@ -79,7 +80,37 @@ class Normalisation(Operation):
             without = self.changed(eps=0.0).result(what, dy)
         return np.where(np.abs(without - y) <= 1e-4 * np.abs(y), without, y)
 
+    def sizes(self, what: str, dy: Array | None) -> Array:
+        """x − μ is off by a part of x and of μ, however little is left of them."""
+        x, every = self.arrays["x"], tuple(np.indices(self.arrays["x"].shape))
+        mean, var = self.moments()
+        root = np.sqrt(var + self.settings["eps"])
+        normal = (np.abs(x) + np.abs(mean)) / root
+        gamma, beta = (
+            default if self.arrays[name] is None else np.abs(self.arrays[name][self.of_vector(every)])
+            for name, default in (("weight", 1.0), ("bias", 0.0))
+        )
+        if what == "y":
+            return gamma * normal + beta
+        dy = np.abs(dy) if dy is not None else np.ones_like(x)
+        if what == "dx":
+            means = self.mean(gamma * dy) + normal * self.mean(gamma * dy * normal)
+            return (gamma * dy + means * self.settings.get("training", True)) / root
+        sums = np.zeros(self.shape(what))
+        np.add.at(sums, self.of_vector(every), dy * normal if what == "dweight" else dy)
+        return sums
+
     # ---- a group
+
+    def mean(self, numbers: Array) -> Array:
+        """At every place of x the mean of the numbers in its group."""
+        labels = np.broadcast_to(self.labels(), numbers.shape)
+        return (np.bincount(labels.ravel(), numbers.ravel()) / np.bincount(labels.ravel()))[labels]
+
+    def moments(self) -> tuple[Array, Array]:
+        """Mean and variance of its group, at every place of x."""
+        mean = self.mean(self.arrays["x"])
+        return mean, self.mean((self.arrays["x"] - mean) ** 2)
 
     def _normal(self, places: Places, mean: float, var: float) -> Numbers:
         """x̂ at some places."""
@@ -243,6 +274,19 @@ class BatchNorm(Channels):
         if what not in self.updates:
             return super().result(what, dy)
         return self._run()[1][self.updates.index(what)]
+
+    def sizes(self, what: str, dy: Array | None) -> Array:
+        if what not in self.updates:
+            return super().sizes(what, dy)
+        x = np.abs(self.arrays["x"])
+        moved = self.mean(x if what == "running_mean" else x**2).max((0, *range(2, x.ndim)))
+        return np.abs(self.arrays[what]) + self.settings["momentum"] * moved
+
+    def moments(self) -> tuple[Array, Array]:
+        if self.settings["training"]:
+            return super().moments()
+        mean, var = (self.arrays[name][self.labels()] for name in self.updates)
+        return mean, var
 
     # ---- a channel
 

@@ -36,6 +36,10 @@ class Classes(Operation):
     def behind(self, what: str, index: Index) -> list[tuple[str, Index]]:
         return self.row(index[:-1]) if what == "y" else []
 
+    def largest(self) -> Array:
+        """How large x, log Z and the 1 that Z may be near to are, at most, in every row."""
+        return 1 + np.abs(self.arrays["x"]).max(-1, keepdims=True)
+
     def row(self, lead: Index) -> list[tuple[str, Index]]:
         """The cells of a row of x: Z is a sum over all classes."""
         return [("x", (*lead, k)) for k in range(self.arrays["x"].shape[-1])]
@@ -58,6 +62,10 @@ class Softmax(Classes):
         "y": ("y_k = e^x_k / Z, with Z = Σ e^x_j over all classes j", r"y_k = \frac{e^{x_k}}{\sum_j e^{x_j}}"),
         "dx": ("dx_k = y_k · (dy_k − Σ dy_j·y_j)", r"∂x_k = y_k \Big(∂y_k - \sum_j ∂y_j y_j\Big)"),
     }
+
+    def sizes(self, what: str, dy: Array | None) -> Array:
+        y = self.result()  # e^x is off by a part of it that grows with x
+        return self.largest() * y * (1 if dy is None else np.abs(dy) + (np.abs(dy) * y).sum(-1, keepdims=True))
 
     def y(self, *index: int) -> tuple[Step, ...]:
         total, x = self.exponentials(index[:-1]), self.factor("x", index)
@@ -101,6 +109,11 @@ class LogSoftmax(Classes):
         ),
     }
 
+    def sizes(self, what: str, dy: Array | None) -> Array:
+        if dy is None:
+            return np.abs(self.result()) + self.largest()
+        return np.abs(dy) + self.largest() * np.exp(self.result()) * np.abs(dy).sum(-1, keepdims=True)
+
     def y(self, *index: int) -> tuple[Step, ...]:
         total, x = self.exponentials(index[:-1]), self.factor("x", index)
         value, forms = x.value - math.log(total.value), ("$x − log $Z", r"$x - \log $Z")
@@ -140,8 +153,20 @@ class Loss(Classes):
         """Of a single target."""
         raise NotImplementedError
 
+    def targets(self) -> Array:
+        """What every probability should be."""
+        raise NotImplementedError
+
     def run(self) -> tuple[Any, Any]:
         return self.plain(*self.arrays.values(), **self.settings)
+
+    def sizes(self, what: str, dy: Array | None) -> Array:
+        if dy is None:
+            return np.abs(self.result()) + self.largest().max()
+        share, targets = self._share(), self.targets()
+        p = share * self.result("dx", np.ones_like(dy)) + targets
+        dy = np.abs(dy if self.arrays["x"].ndim == dy.ndim else dy[..., None])
+        return (self.largest() * p + targets) * dy / share
 
     def behind(self, what: str, index: Index) -> list[tuple[str, Index]]:
         lead = index[: self.arrays["target"].ndim]
@@ -197,6 +222,9 @@ class CrossEntropy(Loss):
         value, forms = math.log(total.value) - t.value, ("log $Z − ($t)", r"\log $Z - ($t)")
         return total, Formula(symbol, *forms, value, (t,), {"Z": total.value, "t": t.value})
 
+    def targets(self) -> Array:
+        return np.equal(np.arange(self.arrays["x"].shape[-1]), self.arrays["target"][..., None]).astype(float)
+
     def dx(self, dy: Array, *index: int) -> tuple[Step, ...]:
         *lead, k = index
         hit = int(self.arrays["target"][tuple(lead)]) == k
@@ -247,6 +275,12 @@ class BinaryCrossEntropy(Loss):
 
     def row(self, lead: Index) -> list[tuple[str, Index]]:
         return [("x", lead)]
+
+    def largest(self) -> Array:
+        return 1 + np.abs(self.arrays["x"])
+
+    def targets(self) -> Array:
+        return self.arrays["target"]
 
     def loss(self, lead: Index, symbol: Symbol) -> tuple[Sum, Formula]:
         total, x, t = self.exponentials(lead), self.factor("x", lead), self.factor("target", lead)

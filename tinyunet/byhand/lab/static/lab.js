@@ -9,8 +9,10 @@
 
   let view;  // what is shown, and the index of the element in it that is worked out
   let index = [];
+  let example;  // that it is of, as a file
   let open = false;  // whether the result is shown, or only what has been answered: the places of elements in the view
   let solved = new Set();
+  let edited;  // the field that was written into last
   const last = {};  // the last question at each address
 
   // The answer; none to a question that was followed by another, or forgotten.
@@ -26,12 +28,13 @@
 
   // ---- the fields
 
-  function field(name, kind, remark) {
+  function field(name, kind, symbol, optional) {  // called as in the formula
     const label = document.createElement("label");
     const control = document.createElement(kind);
     control.name = name;
     control.id = `field-${name}`;
-    label.append(name);
+    label.append(`${symbol || name} `);
+    const remark = [symbol && name, optional].filter(Boolean).join(", ");
     if (remark) {
       const small = document.createElement("small");
       small.textContent = remark;
@@ -50,16 +53,17 @@
   }
 
   function fill(form) {
-    const {arrays, settings} = operations[form.operation];
+    const {arrays, settings, symbols} = operations[form.operation];
+    const focus = document.activeElement.id;
     by("operation").value = form.operation;
     by("arrays").replaceChildren(...Object.entries(arrays).map(([name, remark]) => {
-      const [label, area] = field(name, "textarea", remark === "optional" ? remark : "");
+      const [label, area] = field(name, "textarea", symbols[name], remark === "optional" ? remark : "");
       area.value = form.arrays[name] || "";
       fit(area);
       return label;
     }));
     by("settings").replaceChildren(...Object.entries(settings).map(([name, usual]) => {
-      const [label, control] = field(name, Array.isArray(usual) ? "select" : "input", "");
+      const [label, control] = field(name, Array.isArray(usual) ? "select" : "input", symbols[name], "");
       if (Array.isArray(usual)) options(control, usual, form.settings[name] || usual[0]);
       else control.placeholder = usual;
       if (form.settings[name]) control.value = form.settings[name];
@@ -67,12 +71,23 @@
     }));
     by("dy").value = form.dy;
     fit(by("dy"));
-    options(by("what"), [form.what], form.what);
-    by("answer").value = form.at && form.answer || "";
-    by("map").value = form.at ? "" : form.answer || "";
-    index = form.at || [];
-    work();
+    options(by("what"), [...new Set(["y", form.what])], form.what);
+    by("answer").value = form.answer || "";
+    by("map").value = form.map || "";
+    by("whole").open ||= Boolean(form.map);
+    inquire(form.what, form.at);
+    if (focus && document.activeElement.id !== focus && by(focus)) by(focus).focus();
+    return work();
   }
+
+  function inquire(name, at) {  // the element that is asked for
+    index = at;
+    by("element").textContent = at.length ? `${name}[${at.join(", ")}]` : name;
+  }
+
+  // An example in a file asks for an element, or for all of it.
+  const loaded = ({answer, ...form}) => ({...form, at: form.at || [], [form.at ? "answer" : "map"]: answer});
+  const chosen = (operation) => loaded({operation, ...operations[operation].form});
 
   function fields() {
     const texts = (id) => Object.fromEntries([...by(id).querySelectorAll("[name]")].map((f) => [f.name, f.value]));
@@ -83,20 +98,71 @@
     };
   }
 
+  // ---- the address: it holds what stands in the fields, so that it can be sent; answers stay with this browser
+
+  function address() {
+    const {operation, arrays, settings, what} = fields();
+    const texts = {operation, ...arrays, dy: by("dy").value, ...settings, what, at: index.join(",")};
+    const short = (text) => text.trim().replace(/ *\n */g, "\n").replace(/ +/g, " ");
+    const pairs = Object.entries(texts).map(([name, text]) => [name, short(text)]).filter(([, text]) => text);
+    return `#${new URLSearchParams(pairs)}`;
+  }
+
+  function columns(text) {  // rows of numbers below one another, as they were before the address was made short
+    const rows = text.split("\n").map((row) => row.split(" "));
+    if (/[^-−\d\s.,/]/.test(text)) return text;
+    const width = Math.max(...rows.flat().map((number) => number.length));
+    return rows.map((row) => row.map((number) => number && number.padStart(width)).join("  ")).join("\n");
+  }
+
+  // A change is a step to come back from, unless it goes on in the same field.
+  function note(field = edited) {
+    const step = field !== edited && location.hash !== address() ? "pushState" : "replaceState";
+    edited = field;
+    history[step]({answer: by("answer").value, map: by("map").value}, "", address());
+  }
+
+  async function enter() {  // what the address holds
+    const {operation = first, dy = "", what = "y", at = "", ...texts} =
+      Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
+    if (!location.hash) return fill(chosen(first));
+    const known = Object.hasOwn(operations, operation);
+    const names = known ? Object.keys({...operations[operation].arrays, ...operations[operation].settings}) : [];
+    const odd = known ? Object.keys(texts).find((name) => !names.includes(name)) : `the operation ${operation}`;
+    if (odd) {
+      await fill(chosen(known ? operation : first));
+      fail(`the address asks for ${odd}, which this lab does not know: it was cut off, or comes from a newer version`);
+      return;
+    }
+    const index = at ? at.split(",").map(Number) : [];
+    const arrays = Object.fromEntries(Object.entries(texts).map(([name, text]) => [name, columns(text)]));
+    await fill({operation, arrays, settings: texts, dy: columns(dy), what, at: index, ...history.state});
+  }
+
   // ---- what comes back
 
-  function fail(message) {
+  function fail(message, field) {
     by("error").textContent = message || "";
     by("error").hidden = !message;
     by("view").classList.toggle("stale", Boolean(message));
+    for (const control of by("form").querySelectorAll("[name]")) {
+      if (field && control.name === field) control.setAttribute("aria-invalid", "true");
+      else control.removeAttribute("aria-invalid");
+    }
+    if (field) by("numbers").open = true;
     if (message) by("error").scrollIntoView({block: "nearest"});
   }
 
-  function judge({error, right, text, toml} = {}) {
+  function judge({error, right, open, text, toml} = {}) {
     forget("/check");
-    by("verdict").textContent = text ? `${right ? "✓" : "✗"} ${text}` : error || "";
-    by("verdict").className = right ? "right" : "";
+    by("verdict").textContent = text ? `${right ? "✓" : open ? "…" : "✗"} ${text}` : error || "";
+    by("verdict").className = right ? "right" : open ? "open" : "";
     if (toml) by("toml").value = toml;
+  }
+
+  function outdate() {  // the verdict is about another answer; its place stays, so that nothing moves under the mouse
+    forget("/check");
+    by("verdict").className = "past";
   }
 
   // The view with a ? for all that was computed, but of solved elements: nothing that is hidden is in the page.
@@ -127,21 +193,18 @@
 
   function place(at) {  // of an element in the view; 0 if there is none
     const {shape} = view.result;
-    const is = at.length === shape.length && at.every((k, axis) => k < shape[axis]);
+    const is = at.length === shape.length && at.every((k, axis) => k >= 0 && k < shape[axis]);
     return is ? at.reduce((flat, k, axis) => flat * shape[axis] + k, 0) : 0;
   }
 
   function draw() {
     by("reveal").textContent = open ? "Hide the result" : "Show the result";
     const {name} = view.result;
-    by("whole").textContent = name;
+    by("whole").querySelector("span").textContent = name;
     showView(by("view"), {...(open ? view : hidden()), first: place(index)}, (at) => {
-      if (String(at) !== String(index)) {
-        forget("/check");
-        by("verdict").className = "past";  // its place stays, so that nothing moves under the mouse
-      }
-      index = at;
-      by("element").textContent = at.length ? `${name}[${at.join(", ")}]` : name;
+      if (String(at) !== String(index)) outdate();
+      inquire(name, at);
+      note();
     });
   }
 
@@ -150,12 +213,17 @@
     by("upstream").hidden = !by("what").value.startsWith("d");
     const found = await ask("/work", fields());
     if (!found) return;
-    fail(found.error);
+    fail(found.error, found.field);
     if (found.error) return;
     options(by("what"), found.quantities, by("what").value);
     by("toml").value = found.toml;
     view = found.view;
-    solved = new Set();
+    document.title = `${view.title} · tinyunet lab`;
+    if (found.toml !== example) {  // another problem: what was shown of the last one gives nothing of it away
+      open = false;
+      solved = new Set();
+    }
+    example = found.toml;
     draw();
   }
 
@@ -175,12 +243,14 @@
   by("form").addEventListener("input", (event) => {
     forget("/load");
     if (event.target.id === "toml") return;
+    clearTimeout(timer);
     if (event.target.id === "operation") {
-      fill({operation: event.target.value, ...operations[event.target.value].form});
+      fill(chosen(event.target.value));
+      note({});
       return;
     }
     if (event.target.tagName === "TEXTAREA") fit(event.target);
-    clearTimeout(timer);
+    note(event.target.tagName === "SELECT" ? {} : event.target);
     timer = setTimeout(work, 250);
   });
   by("one").addEventListener("submit", (event) => {
@@ -191,21 +261,39 @@
     event.preventDefault();
     check(null, by("map").value);
   });
-  by("map").addEventListener("input", (event) => fit(event.target));
+  for (const field of [by("answer"), by("map")]) {
+    field.addEventListener("input", () => {
+      if (field.id === "map") fit(field);
+      outdate();
+      note();
+    });
+  }
   by("reveal").addEventListener("click", () => {
     open = !open;
     if (view) draw();
   });
-  by("copy").addEventListener("click", async () => {
-    by("toml").select();
-    await navigator.clipboard.writeText(by("toml").value);
-    by("copied").textContent = "copied";
-  });
+  for (const [button, text] of [["link", () => location.href], ["copy", () => by("toml").value]]) {
+    by(button).addEventListener("click", async () => {
+      await navigator.clipboard.writeText(text());
+      by("copied").textContent = "copied";
+    });
+  }
   by("load").addEventListener("click", async () => {
+    const [link] = by("toml").value.match(/#operation=\S+/) || [];  // of a lab on whatever machine and port
+    if (link) {
+      location.hash = link;
+      return;
+    }
     const form = await ask("/load", {toml: by("toml").value});
     if (!form) return;
     fail(form.error);
-    if (!form.error) fill(form);
+    if (form.error) return;
+    fill(loaded(form));
+    note({});
+  });
+  addEventListener("hashchange", () => {
+    edited = undefined;
+    if (location.hash !== address()) enter();
   });
 
   if (!operations) {
@@ -213,5 +301,9 @@
     return;
   }
   options(by("operation"), Object.keys(operations), first);
-  fill({operation: first, ...operations[first].form});
+  const wide = matchMedia("(min-width: 60.01rem)");  // on a phone the answer comes first, and the numbers fold up
+  const unfold = () => { by("numbers").open ||= wide.matches; };
+  wide.addEventListener("change", unfold);
+  unfold();
+  await enter();
 })();

@@ -71,11 +71,14 @@ Shape = Line | Dot | Bar | Label
 
 def chart(element: Element) -> tuple[Shape, ...]:
     """What is drawn of an element beside its numbers; nothing, where these say all."""
+    whole = element.explanation
     steps = {step.symbol.text.split(" ")[0].split("[")[0]: step for step in element.steps}
-    if element.explanation.operation.elementwise:
+    if whole.operation.elementwise:
         return tuple(_curve(element))
     if "Z" in steps:
         return tuple(_bars(element))
+    if "Σ" in steps and len(steps["Σ"].terms) <= MOST and len(steps["Σ"].terms[0].factors) == 2:
+        return tuple(_areas(element, steps["Σ"]))
     means = [step for name, step in steps.items() if name.startswith("mean(")]
     if len(means) == 2:
         return tuple(_residual(element, *means))
@@ -159,49 +162,77 @@ def _curve(element: Element) -> Iterator[Shape]:
 def _bars(element: Element) -> Iterator[Shape]:
     """Bars for each sum Z; of a loss with the true class, of its gradient with what is missing there."""
     whole, targets = element.explanation, element.explanation.operation.arrays.get("target")
-    if targets is not None and targets.shape == whole.operation.arrays["x"].shape:  # every logit by itself
-        return
-    rows = list[tuple[str, list[float], int, int | None]]()
-    for total, last in itertools.pairwise(element.steps):
-        if not (total.symbol.text.startswith("Z") and isinstance(last, Formula)):
+    rows = list[tuple[str, list[float], int, list[float]]]()
+    total: Step = element.steps[0]
+    for last in element.steps:
+        if last.symbol.text.startswith("Z"):
+            total = last
+        x = [factor.at for factor in last.factors if factor.name == "x"] if isinstance(last, Formula) else []
+        if not x or len(total.terms) > MOST:
             continue
-        if len(total.terms) > MOST:
-            return
-        p = [term.value / total.value for term in total.terms]
-        *lead, own = last.factors[0].at
-        true = None if targets is None else int(targets[tuple(lead)])
-        if true is None:
-            rows.append(("p = e^x / Z", p, own, None))
-        elif whole.what == "y":
-            rows.append((f"true class {own}: −log {write(p[own])} = {write(last.value)}", p, own, None))
+        p, (*lead, own) = [term.value / total.value for term in total.terms], x[0] or (0,)
+        if targets is None:
+            rows.append(("p = e^x / Z", p, own, []))
+            continue
+        if targets.shape == whole.arrays["x"].shape:  # a logit is that of class 1 against class 0
+            own, wanted = 1, [1 - float(targets[x[0]]), float(targets[x[0]])]
         else:
-            off = f"p − {int(own == true)} = {write(p[own] - (own == true))}"
-            rows.append((f"true class {true}; class {own}: {off}", p, own, true))
-    pitch = HEIGHT / max(1, min(len(rows), BARS))
+            wanted = [float(k == targets[tuple(lead)]) for k in range(len(p))]
+        true = wanted.index(max(wanted))
+        said = f"true class {true}" if wanted[true] == 1 else f"target {write(wanted[1])}"
+        if whole.what == "y":
+            value = f"−log {write(p[true])} = {write(last.value)}" if wanted[true] == 1 else write(last.value)
+            rows.append((f"{said}: {value}", p, true, []))
+        else:
+            off = f"p − {write(wanted[own])} = {write(p[own] - wanted[own])}"
+            rows.append((f"{said}; class {own}: {off}", p, own, wanted))
+    pitch = HEIGHT / max(min(len(rows), BARS), 1)
     for k, row in enumerate(rows[:BARS]):
         yield from _row(*row, k * pitch, pitch - 0.1)
 
 
-def _row(heading: str, p: Sequence[float], own: int, true: int | None, top: float, height: float) -> Iterator[Shape]:
-    """Bars with their numbers, and below them those of the classes; one to 1 where a class is true."""
-    up = (height - 3 * ROW) / (max(p) if true is None else 1)
+def _row(
+    heading: str, p: Sequence[float], own: int, wanted: Sequence[float], top: float, height: float
+) -> Iterator[Shape]:
+    """Bars with their numbers, and below them those of the classes; of a gradient with outlines of what is wanted."""
+    up = (height - 3 * ROW) / max([*p, *wanted])
     floor, across = top + height - ROW, WIDTH / len(p)
     yield Label(WIDTH / 2, top + ROW / 2, heading, DARK)
     for k, value in enumerate(p):
         x, half, y = (k + 0.5) * across, 0.35 * across, floor - value * up
+        goal = floor - up * wanted[k] if wanted else floor
         style = (ORANGE, "bold") if k == own else (DARK,)
-        filled = (ORANGE, DARK) if k == own and true is None else (PALE, GREY)
+        filled = (ORANGE, DARK) if k == own and not wanted else (PALE, GREY)
         yield Bar(x - half, y, 2 * half, value * up, *filled)
-        if k == true:
-            yield Bar(x - half, floor - up, 2 * half, up, "none", DARK)
-        if k == own and true is not None:  # from what it is to what it should be
-            end = floor - up * (own == true)
-            yield Line((x, x), (y, end), ORANGE, 4.0)
-            yield Dot(x, end, ORANGE, 0.1)
+        if goal < floor:
+            yield Bar(x - half, goal, 2 * half, floor - goal, "none", DARK)
+        if k == own and wanted:  # from what it is to what it should be
+            yield Line((x, x), (y, goal), ORANGE, 4.0)
+            yield Dot(x, goal, ORANGE, 0.1)
         if k == own or len(p) <= LABELLED:
-            yield Label(x, (floor - up if k == true else y) - ROW / 2, write(value), *style)
+            yield Label(x, min(y, goal) - ROW / 2, write(value), *style)
             yield Label(x, floor + ROW / 2, str(k), *style)
     yield Line((0, WIDTH), (floor, floor), DARK, 1.5)
+
+
+def _areas(element: Element, mean: Step) -> Iterator[Shape]:
+    """From the mean of dy, weighted with the probabilities, to each dy; as wide as it is probable."""
+    pairs = [[factor.value for factor in term.factors] for term in mean.terms]
+    heights = [0.0, *(d for d, _ in pairs)]
+    frame, edge = _Frame((0, 1), (min(heights), max(heights) + (max(heights) == min(heights)))), 0.0
+    yield Label(WIDTH / 2, 0, "width p, height dy − Σ dy·y: the area is dx", DARK)
+    for k, (d, p) in enumerate(pairs):
+        (x, y), own = frame.place(edge, max(d, mean.value)), k == element.index[-1]
+        width, height = p * frame.across, abs(d - mean.value) * frame.up
+        yield Bar(x, y, width, height, *((ORANGE, DARK) if own else (PALE, GREY)))
+        if own or width > ROW:
+            yield Label(x + width / 2, HEIGHT - ROW / 2, str(k), *((ORANGE, "bold") if own else (DARK,)))
+        edge += p
+    yield frame.line([(0, 0), (1, 0)])
+    yield frame.line([(0, mean.value), (1, mean.value)], DARK, 1.5)
+    yield Label(WIDTH - ROW / 2, frame.place(1, 0)[1], "0")
+    if abs(mean.value) * frame.up > ROW:
+        yield Label(WIDTH, frame.place(1, mean.value)[1], write(mean.value), DARK)
 
 
 # ---- numbers on a line
@@ -227,7 +258,7 @@ def _normalised(element: Element, mean: Step, var: Step) -> Iterator[Shape]:
     if whole.what == "y" and given.keys() & {"weight", "bias"} and len({at[1:2] for at in places}) == 1:
         gamma, beta = given.get("weight", 1.0), given.get("bias", 0.0)
         y = np.array([whole.result[at] for at in places])
-        rows.append(("y", y, beta, abs(gamma), ("−γ", f"β = {write(beta)}", "+γ")))
+        rows.append(("y", y, beta, abs(gamma), ("−|γ|", f"β = {write(beta)}", "+|γ|")))
     units, left = _units(rows), ROW
     middle, pitch = left + (WIDTH - left) / 2, HEIGHT / len(rows)
     found = [middle + (values - centre) * unit for (_, values, centre, *_), unit in zip(rows, units, strict=True)]

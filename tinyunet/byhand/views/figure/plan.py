@@ -80,9 +80,8 @@ def _parts(element: Element) -> list[tuple[Part, Terms]]:
 def _meets(element: Element) -> bool:
     """Whether numbers of one array meet those of another, in a plane for each part."""
     operation, parts = element.explanation.operation, _parts(element)
-    return operation.slides or (
-        operation.linear and all(len(list(_planes(terms, 0, operation.plane))) == 1 for _, terms in parts)
-    )
+    one_each = all(len(list(_planes(terms, 0, operation.plane))) == 1 for _, terms in parts)
+    return operation.slides or (operation.linear and bool(parts) and one_each)
 
 
 def _planes(terms: Terms, k: int, axes: int) -> Iterator[Index]:

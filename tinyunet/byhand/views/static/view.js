@@ -344,6 +344,8 @@ function showView(root, data, chosen = () => {}) {
     "an element of the result; from there <kbd>← ↑ → ↓</kbd> <kbd>Home</kbd> <kbd>End</kbd> move, " +
     "<kbd>[</kbd> <kbd>]</kbd> change the channel.</span>";
   view.append(arrays, worked, keys);
+  const focused = root.contains(document.activeElement);  // it stays in what takes the place of the old view
   root.replaceChildren(view);
   pin(data.first || 0, false);
+  if (focused) outputs[pinned].cell.focus({preventScroll: true});
 }

@@ -76,5 +76,5 @@ def framed(x: Array, border: Border, beyond: Beyond | None) -> tuple[Array, Call
     for n, (before, after) in zip(x.shape[2:], border, strict=True):
         at = np.arange(-before, n + after)
         ways.append((beyond.source(at, n) if beyond else at)[:, None] == np.arange(n))  # position × pixel
-    rows, cols = (way.astype(float) for way in ways)
+    rows, cols = (way.astype(x.dtype) for way in ways)
     return rows @ x @ cols.T, lambda gradient: rows.T @ gradient @ cols

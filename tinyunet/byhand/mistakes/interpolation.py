@@ -60,7 +60,7 @@ wrong.way("and should not be", lambda q: None if q.align_corners else q.y(align_
 wrong.way("not, but should be", lambda q: q.y(align_corners=False) if q.align_corners else None)
 wrong("half a pixel forgotten", "a pixel is a square: its middle lies at i + 0.5", where=smooth)
 wrong.way("", lambda q: q.at(lambda i, n, m: i * n / m))
-wrong("another mode", "nearest takes one pixel as it is; bilinear mixes the pixels on both sides")
+wrong("another mode", "nearest takes one pixel, and bilinear mixes the pixels on both sides")
 wrong.way("nearest", lambda q: q.y(mode="nearest", align_corners=None) if q.bilinear else None)
 wrong.way("bilinear", lambda q: None if q.bilinear else q.y(mode="bilinear"))
 wrong.way("bilinear, corners aligned", lambda q: None if q.bilinear else q.y(mode="bilinear", align_corners=True))

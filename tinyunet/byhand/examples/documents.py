@@ -124,7 +124,6 @@ PREAMBLE = r"""\documentclass[a4paper]{article}
 \begin{document}"""
 
 SIGNS = {
-    "°": r"^\circ",
     "×": r"\times", "·": r"\cdot", "−": "-", "→": r"\to", "∂": r"\partial", "√": r"\surd", "Σ": r"\Sigma",
     "≤": r"\le", "≥": r"\ge", "≈": r"\approx", "≠": r"\ne", "…": r"\dots", "∞": r"\infty",
     "α": r"\alpha", "β": r"\beta", "γ": r"\gamma", "ε": r"\varepsilon", "μ": r"\mu", "σ": r"\sigma",

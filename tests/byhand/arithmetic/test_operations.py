@@ -12,7 +12,7 @@ import tinyunet
 import tinyunet.functional as F
 from tests.byhand.article import ARTICLE
 from tests.parity import _cotangent, theirs
-from tests.strategies import both, convolutions, images, normal, seeds, ties
+from tests.strategies import both, convolutions, images, normal, pairs, seeds, ties
 from tinyunet import byhand
 from tinyunet.byhand.arithmetic.explanation import Element
 from tinyunet.byhand.arithmetic.operations import OPERATIONS, Operation
@@ -103,6 +103,60 @@ def convolution(draw, transposed=False):
     return "conv_transpose2d" if transposed else "conv2d", [x, w, b], settings
 
 
+@st.composite
+def bordered(draw):
+    """A true convolution, or one with other borders, or both."""
+    x, w, b, settings = draw(convolutions())
+    mode = draw(st.sampled_from(["zeros", "reflect", "replicate", "circular"]))
+    assume(x.size)
+    widest = [n - 1 if mode == "reflect" else n for n in x.shape[-2:]]
+    spans = [d * (k - 1) + 1 for d, k in zip(settings["dilation"], w.shape[2:], strict=True)]
+    padding = tuple(tuple(draw(st.integers(0, min(most, 3))) for _ in range(2)) for most in widest)
+    assume(all(n + sum(p) >= span for n, p, span in zip(x.shape[-2:], padding, spans, strict=True)))
+    same = mode == "zeros" and draw(st.booleans())
+    settings |= {"stride": draw(st.sampled_from([1, 2, (1, 3)])), "padding": "SAME" if same else padding}
+    return "conv2d", [x, w, b], settings | {"padding_mode": mode, "flip_kernel": draw(st.booleans())}
+
+
+@st.composite
+def one_axis(draw):
+    name = draw(st.sampled_from(["conv1d", "conv_transpose1d", "max_pool1d", "avg_pool1d"]))
+    batch, groups = draw(st.sampled_from([(2,), (1,), ()])), draw(st.integers(1, 2))
+    kernel, stride, padding = draw(st.integers(1, 3)), draw(st.integers(1, 3)), draw(st.integers(0, 1))
+    C, O, L = groups * draw(st.integers(1, 2)), groups * draw(st.integers(1, 2)), draw(st.integers(4, 7))
+    x, seed = normal(draw(seeds), *batch, C, L), draw(seeds)
+    settings = {"stride": stride, "padding": padding}
+    if "pool" in name:
+        padding = min(padding, kernel // 2)
+        return (
+            name,
+            [x],
+            {"kernel_size": kernel, "stride": stride, "padding": padding, "ceil_mode": draw(st.booleans())},
+        )
+    transposed = name == "conv_transpose1d"
+    w = normal(seed, *((C, O // groups) if transposed else (O, C // groups)), kernel)
+    settings |= {"dilation": draw(st.integers(1, 2)), "groups": groups}
+    if transposed:
+        settings["output_padding"] = draw(st.integers(0, stride - 1))
+    elif draw(st.booleans()):
+        settings |= {"padding_mode": draw(st.sampled_from(["reflect", "replicate", "circular"]))}
+    return name, [x, w, draw(st.sampled_from([None, normal(seed + 1, O)]))], settings
+
+
+@st.composite
+def resized(draw):
+    x = draw(images())
+    assume(x.size)
+    settings = {"mode": draw(st.sampled_from(["nearest", "bilinear", "bilinear"]))}
+    if settings["mode"] == "bilinear":
+        settings["align_corners"] = draw(st.booleans())
+    sizes = {"size": draw(pairs(1, 7))}, {"scale_factor": draw(st.sampled_from([2, 3, (2, 1), 1.5, (0.5, 2)]))}
+    settings |= draw(st.sampled_from(sizes))
+    factors = both(settings.get("scale_factor", 1))
+    assume(all(math.floor(n * f) >= 1 for n, f in zip(x.shape[-2:], factors, strict=True)))
+    return "interpolate", [x], settings
+
+
 PROBLEMS = {
     "conv2d": convolution(),
     "conv_transpose2d": convolution(transposed=True),
@@ -110,9 +164,29 @@ PROBLEMS = {
     "avg_pool2d": pools("avg_pool2d"),
     "batch_norm": norms(),
     "groups": groups(),
+    "bordered": bordered(),
+    "resized": resized(),
+    "one axis": one_axis(),
     "cross_entropy": losses(),
     "others": others(),
 }
+
+
+def convolved(F, name, x, w, b=None, padding_mode="zeros", flip_kernel=False, **settings):
+    """PyTorch's convolution, with the border of its `pad`, TensorFlow's rule for SAME, and w flipped."""
+    axes, padding = (1, 2)[name == "conv2d"], settings["padding"]
+    if padding == "SAME":
+        stride, dilation = (both(settings[key]) for key in ("stride", "dilation"))
+        sizes = zip(x.shape[-2:], w.shape[2:], stride, dilation, strict=True)
+        totals = [max((math.ceil(n / s) - 1) * s + (k - 1) * d + 1 - n, 0) for n, k, s, d in sizes]
+        padding = tuple((total // 2, total - total // 2) for total in totals)
+    if padding_mode != "zeros" or isinstance(both(padding)[0], tuple):
+        padding = [p if isinstance(p, tuple) else (p, p) for p in both(padding)[-axes:]]
+        batch = x if x.ndim == 2 + axes else x[None]
+        mode = {"mode": "constant" if padding_mode == "zeros" else padding_mode}
+        batch = F.pad(batch, [side for sides in padding[::-1] for side in sides], **mode)
+        x, settings = batch if x.ndim == 2 + axes else batch[0], settings | {"padding": 0}
+    return getattr(F, name)(x, w.flip((2, 3)[:axes]) if flip_kernel else w, b, **settings)
 
 
 def pytorchs(name, arrays, settings):
@@ -133,6 +207,11 @@ def pytorchs(name, arrays, settings):
             others = [others[0].detach()]  # asked for is the gradient of x
         elif name == "flatten":
             return x.flatten(1 if x.ndim == 4 else 0)
+        elif name == "interpolate":  # of batches alone
+            y = F.interpolate(x if x.ndim == 4 else x[None], **settings)
+            return y if x.ndim == 4 else y[0]
+        elif name in ("conv1d", "conv2d"):
+            return convolved(F, name, x, *others, **settings)
         return getattr(F, name)(x, *others, **settings)
 
     return theirs(call, arrays, settings, np.float64), []
@@ -400,8 +479,34 @@ MUTANTS = {
         ("a mean is not divided", "for part in self.parts)) / self.divisor", "for part in self.parts))"),
     ],
     "byhand.arithmetic.worked:Numbers.factor": [
-        ("places go column by column", "for indices in reversed(self.grid)", "for indices in self.grid"),
+        (
+            "places go column by column",
+            "zip(reversed(self.grid), reversed(self.sources)",
+            "zip(self.grid, self.sources",
+        ),
+    ],
+    "byhand.arithmetic.worked:Numbers.has": [
         ("the padding at the end is the image", "0 <= index < n", "0 <= index"),
+    ],
+    "byhand.arithmetic.windows:Sliding.showing": [
+        ("a pixel is seen once", "range(-before, 0)", "()"),
+    ],
+    "byhand.arithmetic.windows:Sliding.sources": [
+        ("the border is zeros", 'if name == "x" and axis >= 2 else None', "if False else None"),
+    ],
+    "byhand.arithmetic.borders:widths": [
+        ("SAME: the odd one before", "(total // 2, total - total // 2)", "(total - total // 2, total // 2)"),
+    ],
+    "byhand.arithmetic.operations.convolution:Convolution.in_w": [
+        ("the kernel is not turned", "if self.settings.get", "if False and self.settings.get"),
+    ],
+    "byhand.arithmetic.operations.interpolation:Interpolate.place": [
+        ("resized: half a pixel forgotten", "(i + 0.5) * ratio - 0.5", "i * ratio"),
+        ("resized: corners not aligned", "i * (n - 1) / max(m - 1, 1)", "i * n / m"),
+        ("resized: weights exchanged", "{left: 1 - (centre - left)}", "{left: centre - left}"),
+    ],
+    "byhand.arithmetic.operations.one_axis:OneAxis.planar": [
+        ("the setting of the row is that of the column", "(OF_A_ROW[name], value)", "(value, value)"),
     ],
     "byhand.arithmetic.worked:values": [
         ("every term is made to add them", "terms.values if isinstance(terms, Terms) else", ""),

@@ -318,8 +318,8 @@ MUTANTS = {
             "(first + self.before) // self.stride",
         ),
     ],
-    "byhand.arithmetic.windows:Sliding.padded": [
-        ("the odd one comes before", "axis.span - 1 - axis.padding if same", "axis.padding if same"),
+    "byhand.arithmetic.borders:widths": [
+        ("rows are padded like columns", "rows, cols = conv.paddings", "cols, rows = conv.paddings"),
     ],
     "byhand.arithmetic.size:seen": [
         ("from the first layer on", "in reversed(operations)", "in operations"),

@@ -15,12 +15,22 @@ def test_the_built_in_examples_say_what_is_true():
     assert found == {
         "avgpool: y[0, 0]": 3.25,
         "avgpool: dx[0, 3]": 2,
+        "avgpool1d: y[0]": 3,
+        "avgpool1d: dx[2]": 1,
         "batchnorm: y[0, 0]": -1.069,
         "batchnorm: running_mean[0]": 0.3,
         "batchnorm: running_var[0]": 1.3667,
+        "bilinear: y[1, 1]": 13,
+        "bilinear: y[0, 1]": 4,
+        "bilinear: dx[0, 0]": 4,
         "binary-cross-entropy: y": 1.0455,
         "binary-cross-entropy: dx[0, 0]": -0.0298,
         "binary-cross-entropy: dx[1, 1]": 0.2381,
+        "conv-transpose1d: y[2]": 4,
+        "conv-transpose1d: dx[0]": 4,
+        "conv1d: y[0, 0]": 13,
+        "conv1d: y[0, 1]": 14,
+        "conv1d: dw[0, 0, 2]": 50,
         "conv3x3: y[0, 0, 0]": 37,
         "conv3x3: y[0, 1, 1]": 37,
         "conv3x3-padded: y[0, 1, 1]": 37,
@@ -46,6 +56,12 @@ def test_the_built_in_examples_say_what_is_true():
         "maxpool: y[1, 0]": 0,
         "maxpool: dx[1, 3]": 2,
         "maxpool: dx[2, 3]": 0,
+        "maxpool1d: y[1]": 5,
+        "maxpool1d: dx[2]": 20,
+        "maxpool1d: dx[3]": 0,
+        "mirrored-border: y[0, 0]": 212,
+        "mirrored-border: y[0, 2]": 242,
+        "mirrored-border: dx[0, 1]": 212,
         "relu: y[0]": 0,
         "relu: dx[0]": 0,
         "relu: dx[1]": -1,
@@ -55,10 +71,15 @@ def test_the_built_in_examples_say_what_is_true():
         "stride: y[0, 0]": 3,
         "stride: y[1, 1]": 9,
         "stride: y": [[3, 11], [12, 9]],
+        "tensorflow-same: y[0]": 421,
+        "tensorflow-same: y[1]": 84,
         "transposed-overlap: y[2, 2]": 10,
         "transposed-overlap: y[2, 0]": 4,
         "transposed2x2: y[0, 0]": 1,
         "transposed2x2: y[3, 2]": 4,
+        "true-convolution: y[0, 0]": 23,
+        "true-convolution: dw[0, 0]": 105,
+        "true-convolution: dx[1, 1]": 41,
         "weight-gradient: dw[0, 0]": 14,
         "weight-gradient: dw[1, 1]": 16,
         "weight-gradient: dw": [[14, 2], [7, 16]],
@@ -79,5 +100,5 @@ def test_the_built_in_examples_teach(name):
 def test_a_name_that_is_none_gets_the_nearest():
     with pytest.raises(ValueError, match="no built-in example 'conv4x4'; did you mean 'conv3x3"):
         examples.find("conv4x4")
-    with pytest.raises(ValueError, match="no built-in example 'zzz'; there is avgpool, batchnorm"):
+    with pytest.raises(ValueError, match="no built-in example 'zzz'; there is avgpool, avgpool1d, batchnorm"):
         examples.find("zzz")

@@ -37,7 +37,7 @@ def explanations(draw):
     with np.errstate(all="ignore"):
         match draw(st.sampled_from(sorted(OPERATIONS))):
             case "conv2d":
-                padding = draw(st.sampled_from([0, 1, (0, 2), "same", "valid"]))
+                padding = draw(st.sampled_from([0, 1, (0, 2), "same", "valid", "SAME", ((1, 0), (0, 1))]))
                 stride = 1 if padding == "same" else draw(st.sampled_from([1, 2, (1, 2)]))
                 return byhand.conv2d(x, draw(arrays(O, 1, k, k)), b, stride=stride, padding=padding)
             case "conv_transpose2d":
@@ -50,6 +50,16 @@ def explanations(draw):
             case "batch_norm":
                 eps = draw(st.sampled_from([1e-5, 0.5, 1.0]))
                 return byhand.batch_norm(draw(arrays(3, C)), *vectors, training=draw(st.booleans()), eps=eps)
+            case "interpolate":
+                size = draw(st.sampled_from([{"size": 4}, {"size": (2, 5)}, {"scale_factor": 1.5}]))
+                return byhand.interpolate(x, **size, mode="bilinear", align_corners=draw(st.booleans()))
+            case "conv1d":
+                unusual = draw(st.sampled_from([{}, {"padding": "SAME"}, {"padding": (1, 0), "flip_kernel": True}]))
+                return byhand.conv1d(x[..., 0, :], draw(arrays(1, x.shape[-3] if x.ndim > 2 else 1, k)), **unusual)
+            case "conv_transpose1d":
+                return byhand.conv_transpose1d(draw(arrays(C, W)), draw(arrays(C, O, k)), b, stride=2)
+            case "max_pool1d" | "avg_pool1d" as name:
+                return getattr(byhand, name)(draw(arrays(C, W)), k, padding=k // 2)
             case "group_norm":
                 return byhand.group_norm(draw(arrays(3, C)), 1, *vectors[2:], eps=0.5)
             case "layer_norm":

@@ -545,13 +545,17 @@ def test_a_figure_is_saved(tmp_path):
 MUTANTS = {
     "byhand.views.figure.plan:_windows": [
         ("the window lies on the kernel", "].index(name)", "].index(name) - 1"),
-        ("all windows lie on the first plane", "zip(parts, planes,", "zip(parts, [next(planes)] * len(parts),"),
+        (
+            "all windows lie on the first plane",
+            "zip(parts, _planes(parts[0][1], k, axes),",
+            "zip(parts, [next(_planes(parts[0][1], k, axes))] * len(parts),",
+        ),
     ],
     "byhand.arithmetic.operations.softmax:Loss.behind": [
         ("the target of the first row", "rows = [lead] if lead else self._rows()", "rows = self._rows()[:1]"),
     ],
     "byhand.views.figure.plan:_channel": [
-        ("letters of the window in the kernel", "cell_of(factor.at): letters[cell]", "cell: letters[cell]"),
+        ("letters of the window in the kernel", "cell_of(factor.at, axes): letters[cell]", "cell: letters[cell]"),
     ],
     "byhand.views.figure.plan:_letters": [
         ("a turned kernel has no letters", " and places == sorted(places)", ""),

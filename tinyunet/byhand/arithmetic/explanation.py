@@ -117,7 +117,7 @@ class Explanation:
             raise IndexError(f"{self.what} has the shape {shape}; there is no element {index} in it")
         index = tuple(int(k) % n for k, n in zip(index, shape, strict=True))
         steps = operation.work_out(self.what, operation.full(self.what, index), self.dy)
-        return Element(Symbol(*operation.formulas[self.what]), steps, self, index)
+        return Element(operation.formula(self.what), steps, self, index)
 
     def grad(self, name: str, dy: Any = None) -> Explanation:
         """The gradient ∂L/∂name of a loss L, for ∂L/∂y = dy; without dy it is 1 everywhere, as for L = Σ y.

@@ -53,9 +53,9 @@ class Length:
         """The positions of x that the positions first … last of y depend on."""
         raise NotImplementedError
 
-    def _formula(self, name: str, text: str, latex: str, **more: int) -> Formula:
-        numbers = {"n": self.input, "k": self.kernel, "s": self.stride, "d": self.dilation, "p": self.before}
-        numbers |= {"q": self.after, **more}
+    def _formula(self, name: str, text: str, latex: str, **more: float) -> Formula:
+        numbers: dict[str, float] = {"n": self.input, "k": self.kernel, "s": self.stride, "d": self.dilation}
+        numbers |= {"p": self.before, "q": self.after, **more}
         symbol = Symbol(name, rf"\text{{{name}}}")
         return Formula(symbol, text, latex, self.value, (), {key: float(value) for key, value in numbers.items()})
 

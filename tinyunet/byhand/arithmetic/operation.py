@@ -51,6 +51,7 @@ class Operation:
     parameters: ClassVar[Mapping[str, inspect.Parameter]]
     array_names: ClassVar[tuple[str, ...]]
 
+    like: ClassVar[str] = ""  # the operation that it is a kind of: it runs that, and shares its mistakes
     title: ClassVar[str]  # what it is called in a heading
     formulas: ClassVar[dict[str, tuple[str, str]]]  # of every quantity, in a text and in LaTeX, with ∂x for ∂L/∂x
     leaves: ClassVar[tuple[str, ...]]  # the arrays that have gradients
@@ -113,7 +114,7 @@ class Operation:
     @property
     def plain(self) -> Callable[..., Any]:
         """The operation itself, a NumPy function under `@differentiable`."""
-        return getattr(functional, self.name).__wrapped__
+        return getattr(functional, self.like or self.name).__wrapped__
 
     def axes(self) -> Axes:
         """How the window slides, for operations that have one."""
@@ -132,6 +133,10 @@ class Operation:
     def chosen(self) -> dict[str, Any]:
         """The settings that are not the default."""
         return {name: value for name, value in self.settings.items() if value != self.parameters[name].default}
+
+    def formula(self, what: str) -> Symbol:
+        """Of a quantity."""
+        return Symbol(*self.formulas[what])
 
     def quantities(self) -> list[str]:
         """What can be worked out: "y", and the gradients of the arrays that are there."""
@@ -189,13 +194,28 @@ class Operation:
         steps = getattr(self, what)(*index) if what == "y" else getattr(self, what)(dy, *index)
         return steps if isinstance(steps, tuple) else (steps,)
 
-    def shown(self, name: str, index: Sequence[int]) -> Index:
-        """An index as the user sees it."""
+    def shown(self, name: str, index: Sequence[Any]) -> tuple[Any, ...]:
+        """An index as the user sees it; an image of a single axis has no rows."""
+        index = (*index[:2], *index[3:]) if self.plane == 1 and len(index) == 4 else index
         return tuple(index[self.left_out.get(name, 0) :])
 
     def full(self, name: str, index: Index) -> Index:
         """An index of the user, with the axes that they did not give."""
-        return (0,) * self.left_out.get(name, 0) + index
+        index = (0,) * self.left_out.get(name, 0) + index
+        return (*index[:2], 0, *index[2:]) if self.plane == 1 and len(index) == 3 else index
+
+    def full_array(self, what: str, array: Array) -> Array:
+        """An array of the user's with the row that signals do not show, as far as its axes go."""
+        shape = self.shape(what)
+        if self.plane == 2 or len(shape) < 4 or array.ndim < 2:
+            return array
+        full = array[..., None, :]
+        return array if array.ndim == 4 and array.shape[2] == 1 and full.shape != (1, *shape) else full
+
+    def written_shape(self, what: str, shape: Index) -> Index:
+        """The other way round."""
+        row = self.plane == 1 and len(shape) > 2 and len(self.shape(what)) == 4
+        return (*shape[:-2], *shape[-1:]) if row else shape
 
     def symbol(self, what: str, *index: int) -> Symbol:
         """The name of an element; "dw" is the gradient ∂L/∂w."""
@@ -214,12 +234,21 @@ class Operation:
         """Elements of an array: along each axis one index, or several; beyond the array lies the padding."""
         array = self.arrays[name] if array is None else array
         grid = [[k] if isinstance(k, int) else k for k in at]
-        indices = [np.array(k, int) for k in grid]
+        indices = [self.sources(name, axis, np.array(k, int)) for axis, k in enumerate(grid)]
         inside = [(k >= 0) & (k < n) for k, n in zip(indices, array.shape, strict=True)]
         values = np.full([len(k) for k in grid], self.outside)
         values[np.ix_(*inside)] = array[np.ix_(*(k[there] for k, there in zip(indices, inside, strict=True)))]
-        first = self.left_out.get(name, 0)
-        return Numbers(name, tuple(grid[first:]), array.shape[first:], values.ravel())
+        places, shape, sources = (self.shown(name, axes) for axes in (grid, array.shape, indices))
+        return Numbers(name, places, shape, sources, values.ravel(), self.seen_as)
+
+    def sources(self, name: str, axis: int, positions: Array) -> Array:
+        """What is seen at positions along an axis of an array: themselves, if nothing is seen beyond it."""
+        return positions
+
+    @property
+    def seen_as(self) -> str:
+        """What a number is called that is seen beyond its array."""
+        return ""
 
     def bias(self, o: int) -> list[Part]:
         """What is added to a sum, if there is a bias."""

@@ -6,6 +6,9 @@ The sums are found by the equation in `ops/window.py`, and not by the code that 
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+import numpy as np
+
+from tinyunet.byhand.arithmetic.borders import BEYOND, Beyond
 from tinyunet.byhand.arithmetic.lengths import Gathered, Length
 from tinyunet.byhand.arithmetic.operation import Border, Operation
 from tinyunet.ops.window import Axis
@@ -62,10 +65,17 @@ class Sliding(Operation):
         apart = _largest(settings.get("stride", 1)) if cls.enlarges else 1
         return N * (apart * H + more) * (apart * W + more) * cells
 
+    @property
+    def planar(self) -> dict[str, Any]:
+        """The settings, for rows and columns."""
+        return self.settings
+
+    def run(self) -> tuple[Any, Any]:
+        return self.plain(*self.arrays.values(), **self.planar)
+
     def padded(self) -> Border:
-        """The rows above and below, and the columns left and right; of "same" an odd one comes after the image."""
-        same = self.settings.get("padding") == "same"
-        rows, cols = ((axis.padding, axis.span - 1 - axis.padding if same else axis.padding) for axis in self.axes())
+        """The rows above and below, and the columns left and right."""
+        rows, cols = ((axis.padding, axis.padding) for axis in self.axes())
         return rows, cols
 
     def lengths(self) -> tuple[Length, ...]:
@@ -85,8 +95,30 @@ class Sliding(Operation):
         return f"y has the size {CEILED}; its channels are those of x" if ceiled else super().rule(what)
 
     def border(self, array: str) -> Border:
-        rows, cols = ((axis.padding, max(axis.padding, axis.overhang)) for axis in self.axes())
+        both = zip(self.padded(), self.axes(), strict=True)
+        rows, cols = ((before, max(after, axis.overhang)) for (before, after), axis in both)
         return (rows, cols) if array == "x" else super().border(array)
+
+    @property
+    def beyond(self) -> Beyond | None:
+        """What there is beyond x; None for zeros, or −∞."""
+        return BEYOND.get(self.settings.get("padding_mode", "zeros"))
+
+    def sources(self, name: str, axis: int, positions: Array) -> Array:
+        """Rows and columns beyond x show pixels of x."""
+        seen = self.beyond if name == "x" and axis >= 2 else None
+        return seen.source(positions, self.arrays["x"].shape[axis]) if seen else positions
+
+    @property
+    def seen_as(self) -> str:
+        return self.beyond.word if self.beyond else ""
+
+    def showing(self, axis: int, position: int) -> list[int]:
+        """The rows, or columns, where one of x is seen: first itself, then in the border."""
+        before, after = self.padded()[axis - 2]
+        n = self.arrays["x"].shape[axis]
+        border = [*range(-before, 0), *range(n, n + after)] if self.beyond else []
+        return [position, *(k for k in border if self.sources("x", axis, np.array(k)) == position)]
 
 
 def _largest(setting: Any) -> int:
@@ -95,8 +127,10 @@ def _largest(setting: Any) -> int:
     return max((k for k in several if isinstance(k, int)), default=0)
 
 
-def images(x: Array) -> tuple[Array, int]:
-    """x as a batch (N, C, H, W), and how many axes were added."""
-    if not 2 <= x.ndim <= 4:
-        raise ValueError(f"x: must be (N, C, H, W), (C, H, W) or (H, W), not {x.shape}")
-    return x.reshape((1,) * (4 - x.ndim) + x.shape), 4 - x.ndim
+def images(x: Array, plane: int = 2) -> tuple[Array, int]:
+    """x as a batch (N, C, H, W), and how many axes were added; signals have one axis, and get a row."""
+    if not plane <= x.ndim <= 2 + plane:
+        forms = "(N, C, H, W), (C, H, W) or (H, W)" if plane == 2 else "(N, C, L), (C, L) or (L,)"
+        raise ValueError(f"x: must be {forms}, not {x.shape}")
+    lacking = 2 + plane - x.ndim
+    return x.reshape((1,) * lacking + x.shape[:-1] + (1,) * (2 - plane) + x.shape[-1:]), lacking

@@ -27,18 +27,20 @@ def place(name: str, at: Sequence[int]) -> str:
 class Factor(NamedTuple):
     """A number and where it stands: the name of an array and the index in it.
 
-    Names of what is computed on the way, such as "x̂", are no names of arrays. The zeros (or −∞) around an image have
-    the name "padding", and an index below 0 or beyond the end. The index of a single number is ().
+    Names of what is computed on the way, such as "x̂", are no names of arrays. What is around an image has the name
+    "padding", and an index below 0 or beyond the end; if it is a pixel of the image, it is known which. The index of a
+    single number is ().
     """
 
     name: str
     at: tuple[int, ...]
     value: float
+    seen: str = ""  # in the border: which pixel, such as "x[0, 1] mirrored"
 
     @property
     def place(self) -> str:
         """Such as "x[0, 1, 2]"."""
-        return self.name if self.name == "padding" else place(self.name, self.at)
+        return self.seen or self.name if self.name == "padding" else place(self.name, self.at)
 
 
 class Term(NamedTuple):
@@ -65,17 +67,27 @@ class Numbers:
     name: str
     grid: tuple[Sequence[int], ...]  # along each axis, the indices; () for numbers that stand in no array
     shape: tuple[int, ...]  # of the array; what lies beyond it is padding
+    sources: tuple[Sequence[int], ...]  # along each axis, the indices of what is seen there
     values: Array  # as many as the grid has places
+    seen_as: str = ""  # what a number of the array is called that is seen beyond it
 
     def factor(self, k: int) -> Factor:
         """The k-th."""
-        value, at = float(self.values[k]), []
-        for indices in reversed(self.grid):
-            k, place = divmod(k, len(indices))
-            at.append(indices[place])
+        value, at, source = float(self.values[k]), list[int](), list[int]()
+        for indices, sources in zip(reversed(self.grid), reversed(self.sources), strict=True):
+            k, here = divmod(k, len(indices))
+            at.append(int(indices[here]))
+            source.append(int(sources[here]))
         at.reverse()
-        inside = all(0 <= index < n for index, n in zip(at, self.shape, strict=True))
-        return Factor(self.name if inside else "padding", tuple(at), value)
+        source.reverse()
+        if self.has(at):
+            return Factor(self.name, tuple(at), value)
+        seen = f"{place(self.name, source)} {self.seen_as}" if self.has(source) else ""
+        return Factor("padding", tuple(at), value, seen)
+
+    def has(self, at: Sequence[int]) -> bool:
+        """Whether there is such a place in the array."""
+        return all(0 <= index < n for index, n in zip(at, self.shape, strict=True))
 
 
 class Terms(Sequence[Term]):

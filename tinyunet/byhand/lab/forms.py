@@ -121,7 +121,7 @@ def _read(name: str, text: str, least: int) -> Any:
     with blaming(name):
         numbers = read_grid(text, least)
         _even(numbers)
-    return [numbers] if name == "w" and depth(numbers) == 3 else numbers
+    return [numbers] if name == "w" and depth(numbers) == least + 1 else numbers
 
 
 def _even(numbers: Any, place: str = "") -> tuple[int, ...]:
@@ -147,15 +147,17 @@ def _even(numbers: Any, place: str = "") -> tuple[int, ...]:
 
 def _written(operation: Operation, name: str, numbers: Any) -> str:
     """What to put into the field of an array, the other way round."""
-    if name == "w" and depth(numbers) == 4 and len(numbers) == 1:
+    if name == "w" and depth(numbers) == operation.least_axes("w") + 2 and len(numbers) == 1:
         numbers = numbers[0]
     return write_grid(numbers, operation.least_axes(name))
 
 
 def _setting(text: str, kind: str) -> Any:
-    """What stands in the field of a setting: a decimal, true or false, an integer or a text, or several of them."""
+    """What stands in the field of a setting: a decimal, true or false, an integer or a text, or several, or pairs."""
     if kind == "float":
         return text.strip().replace(",", ".")
+    if len(pairs := re.split(r";|[\])]\s*,\s*[\[(]", text)) > 1:
+        return [_setting(pair, kind) for pair in pairs]
     words = [word for word in re.split(r"[\s,;()\[\]]+", text) if word] or [""]
     values: list[Any] = [
         word == "true" if word in ("true", "false") else int(word) if re.fullmatch(INTEGER, word) else word
@@ -167,7 +169,8 @@ def _setting(text: str, kind: str) -> Any:
 def _shown(setting: Any) -> str:
     """What to put into the field of a setting, the other way round."""
     if isinstance(setting, list):
-        return ", ".join(map(str, setting))
+        nested = any(isinstance(value, list) for value in setting)
+        return ("; " if nested else ", ").join(map(_shown, setting))
     return str(setting).lower() if isinstance(setting, bool) else str(setting)
 
 

@@ -44,7 +44,7 @@ class Convolution(Weighted, Window):
     def products(self) -> Array:
         """Of pixels and weights, (N, groups, filters, channels, Ho, Wo, kh·kw), each filter's its own."""
         seen = self.cells().reshape(len(self.x), self.groups, 1, self.channels, *self.output, self.size)
-        return seen * self.w.reshape(self.groups, -1, self.channels, 1, 1, self.size)
+        return seen * self.laid_w.reshape(self.groups, -1, self.channels, 1, 1, self.size)
 
     def summed(self, numbers: Array) -> Array:
         """y from other sums of products, (N, groups, filters, Ho, Wo)."""
@@ -107,7 +107,10 @@ conv2d(
     "the kernel is used as it stands, not turned by 180°, as in PyTorch, cv2.filter2D and scipy.signal.correlate2d "
     "(scipy.signal.convolve2d, np.convolve and MATLAB's conv2 do turn it)",
     lambda q: q.y(w=turned(q.w)),
+    where=lambda q: not q.flip_kernel,
 )
+conv2d("kernel not turned", "a true convolution turns the kernel by 180° first", where=lambda q: q.flip_kernel)
+conv2d.way("", lambda q: q.y(flip_kernel=False))
 mistakes("conv_transpose2d y", Convolution)(
     "kernel flipped",
     "the kernel is laid down as it stands; it is turned by 180° only where zeros are put between the pixels, and a "

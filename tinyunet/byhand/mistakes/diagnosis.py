@@ -134,6 +134,7 @@ def check(of: Explanation, answer: Any) -> Verdict:
     """
     op, what, dy = of.operation, of.what, of.dy
     given = read_answer(answer)
+    given = given.reshaped(op.full_array(what, given.values).shape)
     truth = op.result(what, dy)
     gaps = np.isnan(given.values)
     if gaps.all() and (gaps.size or not truth.size):
@@ -234,7 +235,7 @@ EXCHANGED = Mistake("right numbers in other places", "each belongs to its own ro
 def _other_shape(of: Explanation, given: Answer) -> Verdict:
     """The mistakes that give an answer of a wrong shape; or only its shape, if they are few."""
     values, truth = given.values, of.result
-    start = f"not right: {of.what} does not have the shape {values.shape}"
+    start = f"not right: {of.what} does not have the shape {of.operation.written_shape(of.what, values.shape)}"
     alike: list[str] = []
     for among in _known(of) if values.size and not np.isnan(values).any() else ():
         found = _search(of, among, given, None)

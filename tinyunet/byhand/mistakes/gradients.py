@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tinyunet.byhand.mistakes.registry import RARE, TRANSPOSED, Quantities, mistakes, one_by_one, only, usual_and_rare
-from tinyunet.byhand.mistakes.window import Window, bordered, framed, resized, strided, turned
+from tinyunet.byhand.mistakes.window import Window, bordered, framed, of_zeros, resized, strided, turned
 from tinyunet.tensor import Array
 
 
@@ -15,7 +15,7 @@ class Gradient(Window):
 
     def prepare(self) -> None:
         super().prepare()
-        self.image = framed(self.x, self.borders)
+        self.image = self.continued(self.x, self.borders)
         self.zeros = self.borders.sum(1)
         lost = self.span - 1 - self.zeros  # that a result is smaller than its image, if the stride is 1
         self.unstrided_size = self.output + lost if self.name == "conv2d" else self.input - lost
@@ -69,8 +69,20 @@ kernel_dw, rare_kernel_dw = usual_and_rare("conv2d dw, conv_transpose2d dw", Qua
 every_dw, rare_every_dw = usual_and_rare(WEIGHTS, Quantities)
 every_db, rare_every_db = usual_and_rare(f"conv2d db, conv_transpose2d db, linear db, {BETAS}", Bias)
 
-conv_dx("no rot180", "the window that looks back from a pixel meets the kernel from its other end")
+conv_dx(
+    "no rot180",
+    "the window that looks back from a pixel meets the kernel from its other end",
+    where=lambda q: not q.flip_kernel,
+)
 conv_dx.way("", lambda q: q.dx(w=turned(q.w)))
+conv_dx(
+    "kernel turned twice",
+    "the kernel was turned already; the window that looks back from a pixel meets it as it stands",
+    where=lambda q: q.flip_kernel,
+)
+conv_dx.way("", lambda q: q.dx(w=turned(q.w)))
+conv_dx("border left out", "a pixel that is seen in the border gets the gradient from there, too")
+conv_dx.way("", lambda q: None if of_zeros(q) else q.dx(padding_mode="zeros"))
 conv_dx(
     "no zeros inserted for the stride",
     "outputs are `stride` pixels apart: with zeros between them",
@@ -102,7 +114,7 @@ mistakes(f"{INPUTS}, {WEIGHTS}, {OTHERS}", Quantities)(*SIGN_REVERSED, lambda q:
 mistakes(f"{INPUTS}, {WEIGHTS}", Quantities)(*DY_FORGOTTEN, lambda q: q.asked(np.ones_like(q.dy)))
 
 COL2IM = "col2im that assigns", "where windows overlap, gradients add up"
-conv_dx(*COL2IM, lambda q: q.spread(q.laid(q.dy), assign=True))
+conv_dx(*COL2IM, lambda q: q.spread(q.laid(q.dy), assign=True), where=of_zeros)
 every_db(
     "bias gradient not summed",
     "the bias is added at every place of every image, so its gradient is the sum over all of them",
@@ -111,7 +123,7 @@ every_db(
 every_db.way("dy itself", lambda q: q.dy)
 every_db.way("the mean", lambda q: q.channels.mean(1))
 every_db.way("only image 0", lambda q: np.split(q.channels, len(q.dy), 1)[0].sum(1) if q.dy.ndim > 2 else None)
-every_db.way("only over the batch", lambda q: q.dy.sum(0) if q.dy.ndim > 2 else None)
+every_db.way("only over the batch", lambda q: q.dy.sum(0) if q.dy.ndim > 2 and q.dy[0, 0].size > 1 else None)
 every_db.way("only the first place", lambda q: q.channels[:, 0])
 
 # ---- less usual
@@ -124,6 +136,8 @@ rare_every_db(*SIGN_REVERSED, lambda q: -q.asked())
 conv2d_dw("stride or dilation forgotten", "the pixels that a weight has met are those of the forward pass")
 conv2d_dw.way("stride", lambda q: q.dw_seen(q.output - 1 + q.span, stride=1))
 conv2d_dw.way("dilation", lambda q: q.dw_seen(q.stride * (q.output - 1) + q.kernel, dilation=1))
+conv2d_dw("zeros in the border", "the pixels that a weight has met are those of the forward pass")
+conv2d_dw.way("", lambda q: None if of_zeros(q) else q.dw(padding_mode="zeros"))
 conv2d_dw("padding forgotten", "the pixels that a weight has met are those of the padded image", where=bordered)
 conv2d_dw.way("", lambda q: q.dw(x=framed(q.x, [(0, n) for n in q.zeros]), padding=0))
 conv2d_dw("dy not spread", "outputs are `stride` pixels apart, and dw has the shape of w", where=strided)
@@ -162,7 +176,7 @@ rare_conv_dx("'same' instead of 'full'", BORDER, where=lambda q: not strided(q) 
 rare_conv_dx.way("", lambda q: framed(q.dx(), [(-(s // 2), -((s - 1) // 2)) for s in q.span]))
 rare_conv_dx("dilation forgotten", "cells of the kernel are `dilation` pixels apart here, too")
 rare_conv_dx.way("", lambda q: q.cropped(q.dx_of(q.stride * (q.output - 1) + q.kernel, padding=0, dilation=1)))
-rare_conv_dx(*COL2IM)
+rare_conv_dx(*COL2IM, where=of_zeros)
 rare_conv_dx.way("window after window", lambda q: q.overwritten(q.laid(q.dy)))
 rare_transposed_dx("stride forgotten", "dx is a convolution of dy with the same stride", where=strided)
 rare_transposed_dx.way("all places", lambda q: q.dx_of(q.unstrided_size, stride=1, output_padding=0))

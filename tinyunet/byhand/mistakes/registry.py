@@ -45,7 +45,7 @@ class Quantities:
     x: Array
 
     def __init__(self, op: Operation, dy: Any, what: str) -> None:
-        self.op, self.name, self.dy, self.what = op, op.name, dy, what
+        self.op, self.name, self.dy, self.what = op, op.like or op.name, dy, what
         vars(self).update(op.arrays | op.settings)
         self.prepare()
 
@@ -134,11 +134,42 @@ def usual_and_rare(places: str, quantities: Callable[[Operation, Any, str], Any]
 def wrong_answers(op: Operation, what: str, dy: Array | None, among: Ways = WAYS) -> Iterator[tuple[Mistake, Array]]:
     """Every mistake that can be made here, with the answer that it leads to."""
     made = functools.cache(lambda quantities: quantities(op, dy, what))
-    for known, stated in among.get((op.name, what), []):
+    for known, stated in among.get((op.like or op.name, what), []):
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # a variance of 0, by a wrong formula
             answers = stated.answers(made(stated.quantities))
         for array, detail in answers:
-            yield (detail if isinstance(detail, Mistake) else known._replace(detail=detail)), array
+            if op.plane == 1 and array.shape[2:-1] not in ((), (1,)):  # it would have rows
+                continue
+            mistake = detail if isinstance(detail, Mistake) else known._replace(detail=detail)
+            yield (Mistake(*map(_in_a_row, mistake)) if op.plane == 1 else mistake), array
+
+
+IN_A_ROW = {  # words for rows and columns, and those for a single row
+    " rows and columns": " numbers",
+    "rows and columns": "numbers",
+    "row and column": "number",
+    "columns": "numbers",
+    "column": "number",
+    "top and left": "beginning",
+    "bottom and right": "end",
+    "top, left": "beginning",
+    "on all four sides": "on both sides",
+    "turned by 180°": "reversed",
+    "height and width": "places",
+    "the image": "x",
+    "pixels": "numbers",
+    "pixel": "number",
+    "(s·i, s·j)": "s·i",
+    "(i, j)": "i",
+    "[u, v]": "[u]",
+}
+
+
+def _in_a_row(text: str) -> str:
+    """A text about images, about signals."""
+    for of_images, of_signals in IN_A_ROW.items():
+        text = text.replace(of_images, of_signals)
+    return text
 
 
 TRANSPOSED = "right numbers in other places", "the first index counts rows, the second one columns"

@@ -7,7 +7,17 @@ import numpy as np
 
 from tinyunet.byhand.arithmetic.windows import CEILED, SIZE
 from tinyunet.byhand.mistakes.registry import RARE, TRANSPOSED, mistakes
-from tinyunet.byhand.mistakes.window import CONVOLUTIONS, Window, bordered, counted, framed, resized, strided, tried
+from tinyunet.byhand.mistakes.window import (
+    CONVOLUTIONS,
+    Window,
+    bordered,
+    counted,
+    framed,
+    of_zeros,
+    resized,
+    strided,
+    tried,
+)
 from tinyunet.tensor import Array
 
 PLACES = (
@@ -17,6 +27,10 @@ PLACES = (
     "conv2d y",
     "conv_transpose2d y",
 )
+
+
+def lopsided(q: Window) -> bool:
+    return bool(np.ptp(q.borders, 1).any())
 
 
 def written(pair: Array) -> str:
@@ -113,17 +127,27 @@ forward.way(
 forward("padding forgotten", "the image gets a border before the window slides", lambda q: q.y(padding=0), bordered)
 conv_transpose2d("padding forgotten", "padding crops that many rows and columns from every side", where=bordered)
 conv_transpose2d.way("", lambda q: q.y(padding=0))
-conv2d("edge padding", "the border is zeros, not the pixels at the edge repeated", lambda q: q.padded(mode="edge"))
+conv2d("edge padding", "the border is zeros, not the pixels at the edge repeated", where=of_zeros)
+conv2d.way("", lambda q: q.padded(mode="edge"))
 conv2d(
-    "reflect padding", "the border is zeros, not the image mirrored", where=lambda q: all(q.borders.max(1) < q.input)
+    "reflect padding",
+    "the border is zeros, not the image mirrored",
+    where=lambda q: of_zeros(q) and all(q.borders.max(1) < q.input),
 )
 conv2d.way("", lambda q: q.padded(mode="reflect"))
+conv2d("another border", "padding_mode says what is seen in the border", where=lambda q: not of_zeros(q))
+conv2d.way("zeros", lambda q: q.padded(constant_values=0))
+conv2d.way("the edge repeated", lambda q: q.padded(mode="edge"))
+conv2d.way("mirrored", lambda q: q.padded(mode="reflect"))
+conv2d.way("mirrored, the edge included", lambda q: q.padded(mode="symmetric"))
+conv2d.way("from the other side", lambda q: q.padded(mode="wrap"))
+conv2d("padding alike on both sides", "the padding before the image and after it differ", where=lopsided)
+conv2d.way("the wider one", lambda q: q.padded([(max(both), max(both)) for both in q.borders]))
+conv2d.way("the narrower one", lambda q: q.framed([(min(both), min(both)) for both in q.borders]))
 conv2d("asymmetric 'same'", "the zeros go on both sides alike; only an odd one left over goes to the end")
 conv2d.way("all at the end", lambda q: q.padded([(0, sum(both)) for both in q.borders]))
 conv2d.way("all at the beginning", lambda q: q.padded([(sum(both), 0) for both in q.borders]))
-conv2d.way(
-    "the odd one at the beginning", lambda q: q.padded(q.borders[:, ::-1]) if np.ptp(q.borders, 1).any() else None
-)
+conv2d.way("the odd one at the beginning", lambda q: q.padded(q.borders[:, ::-1]) if lopsided(q) else None)
 for rule, rounded in ((SIZE, lambda q: not q.ceil_mode), (CEILED, lambda q: q.ceil_mode)):
     forward("output size off by one", f"the number of windows is {rule}", where=rounded)
     forward.way("one too few rows", lambda q: q.fewer(1, 0))
@@ -159,7 +183,7 @@ forward.way("", lambda q: q.other_widths())
 forward("padding on one side only", "the border goes around the image, on all four sides", where=counted)
 forward.way("at the top and left", lambda q: q.padded(q.borders * (1, 0)))
 forward.way("at the bottom and right", lambda q: q.padded(q.borders * (0, 1)))
-conv2d("wrap-around padding", "the border is zeros, not the pixels from the other side of the image")
+conv2d("wrap-around padding", "the border is zeros, not the pixels from the other side of the image", where=of_zeros)
 conv2d.way("on all sides", lambda q: q.padded(mode="wrap"))
 conv2d.way(
     "at the top and left, as negative indices do",
@@ -167,7 +191,7 @@ conv2d.way(
 )
 all_windows(*TRANSPOSED)
 all_windows.way("rows and columns exchanged", lambda q: q.y().swapaxes(2, 3))
-conv2d("padding with other numbers", "the border is zeros")
+conv2d("padding with other numbers", "the border is zeros", where=of_zeros)
 conv2d.way("ones", lambda q: q.padded(constant_values=1))
 conv2d.way("255", lambda q: q.padded(constant_values=255))
 conv2d.way("the mean", lambda q: q.padded(constant_values=q.x.mean()))

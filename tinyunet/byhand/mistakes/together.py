@@ -10,6 +10,7 @@ from tinyunet.tensor import Array
 
 CHANGES: dict[str, Way] = {  # of the first one
     "kernel flipped": lambda q: {"w": turned(q.w)},
+    "kernel not turned": lambda q: {"flip_kernel": False},
     "kernel transposed": lambda q: {"w": q.w.swapaxes(2, 3)},
     "bias forgotten": lambda q: {"b": None},
     "stride forgotten": lambda q: {"stride": 1},
@@ -19,7 +20,7 @@ CHANGES: dict[str, Way] = {  # of the first one
 
 def two(q: Quantities) -> Iterator[tuple[Array, Mistake]]:
     """What every other mistake makes of the problem that the first one has changed."""
-    place = q.op.name, "y"
+    place = q.name, "y"
     wider = [entry for entry in RARE[place] if entry[0].name == "padding of another width"]
     firsts = [known for known, _ in WAYS[place] if known.name in CHANGES]
     for k, first in enumerate(firsts):

@@ -38,7 +38,7 @@ class Transposed(Convolution):
 
     def convolved(self) -> Array:
         """The plain convolution with the same settings."""
-        settings = {name: value for name, value in self.op.settings.items() if name != "output_padding"}
+        settings = {name: value for name, value in self.op.planar.items() if name != "output_padding"}
         return Conv2d(self.op.arrays | {"w": self.w.swapaxes(0, 1)}, settings, self.op.left_out).result()
 
     def inverse(self) -> Array:

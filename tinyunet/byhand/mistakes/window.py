@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tinyunet.byhand.arithmetic import borders
 from tinyunet.byhand.arithmetic.windows import Sliding
 from tinyunet.byhand.mistakes.registry import Quantities
 from tinyunet.tensor import Array
@@ -55,6 +56,8 @@ class Window(Quantities):
     w: Array
     groups: int
     ceil_mode: bool
+    padding_mode = "zeros"
+    flip_kernel = False
 
     def prepare(self) -> None:
         axes = self.op.axes()
@@ -63,8 +66,9 @@ class Window(Quantities):
             for name in ("input", "output", "kernel", "span", "stride", "dilation")
         )
         self.size = math.prod(self.kernel)  # cells of the window
-        given = {name: self.op.settings.get(name) for name in PAIRS}
-        self.pairs = {name: np.broadcast_to(v, 2) for name, v in given.items() if not isinstance(v, str | None)}
+        given = {name: self.op.planar.get(name) for name in PAIRS}
+        single = {name: v for name, v in given.items() if not isinstance(v, str | None) and np.ndim(v) < 2}
+        self.pairs = {name: np.broadcast_to(v, 2) for name, v in single.items()}
         self.borders = np.array(self.op.padded())
         self.count_include_pad = self.op.settings.get("count_include_pad", True)
         self.ceil_mode = self.op.settings.get("ceil_mode", False)
@@ -73,13 +77,22 @@ class Window(Quantities):
 
     def result(self, what: str, dy: Array | None = None, **changes: Any) -> Array:
         """A quantity with other arrays or settings, which may be vectors."""
-        pairs = {name: tuple(np.broadcast_to(changes[name], 2)) for name in PAIRS if name in changes}
+        pairs: dict[str, Any] = {name: tuple(np.broadcast_to(changes[name], 2)) for name in PAIRS if name in changes}
+        if self.op.plane == 1:
+            pairs = {name: columns for name, (_, columns) in pairs.items()}
         return super().result(what, dy, **changes | pairs)
 
     def framed(self, borders: Any, x: Array | None = None, **how: Any) -> Array:
         """y of an image with these borders, and without padding."""
-        x = framed(self.x if x is None else x, borders, **how or {"constant_values": self.fill})
-        return self.y(x=x, padding=0)
+        return self.y(x=self.continued(self.x if x is None else x, borders, **how), padding=0)
+
+    def continued(self, x: Array, sides: Any, **how: Any) -> Array:
+        """An image with these borders, and in them what the operation sees there, or something else."""
+        if how or not self.op.beyond:
+            return framed(x, sides, **how or {"constant_values": self.fill})
+        if np.min(sides) < 0:
+            raise ValueError("what is seen beyond an image is not cut off")
+        return borders.framed(x, sides, self.op.beyond)[0]
 
     def padded(self, borders: Any = None, x: Array | None = None, **how: Any) -> Array | None:
         """y with other borders in place of the padding, or with something else in them; None where there is none."""
@@ -95,12 +108,18 @@ class Window(Quantities):
 
     def cells(self, fill: float = 0.0) -> Array:
         """The pixels under every window, (N, C, Ho, Wo, kh·kw), where the padding holds `fill`."""
-        return framed(self.x, self.reach, constant_values=fill).reshape(*self.x.shape[:2], -1)[..., self.under]
+        how = {} if self.op.beyond else {"constant_values": fill}
+        return self.continued(self.x, self.reach, **how).reshape(*self.x.shape[:2], -1)[..., self.under]
+
+    @property
+    def laid_w(self) -> Array:
+        """w as it lies on the image."""
+        return turned(self.w) if self.flip_kernel else self.w
 
     def laid(self, image: Array) -> Array:
         """Every pixel of dy, or of a transposed convolution's x, times the kernel: (N, C, Ho, Wo, kh·kw)."""
         (N, _, *size), G = image.shape, self.groups
-        kernels = self.w.reshape(G, -1, *self.w.shape[1:])  # (groups, filters, channels, kh, kw)
+        kernels = self.laid_w.reshape(G, -1, *self.w.shape[1:])  # (groups, filters, channels, kh, kw)
         shares = np.einsum("gocuv,ngoij->ngcijuv", kernels, image.reshape(N, G, -1, *size))
         return shares.reshape(N, -1, *size, self.size)
 
@@ -123,6 +142,10 @@ class Window(Quantities):
 
 def bordered(q: Window) -> bool:
     return bool(q.borders.any())
+
+
+def of_zeros(q: Window) -> bool:
+    return q.padding_mode == "zeros"
 
 
 def strided(q: Window) -> bool:

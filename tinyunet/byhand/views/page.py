@@ -77,13 +77,15 @@ class _Drawn:
 
     name: str
     shape: Index
+    plane: int  # how many axes at the end are rows and columns
     first: int = 0
     border: Border = ((0, 0), (0, 0))
 
     @functools.cached_property
     def axes(self) -> list[tuple[int, int]]:
         """Along each axis, how many cells there are with padding, and how many of it come first."""
-        borders = ([(0, 0)] * len(self.shape) + list(self.border))[2:]
+        sides = self.border[2 - self.plane :]
+        borders = [*[(0, 0)] * len(self.shape), *sides][self.plane :]
         return [(n + sum(border), border[0]) for n, border in zip(self.shape, borders, strict=True)]
 
     @property
@@ -100,12 +102,15 @@ class _Drawn:
 
     def described(self, cells: list[int]) -> dict[str, Any]:
         """Name, geometry and texts for the page, which shows at least rows and columns."""
-        *lead, rows, columns = [1] * (2 - len(self.axes)) + [n for n, _ in self.axes]
+        sizes = [n for n, _ in self.axes]
+        lead, plane = sizes[: -self.plane], sizes[-self.plane :]
+        rows, columns = [1] * (2 - len(plane)) + plane
         before, after = zip(*self.border, strict=True)
         return {
             "name": self.name,
             "shape": self.shape,
             "lead": lead,
+            "plane": self.plane,
             "rows": rows,
             "columns": columns,
             "first": self.first,
@@ -153,12 +158,13 @@ class _View:
         self.terms += len(part.terms)
         self.check(self.terms, "products")
         self.check(self.terms * self.explanation.operation.comparisons(self.explanation.what), "comparisons")
+        plane = self.explanation.operation.plane
         part = part._replace(terms=tuple(part.terms))  # each is made once
         places = [[factor.at for factor in term.factors] for term in part.terms]
         terms = [[*map(self.factor, term.factors), self.text(write(term.value))] for term in part.terms]
         return {
             "name": self.text(part.name),
-            "heads": [self.text(_head(part, places, k)) for k in range(len(places[0]) if places else 0)],
+            "heads": [self.text(_head(part, places, k, plane)) for k in range(len(places[0]) if places else 0)],
             "columns": _columns(places),
             "terms": terms,
             "sum": self.text(write(part.value)),
@@ -182,7 +188,7 @@ class _View:
         explanation, op, what = self.explanation, self.explanation.operation, self.explanation.what
         first, elements, values = 0, [], []
         for name, array in explanation.arrays.items():
-            self.drawn[name] = _Drawn(name, array.shape, first, op.border(name))
+            self.drawn[name] = _Drawn(name, array.shape, op.plane, first, op.border(name))
             first += self.drawn[name].count
         self.check(first + explanation.result.size, "cells")
         for element in explanation:
@@ -193,9 +199,9 @@ class _View:
         return {
             "title": explanation.title,
             "settings": ", ".join(_setting(op, k, value) for k, value in op.settings.items() if value is not None),
-            "formula": op.formulas[what][0],
+            "formula": op.formula(what).text,
             "arrays": arrays,
-            "result": _Drawn(what, explanation.result.shape).described(values),
+            "result": _Drawn(what, explanation.result.shape, op.plane).described(values),
             "elements": elements,
             "steps": [json.loads(step) for step in self.steps],
             "derived": [list(key) for key in self.derived],
@@ -203,23 +209,32 @@ class _View:
         }
 
     def array(self, drawn: _Drawn, values: Any) -> dict[str, Any]:
-        """An array with its numbers as texts."""
-        cells = [self.text(write(self.explanation.operation.outside))] * drawn.count
-        for at, value in zip(np.ndindex(*drawn.shape), values.flat, strict=True):
-            cells[drawn.cell(at) - drawn.first] = self.text(write(value))
-        return drawn.described(cells)
+        """An array with its numbers as texts; in its border, what is seen there, and which pixels they are."""
+        op = self.explanation.operation
+        cells, seen = [0] * drawn.count, [0] * drawn.count
+        for cell in np.ndindex(*(n for n, _ in drawn.axes)):
+            at = tuple(k - before for k, (_, before) in zip(cell, drawn.axes, strict=True))
+            k = drawn.cell(at) - drawn.first
+            if all(0 <= i < n for i, n in zip(at, drawn.shape, strict=True)):
+                cells[k] = self.text(write(values[at]))
+            else:
+                factor = op.numbers(drawn.name, *op.full(drawn.name, at)).factor(0)
+                cells[k], seen[k] = self.text(write(factor.value)), self.text(factor.seen)
+        return drawn.described(cells) | ({"seen": seen} if op.seen_as and any(seen) else {})
 
 
 def _setting(operation: Operation, name: str, value: Any) -> str:
     """Such as "padding p = 1 × 2", with the letter of the formula."""
-    text = " × ".join(map(str, value)) if isinstance(value, tuple) else str(value).lower()
+    text = " × ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    text = text.lower() if isinstance(value, bool) else text
     return f"{name} {operation.symbols[name]} = {text}" if name in operation.symbols else f"{name} {text}"
 
 
-def _head(part: Part, places: list[list[Index]], k: int) -> str:
+def _head(part: Part, places: list[list[Index]], k: int, plane: int) -> str:
     """What a column of factors is called: the image or kernel that all of them are in."""
-    name = next((t.factors[k].name for t in part.terms if t.factors[k].name != "padding"), "x").split("[")[0]
-    leads = {at[k][:-2] for at in places if at[k]}
+    names = (t.factors[k].name.split("[")[0] for t in part.terms if t.factors[k].name != "padding")
+    name = ", ".join(dict.fromkeys(names)) or "x"
+    leads = {at[k][:-plane] for at in places if at[k]}
     return place(name, leads.pop() if len(leads) == 1 else ())
 
 

@@ -133,6 +133,9 @@ class Latex(Text):
     mean, largest = r"\frac{{1}}{{{1}}}({0})", r"\max({})"
     equation, winner = "{} &= {} = {}", ""
 
+    def lines(self, step: Step) -> list[str]:
+        return [line.replace("−", "-") for line in super().lines(step)]
+
     def term(self, term: Term) -> str:
         first, *others = (latex_number(factor.value) for factor in term.factors)
         return r" \cdot ".join([first, *map(bracketed, others)])

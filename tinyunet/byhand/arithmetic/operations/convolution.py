@@ -8,19 +8,21 @@ each is the other; and dw of both is a sum over all places of the window.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
+from tinyunet.byhand.arithmetic.borders import Padding, framed, widths
 from tinyunet.byhand.arithmetic.explanation import Explanation, explained
 from tinyunet.byhand.arithmetic.lengths import Length, Spread
 from tinyunet.byhand.arithmetic.numbers import array
-from tinyunet.byhand.arithmetic.operation import Index, Operation
+from tinyunet.byhand.arithmetic.operation import Border, Index, Operation
 from tinyunet.byhand.arithmetic.windows import SIZE, Pairs, Sliding, covering, images, meetings, window
-from tinyunet.byhand.arithmetic.worked import Numbers, Part, Sum, Terms
+from tinyunet.byhand.arithmetic.worked import Numbers, Part, Sum, Symbol, Terms
 from tinyunet.ops import conv
-from tinyunet.ops.window import Axes, Axis, Pair, pair
+from tinyunet.ops.window import Axes, Axis, Pair, fit, pair
 from tinyunet.tensor import Array
 
 
@@ -47,25 +49,37 @@ class Convolution(Sliding):
         """Of cells or places and the pixels that they meet, those where there is a pixel; padding counts as one."""
         return pairs
 
+    def in_w(self, axis: Axis, cells: list[int]) -> list[int]:
+        """Where cells of the window stand in w: turned by 180° in a true convolution."""
+        return [axis.kernel - 1 - cell for cell in cells] if self.settings.get("flip_kernel") else cells
+
     def gathered(self, kind: str, image: str, dy: Array | None, n: int, o: int, i: int, j: int) -> list[Part]:
         """A number of the map: what is under its window, times the kernel."""
         (rows, cols), (outs, ins) = self.axes(), self.groups()
         cs = range(o // outs * ins, (o // outs + 1) * ins)
         (us, h), (vs, w) = self.seen(rows, window(rows, i)), self.seen(cols, window(cols, j))
         pixels = self.numbers(image, n, cs, h, w, array=dy)
-        return _parts(kind, cs, pixels, self.numbers("w", o, range(ins), us, vs))
+        weights = self.numbers("w", o, range(ins), self.in_w(rows, us), self.in_w(cols, vs))
+        return _parts(kind, cs, pixels, weights)
 
     def spread(self, kind: str, map: str, dy: Array | None, n: int, c: int, h: int, w: int) -> list[Part]:
         """A pixel of the image: the numbers of all windows over it, times the cells of the kernel that lie on it."""
         (rows, cols), (outs, ins) = self.axes(), self.groups()
         group, place = divmod(c, ins)
         os = range(group * outs, (group + 1) * outs)
-        (us, i), (vs, j) = covering(rows, h), covering(cols, w)
-        return _parts(kind, os, self.numbers(map, n, os, i, j, array=dy), self.numbers("w", os, place, us, vs))
+        found = []
+        for at in itertools.product(self.showing(2, h), self.showing(3, w)):  # in the border, too
+            (us, i), (vs, j) = (covering(axis, k) for axis, k in zip((rows, cols), at, strict=True))
+            weights = self.numbers("w", os, place, self.in_w(rows, us), self.in_w(cols, vs))
+            where = "" if at == (h, w) else f", {self.seen_as} at {list(at[2 - self.plane :])}".replace("-", "−")
+            if not where or (i and j):
+                found += _parts(kind, os, self.numbers(map, n, os, i, j, array=dy), weights, where=where)
+        return found
 
     def dw(self, dy: Array, o: int, place: int, u: int, v: int) -> Sum:
         (rows, cols), (outs, ins) = self.axes(), self.groups()
-        (i, h), (j, w) = self.seen(rows, meetings(rows, u)), self.seen(cols, meetings(cols, v))
+        (u0,), (v0,) = self.in_w(rows, [u]), self.in_w(cols, [v])
+        (i, h), (j, w) = self.seen(rows, meetings(rows, u0)), self.seen(cols, meetings(cols, v0))
         ns, c, image = range(len(dy)), o // outs * ins + place, self.slid_over("dw")
         at = {name: (c, h, w) if name == image else (o, i, j) for name in ("dy", "x")}
         factors = self.numbers("dy", ns, *at["dy"], array=dy), self.numbers("x", ns, *at["x"])
@@ -77,15 +91,18 @@ class Convolution(Sliding):
         return Sum(self.symbol("db", o), tuple(_parts("image", range(N), every)))
 
 
-def _parts(kind: str, of: Sequence[int], *factors: Numbers) -> list[Part]:
+def _parts(kind: str, of: Sequence[int], *factors: Numbers, where: str = "") -> list[Part]:
     """The products in equal parts: one for each channel, say, which is the first that their places go through."""
     each = len(factors[0].values) // len(of)
-    return [Part(f"{kind} {n}", Terms(*factors, chosen=range(k * each, (k + 1) * each))) for k, n in enumerate(of)]
+    return [
+        Part(f"{kind} {n}{where}", Terms(*factors, chosen=range(k * each, (k + 1) * each))) for k, n in enumerate(of)
+    ]
 
 
-def _explained(kind: type[Convolution], x: Any, w: Any, b: Any, **settings: Any) -> Explanation:
-    x, lacking = images(array("x", x))
-    w, single = _kernels(array("w", w))
+def explained_as(kind: type[Convolution], x: Any, w: Any, b: Any, **settings: Any) -> Explanation:
+    """A convolution of either kind, with the axes that were left out."""
+    x, lacking = images(array("x", x), kind.plane)
+    w, single = _kernels(array("w", w), kind.plane)
     b = None if b is None else np.atleast_1d(array("b", b))
     # One image and one kernel without brackets have a result without brackets, too.
     shown = lacking if single or lacking < 2 else 1
@@ -93,11 +110,13 @@ def _explained(kind: type[Convolution], x: Any, w: Any, b: Any, **settings: Any)
     return explained(kind({"x": x, "w": w, "b": b}, settings, left_out))
 
 
-def _kernels(w: Array) -> tuple[Array, int]:
+def _kernels(w: Array, plane: int) -> tuple[Array, int]:
     """w with four axes, and how many were added."""
-    if w.ndim not in (2, 4):
-        raise ValueError(f"w: must have four axes, or be a single kernel (kh, kw), not {w.shape}")
-    return w.reshape((1,) * (4 - w.ndim) + w.shape), 4 - w.ndim
+    if w.ndim not in (plane, 2 + plane):
+        forms = "four axes, or be a single kernel (kh, kw)" if plane == 2 else "three axes, or be a single kernel (k,)"
+        raise ValueError(f"w: must have {forms}, not {w.shape}")
+    single = 2 + plane - w.ndim
+    return w.reshape((1,) * single + w.shape[:-1] + (1,) * (2 - plane) + w.shape[-1:]), single
 
 
 class Conv2d(Convolution):
@@ -131,7 +150,64 @@ class Conv2d(Convolution):
         return {"w": (out_channels, x[1] // max(groups, 1), *kernel), "b": (out_channels,) if bias else None}
 
     def axes(self) -> Axes:
-        return conv.conv_axes(*self.arrays.values(), **self.settings)
+        size, kernel, stride, dilation = self._sizes()
+        wide = kernel[0] * dilation[0], kernel[1] * dilation[1]
+        x, w, b = self.arrays.values()
+        conv.conv_axes(x, w, b, stride, wide, dilation, self.settings["groups"])  # whether w fits x and b
+        return fit(self.name, size, kernel, stride, self.padded(), dilation)
+
+    def padded(self) -> Border:
+        return widths(self.name, self.planar["padding"], *self._sizes(), self.settings.get("padding_mode", "zeros"))
+
+    def _sizes(self) -> tuple[Any, Any, Any, Any]:
+        """Of the image and the kernel, and stride and dilation."""
+        stride, dilation = (pair(self.name, name, self.planar[name], 1) for name in ("stride", "dilation"))
+        return self.arrays["x"].shape[2:], self.arrays["w"].shape[2:], stride, dilation
+
+    def run(self) -> tuple[Any, Any]:
+        """The plain operation, with w turned if need be, on an image that has its border already."""
+        (x, w, b), s = self.arrays.values(), self.planar
+        self.axes()  # which know how large the image was, if the kernel does not fit
+        turn = np.s_[:, :, ::-1, ::-1] if s.get("flip_kernel") else np.s_[:]
+        image, back = framed(x, self.padded(), self.beyond)
+        y, backward = self.plain(image, w[turn], b, s["stride"], 0, s["dilation"], s["groups"])
+
+        def of_all(dy: Array) -> tuple[Any, ...]:
+            dx, dw, db = backward(dy)
+            return lambda: back(dx()), lambda: dw()[turn], db
+
+        return y, of_all
+
+    def formula(self, what: str) -> Symbol:
+        """Also with w turned, and with what is in the border."""
+        text, latex = super().formula(what)
+        if self.settings.get("flip_kernel") and what == "dw":
+            text = text.replace("d·u", "d·(kh−1−u)").replace("d·v", "d·(kw−1−v)")
+            latex = latex.replace("+du", "+d(k_h-1-u)").replace("+dv", "+d(k_w-1-v)")
+        elif self.settings.get("flip_kernel"):
+            text = text.replace("w[o,c,u,v]", "w[o, c, kh−1−u, kw−1−v]").replace("c, u, v", "c, u, v: w turned by 180°")
+            latex = latex.replace("w_{o,c,u,v}", r"w_{o,\,c,\,k_h-1-u,\,k_w-1-v}")
+        if self.beyond and what == "dx":
+            text += "; also where x[n,c,h,w] is seen in the border"
+        elif self.beyond and what != "db":
+            text += f"; in the border x is seen {self.beyond.word}"
+        if self.settings["padding"] == "SAME" and what == "y":
+            text += f"; zeros added: {', '.join(map(self._reason, range(2 - self.plane, 2)))}"
+        return Symbol(text, latex)
+
+    def _reason(self, k: int) -> str:
+        """The arithmetic of SAME."""
+        axis, (before, after) = self.axes()[k], self.padded()[k]
+        n, s = axis.input, axis.stride
+        of = ("rows ", "columns ")[k] if self.plane == 2 else ""
+        total = f"max((⌈{n}/{s}⌉ − 1)·{s} + {axis.span} − {n}, 0) = {before + after}"
+        return f"{of}{total} ({before} before, {after} after)"
+
+    def rule(self, what: str) -> str:
+        if self.settings["padding"] == "SAME":
+            return super().rule(what).replace(SIZE, "⌈input / stride⌉")
+        lopsided = any(before != after for before, after in self.padded())
+        return super().rule(what).replace("2·padding", "padding before and after" if lopsided else "2·padding")
 
     def channels(self) -> int:
         return len(self.arrays["w"])
@@ -145,14 +221,29 @@ class Conv2d(Convolution):
 
 @Conv2d.called
 def conv2d(
-    x: Any, w: Any, b: Any = None, stride: Pair = 1, padding: Pair | str = 0, dilation: Pair = 1, groups: int = 1
+    x: Any,
+    w: Any,
+    b: Any = None,
+    stride: Pair = 1,
+    padding: Padding = 0,
+    dilation: Pair = 1,
+    groups: int = 1,
+    padding_mode: str = "zeros",
+    flip_kernel: bool = False,
 ) -> Explanation:
-    """Explain `F.conv2d`.
+    """Explain `F.conv2d`, and what other libraries call a convolution.
 
     Shapes: x (N, C, H, W), (C, H, W) or (H, W); w (O, C/groups, kh, kw) or (kh, kw); b (O,).
 
+    Args:
+        padding: as in `F.conv2d`; or ((top, bottom), (left, right)); or "SAME", TensorFlow's, which goes with any
+            stride and adds more at the end.
+        padding_mode: "zeros", "reflect", "replicate" or "circular", as in `torch.nn.Conv2d`.
+        flip_kernel: w is turned by 180° first, as in mathematics, in `scipy.signal.convolve2d` and MATLAB's `conv2`.
+
     Raises:
-        ValueError, TypeError: what `F.conv2d` raises, numbers that cannot be read, axes that are too many.
+        ValueError, TypeError: what `F.conv2d` raises, numbers that cannot be read, axes that are too many, a border
+            wider than what is seen in it.
 
     >>> x = [[[10, 10, 0, 0]] * 4, [[5] * 4] * 4]
     >>> w = [[[[1, 0, -1]] * 3, [[0, 0, 0], [0, 1, 0], [0, 0, 0]]]]
@@ -162,7 +253,28 @@ def conv2d(
       channel 1: 5×0 + 5×0 + 5×0 + 5×0 + 5×1 + 5×0 + 5×0 + 5×0 + 5×0 = 5
       y[0, 0, 0] = 30 + 5 + 2 (bias) = 37
     """
-    return _explained(Conv2d, x, w, b, stride=stride, padding=padding, dilation=dilation, groups=groups)
+    return explained_by(Conv2d, x, w, b, stride, padding, dilation, groups, padding_mode, flip_kernel)
+
+
+def explained_by(
+    kind: type[Conv2d],
+    x: Any,
+    w: Any,
+    b: Any,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    groups: int,
+    padding_mode: str,
+    flip_kernel: bool,
+) -> Explanation:
+    """A convolution; settings that few have are kept only where they are not the default."""
+    if isinstance(padding, (list, tuple)):
+        padding = tuple(tuple(side) if isinstance(side, list) else side for side in padding)
+    given = {"padding_mode": (padding_mode, "zeros"), "flip_kernel": (bool(flip_kernel), False)}
+    unusual = {name: value for name, (value, default) in given.items() if value != default}
+    settings = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+    return explained_as(kind, x, w, b, **settings, **unusual)
 
 
 class ConvTranspose2d(Convolution):
@@ -201,10 +313,10 @@ class ConvTranspose2d(Convolution):
         return {"w": (x[1], out_channels // max(groups, 1), *kernel), "b": (out_channels,) if bias else None}
 
     def axes(self) -> Axes:
-        return conv.transposed_axes(*self.arrays.values(), **self.settings)
+        return conv.transposed_axes(*self.arrays.values(), **self.planar)
 
     def lengths(self) -> tuple[Length, ...]:
-        more = np.broadcast_to(self.settings["output_padding"], 2).tolist()
+        more = np.broadcast_to(self.planar["output_padding"], 2).tolist()
         pairs = zip(self.axes(), more, strict=True)
         return tuple(Spread(a.output, a.kernel, a.stride, a.padding, a.padding, a.dilation, m) for a, m in pairs)
 
@@ -240,4 +352,4 @@ def conv_transpose2d(
       y[2, 2] = 4×1 + 3×1 + 2×1 + 1×1 = 10
     """
     settings = {"stride": stride, "padding": padding, "output_padding": output_padding, "groups": groups}
-    return _explained(ConvTranspose2d, x, w, b, **settings, dilation=dilation)
+    return explained_as(ConvTranspose2d, x, w, b, **settings, dilation=dilation)

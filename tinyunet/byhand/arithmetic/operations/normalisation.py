@@ -175,7 +175,7 @@ class Normalisation(Operation):
         """The γ of every place of a group."""
         grid = ([k] if isinstance(k, int) else k for k in places)
         gammas = np.array([self.arrays["weight"][self.of_vector(index)] for index in itertools.product(*grid)])
-        return Numbers("γ", (), (), gammas)
+        return Numbers("γ", (), (), (), gammas)
 
     def dweight(self, dy: Array, *at: int) -> Steps:
         every = self.places(at)

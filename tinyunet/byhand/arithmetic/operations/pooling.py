@@ -24,7 +24,7 @@ class Pooling(Sliding):
 
     def axes(self) -> Axes:
         names = "kernel_size", "stride", "padding", "dilation", "ceil_mode"
-        settings = (({"dilation": 1} | self.settings)[name] for name in names)
+        settings = (({"dilation": 1} | self.planar)[name] for name in names)
         return pool.pool_axes(self.name, self.arrays["x"].shape[2:], *settings)
 
     def seen(self, n: int, c: int, i: int, j: int) -> Terms:
@@ -38,8 +38,9 @@ class Pooling(Sliding):
         return covering(rows, h)[1], covering(cols, w)[1]
 
 
-def _explained(kind: type[Pooling], x: Any, **settings: Any) -> Explanation:
-    x, lacking = images(array("x", x))
+def explained_as(kind: type[Pooling], x: Any, **settings: Any) -> Explanation:
+    """A pooling, with the axes that were left out."""
+    x, lacking = images(array("x", x), kind.plane)
     return explained(kind({"x": x}, settings, dict.fromkeys(("x", "y", "dx", "dy"), lacking)))
 
 
@@ -71,7 +72,7 @@ class MaxPool2d(Pooling):
     def dx(self, dy: Array, n: int, c: int, h: int, w: int) -> Sum:
         here, (i, j) = self.factor("x", (n, c, h, w)), self.over(h, w)
         won = [self.y(n, c, *output).winner.factors[0] == here for output in itertools.product(i, j)]
-        terms = Terms(self.numbers("dy", n, c, i, j, array=dy), Numbers("won", (), (), np.array(won, float)))
+        terms = Terms(self.numbers("dy", n, c, i, j, array=dy), Numbers("won", (), (), (), np.array(won, float)))
         return Sum(self.symbol("dx", n, c, h, w), (Part("windows", terms),))
 
 
@@ -91,7 +92,7 @@ def max_pool2d(
       y[0, 0] = max(1, 2, 4, 3) = 4, from x[1, 0]
     """
     settings = {"kernel_size": kernel_size, "stride": stride, "padding": padding, "dilation": dilation}
-    return _explained(MaxPool2d, x, **settings, ceil_mode=ceil_mode)
+    return explained_as(MaxPool2d, x, **settings, ceil_mode=ceil_mode)
 
 
 class AvgPool2d(Pooling):
@@ -113,7 +114,7 @@ class AvgPool2d(Pooling):
 
     def divisor(self, i: int, j: int) -> int:
         """What the sum of the window of output (i, j) is divided by."""
-        if self.settings["divisor_override"] is not None:
+        if self.settings.get("divisor_override") is not None:
             return int(self.settings["divisor_override"])
         seen = 1
         for axis, output in zip(self.axes(), (i, j), strict=True):
@@ -130,7 +131,7 @@ class AvgPool2d(Pooling):
     def dx(self, dy: Array, n: int, c: int, h: int, w: int) -> Sum:
         i, j = self.over(h, w)
         shares = np.array([1 / self.divisor(*output) for output in itertools.product(i, j)], float)
-        terms = Terms(self.numbers("dy", n, c, i, j, array=dy), Numbers("1/divisor", (), (), shares))
+        terms = Terms(self.numbers("dy", n, c, i, j, array=dy), Numbers("1/divisor", (), (), (), shares))
         return Sum(self.symbol("dx", n, c, h, w), (Part("windows", terms),))
 
 
@@ -152,4 +153,4 @@ def avg_pool2d(
     """
     settings = {"kernel_size": kernel_size, "stride": stride, "padding": padding, "ceil_mode": ceil_mode}
     counted = {"count_include_pad": count_include_pad, "divisor_override": divisor_override}
-    return _explained(AvgPool2d, x, **settings, **counted)
+    return explained_as(AvgPool2d, x, **settings, **counted)

@@ -269,7 +269,7 @@ class BinaryCrossEntropy(Loss):
 
     def exponentials(self, lead: Sequence[int]) -> Sum:
         x = self.factor("x", tuple(lead))
-        terms = Term((Factor("1", (), 1.0),)), Term((x._replace(name="e^x", value=math.exp(x.value)),))
+        terms = Term((Factor("e^0", (), 1.0),)), Term((x._replace(name="e^x", value=math.exp(x.value)),))
         at, low = (str(list(x.at)), f"_{{{','.join(map(str, x.at))}}}") if x.at else ("", "")
         return Sum(Symbol(f"Z{at} = 1 + e^x", f"Z{low} = 1 + e^x"), (Part("classes", terms),))
 

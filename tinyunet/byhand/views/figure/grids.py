@@ -1,6 +1,6 @@
 """Numbers in rows and columns, as much of them as a slide has room for."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import product
 from typing import NamedTuple
@@ -74,7 +74,7 @@ def image(
     marked: dict[str, set[Cell]],
     most: int,
     padding: Border = ((0, 0), (0, 0)),
-    outside: str = "0",
+    outside: Callable[[int, int], str] = lambda row, column: "",
     framed: set[Cell] | None = None,
     known: int | None = None,
     letters: dict[Cell, str] | None = None,
@@ -84,12 +84,14 @@ def image(
     Args:
         marked: by their look, the cells to mark and to frame; the first ones are certainly shown.
         most: rows or columns to show.
-        padding: the cells before and after the image, in rows and columns, each with the text `outside`.
+        padding: the cells before and after the image, in rows and columns; `outside` gives what stands in them.
         framed: of the marked cells those to frame, if there are any, in place of all.
         known: how many numbers there are so far; None is all.
         letters: in the corners of cells.
     """
-    plane = array[at].reshape((1, 1, *array.shape)[-2:])  # a vector is a row
+    plane = array[at]
+    axes = plane.ndim
+    plane = plane.reshape((1, 1, *plane.shape)[-2:])  # a vector is a row
     (height, width), frames = plane.shape, {look: framed or cells for look, cells in marked.items()}
     spans = [(-before, n + after) for n, (before, after) in zip(plane.shape, padding, strict=True)]
     window = next(iter(frames.values()))
@@ -100,7 +102,7 @@ def image(
 
     def text(r: int, c: int) -> str:
         if not inside(r, c):
-            return outside
+            return outside(r, c)
         return write(plane[r, c]) if known is None or r * width + c < known else ""
 
     def moved(cells: Iterable[Cell]) -> list[Cell]:
@@ -112,7 +114,7 @@ def image(
     name = place(name, at)
     if any(cut):  # say which part it is
         slices = f"{max(rows.start, 0)}:{min(rows.stop, height)}", f"{max(cols.start, 0)}:{min(cols.stop, width)}"
-        name += f"\n[{', '.join(slices[-array.ndim :])}]"
+        name += f"\n[{', '.join(slices[-axes:])}]"
     return Grid(
         name,
         [[text(r, c) for c in cols] for r in rows],
@@ -140,7 +142,7 @@ def block(
     return Grid(name, texts, looks, letters=corners, more=more)
 
 
-def cell_of(index: Index) -> Cell:
-    """Where an element stands in its plane."""
-    row, col = (0, 0, *index)[-2:]
+def cell_of(index: Index, plane: int) -> Cell:
+    """Where an element stands in its plane, of so many axes."""
+    row, col = (0, 0, *index[-plane:])[-2:]
     return row, col

@@ -47,9 +47,10 @@ class Picture(NamedTuple):
 def plan(element: Element, most: int, filling: bool) -> Picture:
     """A picture with so many rows and columns; one that is filling has no elements that come after this one."""
     whole = element.explanation
-    operation, here, shape = whole.operation, cell_of(element.index), (1, *whole.result.shape)
+    operation, shape = whole.operation, (1, *whole.result.shape)
+    here = cell_of(element.index, operation.plane)
     known = here[0] * shape[-1] + here[1] + 1 if filling else None
-    output = image(whole.what, element.index[:-2], whole.result, {"chosen": {here}}, most, known=known)
+    output = image(whole.what, element.index[: -operation.plane], whole.result, {"chosen": {here}}, most, known=known)
     settings = ", ".join(f"{name}={value!r}" for name, value in operation.chosen().items())
     subtitle = f"{operation.name}({settings})" if settings else operation.name
     rows, rests = (_channels if _meets(element) else _arrays)(element, most)
@@ -79,24 +80,26 @@ def _parts(element: Element) -> list[tuple[Part, Terms]]:
 def _meets(element: Element) -> bool:
     """Whether numbers of one array meet those of another, in a plane for each part."""
     operation, parts = element.explanation.operation, _parts(element)
-    one_each = all(len(list(_planes(terms, 0))) == 1 for _, terms in parts)
+    one_each = all(len(list(_planes(terms, 0, operation.plane))) == 1 for _, terms in parts)
     return operation.slides or (operation.linear and bool(parts) and one_each)
 
 
-def _planes(terms: Terms, k: int) -> Iterator[Index]:
+def _planes(terms: Terms, k: int, axes: int) -> Iterator[Index]:
     """The planes of the k-th factors."""
-    return itertools.product(*terms.factors[k].grid[:-2])
+    return itertools.product(*terms.factors[k].grid[:-axes])
 
 
 def _windows(element: Element) -> Iterator[Window]:
     """The window of each part."""
-    whole, parts = element.explanation, _parts(element)
-    name = whole.operation.slid_over(whole.what)
-    k = [numbers.name for numbers in parts[0][1].factors].index(name)
-    planes = _planes(parts[0][1], k)
-    for (part, terms), plane in zip(parts, planes, strict=True):
-        turned = (Term((*term.factors[k:], *term.factors[:k])) for term in terms)
-        yield Window(part, name, plane, dict(sorted((cell_of(term.factors[0].at), term) for term in turned)))
+    whole = element.explanation
+    name, axes = whole.operation.slid_over(whole.what), whole.operation.plane
+    for _, group in itertools.groupby(_parts(element), key=lambda part: id(part[1].factors[0])):  # of the same numbers
+        parts = list(group)
+        k = [numbers.name for numbers in parts[0][1].factors].index(name)
+        for (part, terms), plane in zip(parts, _planes(parts[0][1], k, axes), strict=True):
+            turned = (Term((*term.factors[k:], *term.factors[:k])) for term in terms)
+            met = sorted((cell_of(term.factors[0].at, axes), term) for term in turned)
+            yield Window(part, name, plane, dict(met))
 
 
 def _channels(element: Element, most: int) -> tuple[tuple[Row, ...], tuple[str, ...]]:
@@ -104,8 +107,9 @@ def _channels(element: Element, most: int) -> tuple[tuple[Row, ...], tuple[str, 
     parts = [part for part, _ in _parts(element)]
     rests = []
     for shown in range(GRIDS + 1):
-        others = parts[shown:]  # of one kind, such as "channel 3"
+        others = parts[shown:]  # of one kind, such as "channel 3", unless some are in a border
         kind = others[0].name.rsplit(" ", 1)[0] + "s" * (len(others) > 1) if others else ""
+        kind = "parts" if any("," in part.name for part in others) else kind
         rests.append(f"… and {len(others)} more {kind}: {write(sum(p.value for p in others))}" if others else "")
     return tuple(_channel(element, *window, most) for window in itertools.islice(_windows(element), GRIDS)), tuple(
         rests
@@ -118,22 +122,28 @@ def _channel(element: Element, part: Part, name: str, plane: Index, met: dict[Ce
     marked = {"used": set(met)}
     if isinstance(last, Largest):
         marked["chosen"] = {cell for cell, term in met.items() if term == last.winner}
-    border, outside = whole.operation.border(name), write(whole.operation.outside)
+    operation = whole.operation
+
+    def outside(row: int, column: int) -> str:
+        at = *plane, *(row, column)[2 - operation.plane :]
+        return write(operation.numbers(name, *operation.full(name, at)).values.item())
+
     kernel = {cell: term.factors[1] for cell, term in met.items() if len(term.factors) > 1}
     letters = _letters(whole, kernel)
-    seen = image(name, plane, whole.arrays[name], marked, most, border, outside, letters=letters)
+    seen = image(name, plane, whole.arrays[name], marked, most, operation.border(name), outside, letters=letters)
     if isinstance(last, Largest):
         return Row((seen,), "", f"max = {write(last.value)}")
     if not kernel:
         return Row((seen,), "", f"Σ = {write(part.value)}")
-    first = kernel[min(kernel)]
+    first, axes = kernel[min(kernel)], operation.plane
     if letters:  # all of it as it stands, and which of its cells meet what
-        cells = {cell_of(factor.at): letters[cell] for cell, factor in kernel.items()}
+        cells = {cell_of(factor.at, axes): letters[cell] for cell, factor in kernel.items()}
         array = whole.arrays[first.name]
-        factors = image(first.name, first.at[:-2], array, {"used": set(cells)}, most, letters=cells)
+        factors = image(first.name, first.at[:-axes], array, {"used": set(cells)}, most, letters=cells)
     else:
-        values = {cell: factor.value for cell, factor in kernel.items()}
-        factors = block(place(first.name, first.at[:-2]), values, most)
+        values = {cell: Term(term.factors[1:]).value for cell, term in met.items()}
+        several = len(next(iter(met.values())).factors) > 2
+        factors = block("weights" if several else place(first.name, first.at[:-axes]), values, most)
     products = block("products", {cell: term.value for cell, term in met.items()}, most, True, letters)
     return Row((seen, factors, products), "×==", write(part.value))
 
@@ -143,7 +153,8 @@ def _letters(whole: Explanation, kernel: dict[Cell, Factor]) -> dict[Cell, str]:
     places = [factor.at for factor in kernel.values()]
     if not all(places) or len(places) > len(LETTERS):
         return {}
-    plane = whole.arrays[next(iter(kernel.values())).name].shape[-2:] if places else ()
+    axes = whole.operation.plane
+    plane = whole.arrays[next(iter(kernel.values())).name].shape[-axes:] if places else ()
     as_it_stands = len(places) == math.prod(plane) and places == sorted(places)
     return {} if as_it_stands else dict(zip(kernel, LETTERS, strict=False))
 
@@ -189,15 +200,16 @@ def _sum(element: Element) -> tuple[str, str]:
 def _arrays(element: Element, most: int) -> tuple[tuple[Row, ...], tuple[str, ...]]:
     """The arrays side by side with what is used of them, their images below one another; framed what is used last."""
     whole, last = element.explanation, element.steps[-1]
+    axes = whole.operation.plane
     here = {(f.name, f.at) for f in last.factors} if isinstance(last, Formula) else set()
     factors = (f for step in element.steps for term in step.terms for f in term.factors)
     cells = [(f.name, f.at) for f in factors if f.name in whole.arrays and len(f.at) == whole.arrays[f.name].ndim]
     planes: dict[tuple[str, Index], tuple[set[Cell], set[Cell]]] = {}
     for name, at in [*cells, *whole.operation.behind(whole.what, element.index)]:
-        used, framed = planes.setdefault((name, at[:-2]), (set(), set()))
-        used.add(cell_of(at))
+        used, framed = planes.setdefault((name, at[:-axes]), (set(), set()))
+        used.add(cell_of(at, axes))
         if (name, at) in here:
-            framed.add(cell_of(at))
+            framed.add(cell_of(at, axes))
     columns: dict[str, list[Grid]] = {}
     for (name, plane), (used, framed) in planes.items():
         grid = image(name, plane, whole.arrays[name], {"used": used}, most, framed=framed)

@@ -72,7 +72,7 @@ function showView(root, data, chosen = () => {}) {
         const r = Math.floor(k / columns) - before[0];
         const c = k % columns - before[1];
         const outside = r < 0 || c < 0 || r >= rows - before[0] - after[0] || c >= columns - before[1] - after[1];
-        const index = [...at, r, c].slice(lead.length + 2 - array.shape.length);
+        const index = (array.plane === 1 ? [...at, c] : [...at, r, c]).slice(lead.length + array.plane - array.shape.length);
         const label = index.length ? `${array.name}[${index.join(", ")}]` : array.name;
         if (isResult) {
           cell.tabIndex = -1;
@@ -83,7 +83,8 @@ function showView(root, data, chosen = () => {}) {
           if (outside) cell.classList.add("padding");
           cell.dataset.cell = array.first + p * size + k;
           cells[array.first + p * size + k] = cell;
-          labels[array.first + p * size + k] = outside ? `padding of ${array.name}` : label;
+          labels[array.first + p * size + k] = !outside ? label
+            : array.seen ? text(array.seen[k + p * size]) : `padding of ${array.name}`;
         }
       });
     }

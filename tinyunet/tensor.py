@@ -113,11 +113,6 @@ class Tensor(Methods):
         """`array` itself, not a copy, is the data from now on."""
         self._data, self.version = _sealed(array), self.version + 1
 
-    def _convert(self, dtype: Any) -> None:
-        """Another dtype, in place, for the gradient too."""
-        self._take(self._data.astype(dtype))
-        self._grad = None if self._grad is None else Tensor(self._grad, dtype)
-
     @property
     def grad(self) -> Tensor | None:
         """The derivative of the loss with respect to this leaf, summed over all `backward()` since it was None."""

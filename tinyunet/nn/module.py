@@ -252,7 +252,8 @@ class Module:
             raise TypeError(f"to: weights are floating point, they cannot be {wanted}")
         for _, value in self._kept():
             if wanted is not None and value.dtype.kind == "f":
-                value._convert(wanted)
+                value._take(value.numpy().astype(wanted))
+                value.grad = None if value.grad is None else Tensor(value.grad, wanted)
         return self
 
     def float(self) -> Self:

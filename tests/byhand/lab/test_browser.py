@@ -216,7 +216,12 @@ def computed(form):
     return shown - known
 
 
-@pytest.mark.parametrize("operation", OPERATIONS)
+OFTEN = "conv2d", "max_pool2d", "interpolate", "cross_entropy"  # the others are tried where there is more time
+
+
+@pytest.mark.parametrize(
+    "operation", [name if name in OFTEN else pytest.param(name, marks=pytest.mark.slow) for name in OPERATIONS]
+)
 def test_what_is_hidden_is_not_in_the_page(tab, operation):
     form = {"operation": operation} | forms._fields(operation)["form"]
     form["arrays"] = {  # decimals: no number is there by chance

@@ -72,9 +72,21 @@ def framed(x: Array, border: Border, beyond: Beyond | None) -> tuple[Array, Call
     >>> image, back(np.ones_like(image))
     (array([[[[4., 2., 1., 2., 4., 2.]]]]), array([[[[1., 3., 2.]]]]))
     """
-    ways = []
-    for n, (before, after) in zip(x.shape[2:], border, strict=True):
+    shown, pixels, size = [], [], list(x.shape)
+    for axis, (before, after) in enumerate(border, 2):
+        n = x.shape[axis]
         at = np.arange(-before, n + after)
-        ways.append((beyond.source(at, n) if beyond else at)[:, None] == np.arange(n))  # position × pixel
-    rows, cols = (way.astype(x.dtype) for way in ways)
-    return rows @ x @ cols.T, lambda gradient: rows.T @ gradient @ cols
+        source = beyond.source(at, n) if beyond else at  # the pixel that is seen there, if there is one
+        shown.append(np.flatnonzero((source >= 0) & (source < n)))
+        pixels.append(source[shown[-1]])
+        size[axis] = len(at)
+    (i, j), (h, w) = np.ix_(*shown), np.ix_(*pixels)
+    image = np.zeros(size, x.dtype)
+    image[:, :, i, j] = x[:, :, h, w]
+
+    def back(gradient: Array) -> Array:
+        dx = np.zeros_like(x)
+        np.add.at(dx, np.s_[:, :, h, w], gradient[:, :, i, j])
+        return dx
+
+    return image, back

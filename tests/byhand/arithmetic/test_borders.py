@@ -159,6 +159,13 @@ MUTANTS = {
             "np.where(k < 0, -1 - k, n - 1 - np.abs(n - 1 - k))",
         ),
     ],
+    "byhand.arithmetic.borders:framed": [
+        (
+            "a pixel gets what one of its places gets",
+            "np.add.at(dx, seen, gradient[:, :, i, j])",
+            "dx[seen] = gradient[:, :, i, j]",
+        ),
+    ],
     "byhand.arithmetic.borders:same": [
         ("windows are counted with one too many", "(-(-n // stride) - 1) * stride", "-(-n // stride) * stride"),
     ],

@@ -82,11 +82,12 @@ def framed(x: Array, border: Border, beyond: Beyond | None) -> tuple[Array, Call
         size[axis] = len(at)
     (i, j), (h, w) = np.ix_(*shown), np.ix_(*pixels)
     image = np.zeros(size, x.dtype)
-    image[:, :, i, j] = x[:, :, h, w]
+    seen: Any = np.s_[:, :, h, w]
+    image[:, :, i, j] = x[seen]
 
     def back(gradient: Array) -> Array:
         dx = np.zeros_like(x)
-        np.add.at(dx, np.s_[:, :, h, w], gradient[:, :, i, j])
+        np.add.at(dx, seen, gradient[:, :, i, j])  # += would lose what is seen in several places
         return dx
 
     return image, back

@@ -77,20 +77,28 @@ class enable_grad(no_grad):
 class set_grad_enabled:
     """Record from now on, or no longer: as a statement for good, as `with set_grad_enabled(training):` until its end.
 
+    Inside a `with no_grad():` or the like, "for good" is until the end of that. `@set_grad_enabled(False)` is
+    `@no_grad()`.
+
     >>> with set_grad_enabled(False):
     ...     print(is_grad_enabled())
     False
     """
 
     def __init__(self, mode: bool) -> None:
-        self.before = recording.get()
-        recording.set((*self.before, bool(mode)))
+        self.mode, self.before = bool(mode), recording.get()
+        recording.set((*self.before[:-1], self.mode))
 
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, *error: object) -> None:
         recording.set(self.before)
+
+    def __call__(self, function: C) -> C:
+        recording.set(self.before)
+        decorate = enable_grad() if self.mode else no_grad()
+        return decorate(function)
 
 
 class _Steps(Generator[Any, Any, Any]):

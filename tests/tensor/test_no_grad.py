@@ -170,6 +170,29 @@ def test_set_grad_enabled_holds_until_its_with_ends_or_for_good():
     assert is_grad_enabled()
 
 
+@pytest.mark.parametrize("block", [no_grad, enable_grad, lambda: set_grad_enabled(False)])
+@pytest.mark.parametrize("mode", [True, False])
+def test_what_is_set_inside_a_block_ends_with_it(block, mode):
+    with block():
+        set_grad_enabled(mode)
+        assert is_grad_enabled() == mode
+        set_grad_enabled(not mode)
+        set_grad_enabled(mode)
+    assert is_grad_enabled()
+
+
+@pytest.mark.parametrize("mode", [True, False])
+def test_set_grad_enabled_decorates(mode):
+    @set_grad_enabled(mode)
+    def function():
+        return is_grad_enabled()
+
+    assert is_grad_enabled()
+    assert function() == mode
+    with no_grad():
+        assert [function(), is_grad_enabled()] == [mode, False]
+
+
 MUTANTS = {
     "grad_mode:no_grad": [
         ("one level ends all", "recording.set(recording.get()[:-1])", "recording.set((True,))"),
@@ -185,6 +208,13 @@ MUTANTS = {
         ("what is sent is lost", "self.generator.send(value)", "self.generator.send(None)"),
     ],
     "grad_mode:set_grad_enabled": [
+        ("it outlives the block that it stands in", "(*self.before[:-1], self.mode)", "(*self.before, self.mode)"),
+    ],
+    "grad_mode:set_grad_enabled.__exit__": [
         ("it ends with everything on", "recording.set(self.before)", "recording.set((True,))"),
+    ],
+    "grad_mode:set_grad_enabled.__call__": [
+        ("what follows a decorated function is not recorded", "recording.set(self.before)", "pass"),
+        ("it always decorates with no_grad", "enable_grad() if self.mode else no_grad()", "no_grad()"),
     ],
 }

@@ -344,7 +344,27 @@ def test_repr_shows_the_tree():
     )
 
 
+def test_what_is_learned_or_saved_is_replaced_by_its_like_alone():
+    layer = nn.BatchNorm2d(2)
+    for name, value in (("weight", tensor([1.0, 2.0])), ("weight", 5), ("running_mean", np.zeros(2))):
+        with pytest.raises(TypeError, match=rf"{name} is a \w+ of the module and cannot become a .*{name}.data = "):
+            setattr(layer, name, value)
+    layer.running_mean, layer.weight, layer.bias = tensor([1.0, 2.0]), nn.Parameter([3.0, 4.0]), None
+    assert list(layer.state_dict()) == ["weight", "running_mean", "running_var", "num_batches_tracked"]
+    np.testing.assert_array_equal(layer.state_dict()["running_mean"], [1, 2])
+    del layer.running_mean, layer.weight
+    layer.running_mean = layer.weight = tensor([1.0, 2.0])  # from now on only remembered
+    assert list(layer.state_dict()) == ["running_var", "num_batches_tracked"]
+
+
 MUTANTS = {
+    "nn.module:Module.__setattr__": [
+        ("a weight silently stops to learn", "isinstance(value, kind | None)", "isinstance(value, Tensor | None)"),
+        ("a buffer becomes anything", 'name in vars(self).get("_persistent", ())', "False"),
+    ],
+    "nn.module:Module.__delattr__": [
+        ("a buffer that is deleted comes back", ".pop(name, None)", ".get(name)"),
+    ],
     "nn.module:Module.load_state_dict": [
         (
             "load_state_dict lets unexpected names pass",

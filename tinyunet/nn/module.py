@@ -84,6 +84,20 @@ class Module:
         persistences[name] = persistent  # by name: whoever assigns another Tensor to the attribute replaces the buffer
         setattr(self, name, tensor)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """A parameter or a buffer is replaced by its like: by anything else it would silently no longer be learned."""
+        kind = Parameter if isinstance(vars(self).get(name), Parameter) else Tensor
+        if (kind is Parameter or name in vars(self).get("_persistent", ())) and not isinstance(value, kind | None):
+            raise TypeError(
+                f"{type(self).__name__}: {name} is a {kind.__name__} of the module and cannot become a "
+                f"{type(value).__name__}; for other values write {name}.data = …"
+            )
+        super().__setattr__(name, value)
+
+    def __delattr__(self, name: str) -> None:
+        super().__delattr__(name)
+        vars(self).get("_persistent", {}).pop(name, None)
+
     def register_parameter(self, name: str, param: Parameter | None) -> None:
         """The same as `self.name = param`, for names that are made up."""
         self._check_name(name, isinstance(vars(self).get(name), Parameter))

@@ -266,6 +266,17 @@ def test_wrong_arguments_are_named(call, error, message):
         call()
 
 
+@pytest.mark.parametrize(("setting", "value"), [("lr", -1.0), ("momentum", 0.9), ("weight_decay", -0.1)])
+def test_a_setting_that_is_changed_later_is_checked_before_anything_moves(setting, value):
+    w = tensor([1.0], requires_grad=True)
+    w.grad = tensor([1.0])
+    optimizer = optim.SGD([{"params": [w]}, {"params": [tensor([1.0], requires_grad=True)]}], lr=0.1)
+    optimizer.param_groups[1][setting] = value
+    with pytest.raises(ValueError, match="SGD: "):
+        optimizer.step()
+    assert (w.item(), optimizer.steps) == (1, 0)
+
+
 MUTANTS = {
     "optim.optimizer:Optimizer._move": [
         ("the order of what may run backwards in memory", "-moved.strides[axis]", "-w.strides[axis]"),
@@ -286,6 +297,7 @@ MUTANTS = {
         ("a group has the optimizer's settings alone", "param_group.get(key, default)", "default"),
     ],
     "optim.optimizer:Optimizer.step": [
+        ("settings are checked only once", "self.check(**{key: group[key] for key in self.defaults})", "pass"),
         ("every group begins with the first states", 'group["params"], states', 'group["params"], self.state'),
     ],
     "optim.optimizer:Optimizer.load_state_dict": [

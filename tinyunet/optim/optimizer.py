@@ -93,6 +93,8 @@ class Optimizer:
 
     def step(self) -> None:
         """Move every parameter that has a gradient."""
+        for group in self.param_groups:  # a setting may have been changed since
+            self.check(**{key: group[key] for key in self.defaults})
         self.steps += 1
         states = iter(self.state)
         for group in self.param_groups:

@@ -81,6 +81,37 @@ def test_the_error_of_a_subclass_names_it():
         _ = Net().conv
 
 
+@pytest.mark.torch
+def test_what_to_write_instead_is_what_pytorch_computes():
+    import torch
+
+    x = np.random.default_rng(0).standard_normal((3, 4)).astype(np.float32)
+    given = {"x": tensor(x), "tinyunet": tinyunet, "numpy": np, "where": tinyunet.where, "n": 4, "dim": 1}
+    given |= {"m": tensor(x).max(1, keepdim=True).values, "index": tensor([[2, 0]], dtype=np.int64), "classes": 3}
+    for name, part, theirs in (
+        ("softplus", 0, torch.nn.functional.softplus(torch.tensor(x))),
+        ("logsumexp", 0, torch.logsumexp(torch.tensor(x), 1, keepdim=True)),
+        ("sort", 0, torch.sort(torch.tensor(x), 1).values),
+        ("argsort", 0, torch.argsort(torch.tensor(x), 1)),
+        ("prod", 0, torch.prod(torch.tensor(x), 0)),
+        ("prod", 1, torch.prod(torch.tensor(x), -1)),
+        ("flip", 1, torch.flip(torch.tensor(x), [-1])),
+        ("eye", 0, torch.eye(4)),
+        ("one_hot", 0, torch.nn.functional.one_hot(torch.tensor([[2, 0]]), 3) == 1),
+    ):
+        code = left_out.INSTEAD[name].split(", or ")[part].split(", m = ")[0].split(", then")[0].split(" for the ")[0]
+        ours = np.asarray(eval(f"({code})", given))
+        np.testing.assert_allclose(ours, theirs.numpy(), rtol=1e-6, atol=1e-7, err_msg=name)
+        assert ours.dtype == theirs.numpy().dtype, name
+    huge = eval(left_out.INSTEAD["softplus"], given | {"x": tensor([-1e4, 1e4])})
+    np.testing.assert_array_equal(huge, [0, 1e4])
+    square = np.where(np.eye(4) == 1, np.inf, 1).astype(np.float32)
+    for name in ("tril", "triu"):
+        ours = eval(left_out.INSTEAD[name], given | {"x": tensor(square)}).numpy()
+        np.testing.assert_array_equal(ours, getattr(np, name)(square), err_msg=name)
+        assert ours.dtype == np.float32
+
+
 def test_an_import_tells_it_too():
     for line, message in (
         ("from tinyunet.nn import LSTM", "tinyunet.nn has no 'LSTM': .* instead: a loop over the time steps"),

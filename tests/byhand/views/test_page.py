@@ -11,6 +11,7 @@ import pytest
 from tests.byhand.article import ARTICLE
 from tests.byhand.views.looks import contrast, luminances
 from tinyunet import byhand
+from tinyunet.byhand import examples
 from tinyunet.byhand.arithmetic.numbers import write
 from tinyunet.byhand.arithmetic.worked import Formula, Largest
 from tinyunet.byhand.views import page
@@ -349,7 +350,38 @@ def test_a_frame_in_a_notebook_is_as_high_as_its_page(opened, width):
     assert tab.locator("iframe").first.bounding_box()["height"] > heights[1] + 500
 
 
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_page_of_steps_is_of_one_piece(opened, scheme):
+    """As wide as a phone, in the colours of its steps, each as high as it needs; how to use it is said once."""
+    tab = opened(byhand.relu([1]), viewport={"width": 390, "height": 800}, color_scheme=scheme)
+    tab.set_content(examples.find("two-layers").html())
+    tab.frame_locator("iframe").last.locator(".line").wait_for()
+    tab.wait_for_timeout(100)
+    assert tab.evaluate("[innerWidth, document.documentElement.scrollWidth]") == [390, 390]
+    assert contrast(tab, "h1") > 4.5
+    paper = "getComputedStyle(document.body).backgroundColor"
+    frames = tab.frames[1:]
+    assert {frame.evaluate(paper) for frame in frames} == {tab.evaluate(paper)}
+    assert [frame.locator(".keys").is_visible() for frame in frames] == [True] + [False] * (len(frames) - 1)
+    places = [box.bounding_box() for box in tab.locator("iframe").all()]
+    assert [box["y"] + box["height"] for box in places[:-1]] == [box["y"] for box in places[1:]]  # no gap
+
+
+@pytest.mark.browser
+def test_it_names_the_keys_that_do_something(opened):
+    tab = opened(byhand.relu([[[1, 2]], [[3, 4]]]))
+    assert "move, [ ] change the channel." in tab.locator(".keys").inner_text()
+    tab.set_content(byhand.relu([[1, 2]]).html())
+    assert tab.locator(".keys").inner_text().endswith("End move.")
+    tab.set_content(byhand.relu([1]).html())
+    assert tab.locator(".keys").inner_text().endswith("where it goes.")
+
+
 MUTANTS = {
+    "byhand.views.page:frame": [
+        ("a gap below a frame", "display: block; ", ""),
+    ],
     "byhand.views.page:_Drawn.cell": [
         ("cells beside the padding", "number * n + before + k", "number * n + k"),
     ],

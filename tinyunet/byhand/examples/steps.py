@@ -115,7 +115,7 @@ class Steps:
 
     def html(self, elements: Sequence[Element] = ()) -> str:
         """A page of all steps."""
-        return chains.page_of(self.title, self.chain)
+        return chains.page_of(self.title or "Steps", self.chain)
 
     def _parts(self, elements: Sequence[Element], numbers: str, form: Callable[[Element], str]) -> list[str]:
         """Every step and its numbers, and after it what is worked out of it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html as escaping
+from string import Template
 
 from tinyunet.byhand.arithmetic.chain import Chain
 from tinyunet.byhand.arithmetic.explanation import Explanation
@@ -45,11 +46,10 @@ def text(chain: Chain) -> str:
 
 def html(chain: Chain) -> str:
     """A page for every step, one below the other."""
-    return "".join(f"<h3>{escaping.escape(heading(chain, step))}</h3>{page.frame(step)}" for step in chain)
+    return "".join(page.frame(step, heading(chain, step)) for step in chain)
 
 
 def page_of(title: str, chain: Chain) -> str:
     """The same as a page of its own."""
-    head = f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escaping.escape(title)}</title></head>'
-    style = "color-scheme: light dark; font-family: sans-serif; max-width: 60em; margin: auto; padding: 1em"
-    return f'{head}<body style="{style}"><h2>{escaping.escape(title)}</h2>{html(chain)}</body></html>'
+    parts = {"style": page.asset("view.css"), "frames": html(chain)}
+    return Template(page.asset("chain.html")).substitute(parts, title=escaping.escape(title))

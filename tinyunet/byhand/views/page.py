@@ -54,17 +54,17 @@ def html(explanation: Explanation, at: Index = (), title: str = "") -> str:
     return Template(asset("page.html")).substitute(parts, title=_escaped(title))
 
 
-def frame(explanation: Explanation) -> str:
+def frame(explanation: Explanation, title: str = "") -> str:
     """The page in a frame of its own, for a notebook: several do not disturb one another.
 
     The frame has no sandbox, so that the page can make it as high as it needs.
     """
     try:
-        page = html(explanation)
+        page = html(explanation, title=title)
     except ValueError as error:
         return f"<p>{_escaped(str(error))}</p>"
-    title, size = _escaped(explanation.title), "width: 100%; height: 32em; border: 0"
-    return f'<iframe title="{title}" style="{size}" srcdoc="{_escaped(page)}"></iframe>'
+    title, style = _escaped(title or explanation.title), "display: block; width: 100%; height: 32em; border: 0"
+    return f'<iframe title="{title}" style="{style}" srcdoc="{_escaped(page)}"></iframe>'
 
 
 def _escaped(text: str) -> str:
@@ -198,7 +198,7 @@ class _View:
         arrays = [self.array(self.drawn[name], explanation.arrays[name]) for name in self.used | dict.fromkeys(always)]
         return {
             "title": explanation.title,
-            "settings": ", ".join(_setting(op, k, value) for k, value in op.settings.items() if value is not None),
+            "settings": [_setting(op, k, value) for k, value in op.settings.items() if value is not None],
             "formula": op.formula(what).text,
             "arrays": arrays,
             "result": _Drawn(what, explanation.result.shape, op.plane).described(values),

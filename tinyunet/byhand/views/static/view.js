@@ -332,7 +332,11 @@ function showView(root, data, chosen = () => {}) {
   // ---- all of it
 
   view.append(make("h1", "", data.title));
-  if (data.settings) view.append(make("p", "settings", data.settings));
+  if (data.settings.length) {
+    const settings = make("p", "settings");
+    data.settings.forEach((setting, k) => settings.append(k ? ", " : "", make("span", "", setting)));
+    view.append(settings);
+  }
   view.append(make("p", "formula", data.formula));
   const arrays = make("div", "arrays");
   for (const array of data.arrays) arrays.append(draw(array, false));
@@ -340,9 +344,10 @@ function showView(root, data, chosen = () => {}) {
   const worked = make("section", "worked");
   worked.append(line, pointing, working);
   const keys = make("p", "keys");
-  keys.innerHTML = "Point at a number, or tap it, to see where it comes from and where it goes. <span>A click keeps " +
-    "an element of the result; from there <kbd>← ↑ → ↓</kbd> <kbd>Home</kbd> <kbd>End</kbd> move, " +
-    "<kbd>[</kbd> <kbd>]</kbd> change the channel.</span>";
+  const panels = outputs.at(-1).panel ? ", <kbd>[</kbd> <kbd>]</kbd> change the channel" : "";
+  keys.innerHTML = "Point at a number, or tap it, to see where it comes from and where it goes." + (outputs.length > 1
+    ? " <span>A click keeps an element of the result; from there <kbd>← ↑ → ↓</kbd> <kbd>Home</kbd> <kbd>End</kbd> " +
+      `move${panels}.</span>` : "");
   view.append(arrays, worked, keys);
   const focused = root.contains(document.activeElement);  // it stays in what takes the place of the old view
   root.replaceChildren(view);

@@ -90,6 +90,14 @@ def test_other_numbers_settings_and_gradients(tab):
     assert tab.locator("#field-kernel_size").input_value() == "2"
 
 
+def test_the_result_is_shown_at_once_after_a_change(tab):
+    tab.fill("#field-b", "3")
+    tab.click("#reveal")  # before the change has been worked out
+    shows(tab, ".line", "y[0, 0, 0] = 30 + 5 + 3 (bias) = 38")
+    tab.wait_for_timeout(400)
+    assert tab.locator(".line").inner_text() == "y[0, 0, 0] = 30 + 5 + 3 (bias) = 38"
+
+
 @pytest.fixture
 def slow(monkeypatch):
     """Lets requests in which this text stands wait until the returned event is set."""
@@ -212,7 +220,7 @@ def computed(form):
     """The numbers in a view that are not given."""
     view = forms.work(form)["view"]
     given = [view["texts"][k] for array in view["arrays"] for k in array["cells"]]
-    shown, known = (set(re.findall(NUMBER, " ".join(texts))) for texts in (view["texts"], [*given, view["settings"]]))
+    shown, known = (set(re.findall(NUMBER, " ".join(texts))) for texts in (view["texts"], [*given, *view["settings"]]))
     return shown - known
 
 

@@ -208,7 +208,11 @@
     });
   }
 
+  let timer;  // of the change that is not worked out yet
+
   async function work() {
+    clearTimeout(timer);
+    timer = undefined;
     judge();
     by("upstream").hidden = !by("what").value.startsWith("d");
     const found = await ask("/work", fields());
@@ -238,7 +242,6 @@
 
   // ---- events
 
-  let timer;
   by("form").addEventListener("submit", (event) => event.preventDefault());
   by("form").addEventListener("input", (event) => {
     forget("/load");
@@ -268,8 +271,10 @@
       note();
     });
   }
-  by("reveal").addEventListener("click", () => {
-    open = !open;
+  by("reveal").addEventListener("click", async () => {
+    const wanted = !open;
+    if (timer) await work();  // of the numbers that stand in the fields now
+    open = wanted;
     if (view) draw();
   });
   for (const [button, text] of [["link", () => location.href], ["copy", () => by("toml").value]]) {

@@ -106,9 +106,12 @@ class Optimizer:
         w = p.numpy()
         state["t"] += 1
         moved = np.empty_like(w)
-        order = sorted(range(w.ndim), key=lambda axis: -moved.strides[axis])  # in which it lies in memory
-        arrays = [w, dw, *(state[slot] for slot in self.slots)]
-        flat, *arrays = [array.transpose(order).reshape(-1) for array in (moved, *arrays)]
+        arrays = [moved, w, dw, *(state[slot] for slot in self.slots)]
+        if all(array.strides == moved.strides for array in arrays):  # alike in memory, as they nearly always are
+            flat, *arrays = [array.ravel("K") for array in arrays]
+        else:
+            order = sorted(range(w.ndim), key=lambda axis: -moved.strides[axis])  # in which it lies in memory
+            flat, *arrays = [array.transpose(order).reshape(-1) for array in arrays]
         for a in range(0, w.size, self.PIECE):
             piece = slice(a, a + self.PIECE)
             flat[piece] = self.update(group, int(state["t"]), *[array[piece] for array in arrays])

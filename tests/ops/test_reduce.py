@@ -136,6 +136,19 @@ def test_a_mean_in_float32_stays_in_float32():
         assert y.dtype == np.float32
 
 
+def test_cumprod_of_many_float32_rounds_once():
+    rng = np.random.default_rng(0)
+    x = (1 + 1e-3 * rng.standard_normal((2, 1000))).astype(np.float32)
+    a = tinyunet.tensor(x, requires_grad=True)
+    y = F.cumprod(a, dim=1)
+    y.sum().backward()
+    exact = tinyunet.tensor(x.astype(np.float64), requires_grad=True)
+    F.cumprod(exact, dim=1).sum().backward()
+    assert y.dtype == a.grad.dtype == np.float32
+    np.testing.assert_allclose(y, np.cumprod(x.astype(np.float64), axis=1), rtol=1e-7)
+    np.testing.assert_allclose(a.grad, exact.grad, rtol=2e-7)
+
+
 MUTANTS = {
     "ops.reduce:softmax": [
         ("softmax without the sum over outputs", "(dy - total(dy * y, dim, keepdims=True))", "dy"),
@@ -157,6 +170,7 @@ MUTANTS = {
             "others[..., 0] = y[..., i - 1] if i else 1",
             "others[..., 0] = y[..., i] / x[..., i]",
         ),
+        ("cumprod: every product is rounded", 'np.float64 if x.dtype.kind == "f"', 'x.dtype if x.dtype.kind == "f"'),
         ("cumprod: what came before is forgotten", "y[..., i - 1] if i else 1", "1"),
     ],
     "ops.reduce:var": [

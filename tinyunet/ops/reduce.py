@@ -131,18 +131,20 @@ def cumprod(input: Operand, dim: int) -> Any:
     """
     dim = normalize_dim("cumprod", dim, input.ndim)
     x = np.moveaxis(input, dim, -1) if input.ndim else input[None]
-    y = np.cumprod(x, axis=-1, dtype=None if x.dtype.kind == "f" else np.int64)
+    exact = np.float64 if x.dtype.kind == "f" else np.int64  # each product is rounded once, however many factors it has
+    y = np.cumprod(x, axis=-1, dtype=exact)
 
     def backward(dy: Array) -> Array:
         dy = np.moveaxis(dy, dim, -1) if input.ndim else dy[None]
         dx = np.empty_like(dy)
         for i in range(x.shape[-1]):
-            others = x[..., i:].copy()  # all factors of yᵢ, yᵢ₊₁ … but xᵢ
+            others = x[..., i:].astype(exact)  # all factors of yᵢ, yᵢ₊₁ … but xᵢ
             others[..., 0] = y[..., i - 1] if i else 1
             dx[..., i] = (dy[..., i:] * np.cumprod(others, axis=-1)).sum(axis=-1)
         return np.moveaxis(dx, -1, dim) if input.ndim else dx[0]
 
-    return np.moveaxis(y, -1, dim) if input.ndim else y[0], backward
+    result = y.astype(x.dtype if x.dtype.kind == "f" else exact, copy=False)
+    return np.moveaxis(result, -1, dim) if input.ndim else result[0], backward
 
 
 @differentiable

@@ -65,8 +65,18 @@ def test_a_wrong_norm_is_named(most):
         clip_grad_norm_([nn.Parameter([1.0])], most)
 
 
+def test_a_norm_that_overflows_is_a_value_and_no_warning():
+    a = tensor([0.0, 0.0], requires_grad=True)
+    a.grad = tensor([1e30, np.inf])
+    with np.errstate(all="raise"):
+        norm = clip_grad_norm_(a, 1.0)
+    assert norm.item() == np.inf
+    np.testing.assert_array_equal(a.grad, [0, np.nan])
+
+
 MUTANTS = {
     "nn.utils:clip_grad_norm_": [
+        ("a norm of inf is a warning", '@np.errstate(all="ignore")', "@np.errstate()"),
         (
             "every gradient by its own norm",
             "scale = max_norm / (norm + 1e-6)",

@@ -11,6 +11,7 @@ from tinyunet.ops.sums import row_dots
 from tinyunet.tensor import Tensor
 
 
+@np.errstate(all="ignore")  # a norm may be inf: a value, no warning, as everywhere
 def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float) -> Tensor:
     """Scale all gradients together so that the norm of all their elements is at most `max_norm` (Pascanu et al. 2013).
 

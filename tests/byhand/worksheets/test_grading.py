@@ -110,11 +110,24 @@ def test_a_line_that_cannot_be_read_costs_that_line(text, label, message, tmp_pa
 
 
 @pytest.mark.parametrize(
-    "form", ["{} = {}", "{}: {}", "{}) {}", '"{}" = {}', "Problem {}: {}", "- {} = {}", "> **{}** = {}", "No. {}: {}"]
+    "form",
+    [
+        "{} = {}",
+        "{}: {}",
+        "{}) {}",
+        '"{}" = {}',
+        "Problem {}: {}",
+        "- {} = {}",
+        "> **{}** = {}",
+        "No. {}: {}",
+        "{} → {}",
+        "{}. = {}",
+    ],
 )
-def test_labels_as_they_are_written(form, tmp_path):
+@pytest.mark.parametrize("labels", [("1a", "1b", "2"), ("1A", "1 b", "2")])
+def test_labels_as_they_are_written(form, labels, tmp_path):
     file = tmp_path / "answers.txt"
-    answers = zip(("1a", "1b", "2"), right_answers(), strict=True)
+    answers = zip(labels, right_answers(), strict=True)
     file.write_text("\n".join(form.format(*pair) for pair in answers), encoding="utf-8")
     grades = worksheets.grade("conv2d:7:2:2", [str(file)])
     assert all(grades.values())
@@ -219,6 +232,7 @@ MUTANTS = {
         ),
     ],
     "byhand.worksheets.sheets:_answers": [
+        ("a label must be small", 'match[1].replace(" ", "").lower()', "match[1]"),
         ("a heading belongs to an answer", "elif rows is not None and not TEXT.match(line):", "elif rows is not None:"),
         ("lines are counted from 0", '.split("\\n"), 1)', '.split("\\n"), 0)'),
     ],

@@ -21,7 +21,9 @@ from tinyunet.byhand.worksheets.problems import MOST, Problem, Question, problem
 USUAL = 6  # problems on a sheet
 CODE = re.compile(r"(\w{1,40}):(\d{1,9}):(\d{1,3})(?::(\d{1,3}))?", re.ASCII)
 # The beginning of an answer, such as 1a = 3, "2": 1/2 or Problem 3) 5; what is called something else; other text.
-ANSWER = re.compile(r"""[\s"'*(>-]*(?:[^\W\d_]+[.\s]\s*)?(\d{1,4}[a-z]?)["'*]*\s*[=:)](.*)""", re.DOTALL)
+ANSWER = re.compile(
+    r"""[\s"'*(>-]*(?:[^\W\d_]+[.\s]\s*)?(\d{1,4}(?: ?[a-zA-Z](?=\W))?)["'*.]*\s*[=:)→](.*)""", re.DOTALL
+)
 OTHER = re.compile(r"""\s*["']?([^\s"'=]*)["']?\s*=.*\d""", re.DOTALL)
 TEXT = re.compile(
     r"\s*(?!none\b|nan\b|null\b|n/?a\b|array\b|tensor\b|np\.|tf\.|c\(|dtype|device|grad)[^\W\d]", re.IGNORECASE
@@ -194,7 +196,7 @@ def _answers(text: str) -> Iterator[tuple[int, str, str]]:
     for number, line in enumerate(re.sub("#.*", "", text).split("\n"), 1):
         if match := ANSWER.match(line):
             rows = [match[2]]
-            found.append((number, match[1], rows))
+            found.append((number, match[1].replace(" ", "").lower(), rows))
         elif rows is not None and not TEXT.match(line):
             rows.append(line)
         elif other := OTHER.match(line):

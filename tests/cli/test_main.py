@@ -92,6 +92,7 @@ def test_every_console_can_print_everything(encoding, tmp_path):
         ["byhand", "--list"],
         ["trace", "--size=16"],
         ["worksheet", "conv2d", "--level=6"],
+        ["size", "pool:3,2,ceil_mode=true", "--input=8"],
         ["byhand", "−×é"],
     ]
     code = f"""

@@ -247,7 +247,7 @@ def _check(size: Size, answer: Any) -> Verdict:
     if given in (truth, truth[-axes:] if axes else truth) or (len(truth) == 4 and given == truth[1:]):
         return RIGHT
     if len(given) not in (len(truth), axes, len(truth) - 1):
-        return Verdict(False, f"{start} has {len(given)} axes, not {len(truth)}.")
+        return Verdict(False, f"{start} has {len(given)} {'axis' if len(given) == 1 else 'axes'}, not {len(truth)}.")
     wanted = truth[-len(given) :]
     found = [Mistake("another order", hint) for hint, other in _orders(wanted, axes) if given == other != wanted]
     if not found and given[-axes:] == wanted[-axes:]:

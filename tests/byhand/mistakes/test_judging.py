@@ -8,10 +8,11 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from tests.byhand.mistakes.test_diagnosis import KINDS, explanations
+from tests.byhand.mistakes.test_diagnosis import KINDS, ONE_AXIS, explanations
 from tests.strategies import normal, seeds
 from tinyunet import byhand
 from tinyunet.byhand.mistakes import RARE, WAYS, wrong_answers
+from tinyunet.byhand.mistakes.registry import TOGETHER
 
 X34, K22 = [[1, 2, 3, 4], [5, 6, 7, 8], [9, 10, 11, 12]], [[1, 2], [3, 4]]
 Y = byhand.conv2d(X34, K22)  # 44 54 64, and 84 94 104
@@ -158,6 +159,9 @@ def test_the_rest_of_an_unfinished_answer_is_judged(kind, seed, data):
     ("answer", "said"),
     [
         (None, "not answered yet"),
+        ([], "not answered yet"),
+        ([[], []], "not answered yet"),
+        ("[[]]", "not answered yet"),
         ("", "not answered yet"),
         (np.full((2, 3), np.nan), "not answered yet"),
         ([[None] * 3] * 2, "not answered yet"),
@@ -405,7 +409,42 @@ def test_a_way_that_needs_no_detail_says_none():
         look(y.check(wrong))
 
 
+SIGNAL = [1, 2, 4, 7, 5, 3, 8]
+
+
+@pytest.mark.parametrize(
+    ("settings", "wrong", "detail"),
+    [
+        ({"dilation": 2}, {"dilation": 1}, "1 for 2"),
+        ({"dilation": 2}, {"dilation": 3}, "3 for 2"),
+        ({"stride": 3}, {"stride": 2}, "2 for 3"),
+        ({"padding": 3}, {"padding": 2}, "2 for 3 or 'full'"),
+        ({"padding": 3}, {"padding": 4}, "4 for 3"),
+    ],
+)
+def test_a_setting_of_a_signal_is_one_number(settings, wrong, detail):
+    verdict = byhand.conv1d(SIGNAL, [1, 2, 5], **settings).check(byhand.conv1d(SIGNAL, [1, 2, 5], **wrong).result)
+    assert [m.detail for m in verdict.mistakes] == [detail]
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("kind", ONE_AXIS)
+def test_mistakes_with_a_signal_know_neither_rows_nor_images(kind, seed):
+    for explanation in explanations(kind, seed):
+        for among in (WAYS, RARE, TOGETHER):
+            for mistake, _ in wrong_answers(explanation.operation, explanation.what, explanation.dy, among):
+                assert not re.search(r"\brows?\b|column|image|pixel|180°|2d\b|2D\b|\(\d, \d\) for", str(mistake)), (
+                    mistake
+                )
+
+
 MUTANTS = {
+    "byhand.mistakes.sliding:Sliding.seen": [
+        ("a signal's setting is that of its row", "pair[-self.op.plane :]", "pair"),
+    ],
+    "byhand.mistakes.registry:wrong_answers": [
+        ("a signal's kernel is transposed", "if op.plane == 2 or not any", "if True or not any"),
+    ],
     "byhand.arithmetic.numbers:_decimal": [
         ("a printed number must be exact", "SINGLE if len(digits) >= PRINTED else DOUBLE", "DOUBLE"),
         ("a number of few digits is as good as one", "SINGLE if len(digits) >= PRINTED else DOUBLE", "SINGLE"),

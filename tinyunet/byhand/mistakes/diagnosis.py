@@ -137,7 +137,7 @@ def check(of: Explanation, answer: Any) -> Verdict:
     given = given.reshaped(op.full_array(what, given.values).shape)
     truth = op.result(what, dy)
     gaps = np.isnan(given.values)
-    if gaps.all() and (gaps.size or not truth.size):
+    if gaps.all():
         return MISSING
     if given.values.ndim == 0 and truth.size > 1:
         return Verdict(False, f"not right: one number is given; asked for is all of {what}, in rows of numbers")

@@ -141,20 +141,43 @@ def wrong_answers(op: Operation, what: str, dy: Array | None, among: Ways = WAYS
             if op.plane == 1 and array.shape[2:-1] not in ((), (1,)):  # it would have rows
                 continue
             mistake = detail if isinstance(detail, Mistake) else known._replace(detail=detail)
-            yield (Mistake(*map(_in_a_row, mistake)) if op.plane == 1 else mistake), array
+            if op.plane == 2 or not any(name in mistake.name for name in OF_TWO_AXES):
+                yield (Mistake(*map(_in_a_row, mistake)) if op.plane == 1 else mistake), array
 
 
+OF_TWO_AXES = (  # which nobody makes in a single row, or which are another mistake there
+    "rows and columns exchanged",
+    "one direction forgotten",
+    "before, after",
+    "kernel transposed",
+    "kernel mirrored",
+    "kernel turned",
+    "read column by column",
+    "pixels taken in a row",
+)
 IN_A_ROW = {  # words for rows and columns, and those for a single row
+    "rows at the bottom, columns on the right": "numbers at the end",
+    "every row and column": "every number",
+    "rows, columns": "numbers",
     " rows and columns": " numbers",
     "rows and columns": "numbers",
+    "row and column are": "number is",
     "row and column": "number",
     "columns": "numbers",
     "column": "number",
     "top and left": "beginning",
     "bottom and right": "end",
     "top, left": "beginning",
+    "down and right": "towards the end",
+    "up and left": "towards the beginning",
     "on all four sides": "on both sides",
+    "every side": "both sides",
+    ", row by row,": "",
+    "PyTorch, cv2.filter2D and scipy.signal.correlate2d": "PyTorch and np.correlate",
+    "scipy.signal.convolve2d, np.convolve and MATLAB's conv2 do turn it": "np.convolve and MATLAB's conv do reverse it",
     "turned by 180°": "reversed",
+    "turns the kernel by 180°": "reverses the kernel",
+    "not turned": "not reversed",
     "height and width": "places",
     "the image": "x",
     "pixels": "numbers",
@@ -162,6 +185,8 @@ IN_A_ROW = {  # words for rows and columns, and those for a single row
     "(s·i, s·j)": "s·i",
     "(i, j)": "i",
     "[u, v]": "[u]",
+    "an image": "a signal",
+    "image": "signal",
 }
 
 

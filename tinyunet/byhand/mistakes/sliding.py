@@ -33,23 +33,31 @@ def lopsided(q: Window) -> bool:
     return bool(np.ptp(q.borders, 1).any())
 
 
-def written(pair: Array) -> str:
-    """A setting for rows and columns: one number if it is the same.
+def written(setting: Array) -> str:
+    """A setting for every axis: one number if it is the same.
 
-    >>> written(np.array([2, 2])), written(np.array([1, 2]))
-    ('2', '(1, 2)')
+    >>> written(np.array([2, 2])), written(np.array([1, 2])), written(np.array([2]))
+    ('2', '(1, 2)', '2')
     """
-    rows, cols = pair.tolist()
-    return str(rows) if rows == cols else f"({rows}, {cols})"
+    numbers = setting.tolist()
+    return str(numbers[0]) if len({*numbers}) == 1 else str(tuple(numbers))
 
 
 class Sliding(Window):
     """What comes out where the window slides a little differently."""
 
+    def other(self, *pairs: Array) -> str:
+        """A setting instead of the given one, such as "3 for 2"."""
+        return " for ".join(written(self.seen(pair)) for pair in pairs)
+
+    def seen(self, pair: Any) -> Any:
+        """Of a setting for rows and columns what a signal has of it."""
+        return pair[-self.op.plane :]
+
     def instead(self, setting: str, *values: Array) -> Iterator[tuple[Array, str]]:
         """y with other values of a setting, each with its detail, such as "3 for 2"."""
         for value in values:
-            yield self.y(**{setting: value}), f"{written(value)} for {written(getattr(self, setting))}"
+            yield self.y(**{setting: value}), self.other(value, getattr(self, setting))
 
     def fewer(self, *less: int) -> Array | None:
         """y without its last row or column; a size that ceil_mode explains is another mistake."""
@@ -88,10 +96,10 @@ class Sliding(Window):
         """y with a padding that is near the given one, or that another kind of convolution has."""
         given, widths = self.pairs.get("padding"), dict[tuple[int, ...], str]()
         if given is not None:
-            widths = {tuple(p): f"{written(p)} for {written(given)}" for p in (given + 1, given - 1, 2 * given)}
+            widths = {tuple(p): self.other(p, given) for p in (given + 1, given - 1, 2 * given)}
         widths |= {tuple(self.span // 2): "half the kernel's", tuple(self.span - 1): "'full'"}
         for width, detail in widths.items():
-            if min(width) >= 0 and any(width) and (given is None or any(given != width)):
+            if min(self.seen(width)) >= 0 and any(width) and (given is None or any(given != width)):
                 for y in tried(self, padding=width):
                     yield y, detail
 
@@ -160,7 +168,7 @@ dilated(
     "dilation off by one",
     "cells of the kernel are `dilation` pixels apart: 1 is an ordinary kernel, 2 leaves one pixel out",
 )
-dilated.way("", lambda q: q.instead("dilation", *(d for d in (q.dilation - 1, q.dilation + 1) if min(d) > 0)))
+dilated.way("", lambda q: q.instead("dilation", *(d for d in (q.dilation - 1, q.dilation + 1) if min(q.seen(d)) > 0)))
 
 # ---- less usual
 
@@ -174,7 +182,7 @@ conv_transpose2d.way("padding", lambda q: q.both_sides())
 all_windows("one direction forgotten", "it holds for rows and for columns", lambda q: q.one_direction())
 
 conv_transpose2d("stride off by one", "with stride s there are s − 1 zeros between pixels", lambda q: q.stride_off())
-forward("stride off by one", "the stride is the distance between windows, not the number of pixels skipped")
+forward("stride off by one", "the stride is the distance between windows, not how many pixels are skipped")
 forward.way("", lambda q: q.stride_off())
 dilated("stride and dilation exchanged", "the stride moves the whole window, the dilation spreads its cells")
 dilated.way("", lambda q: q.y(stride=q.dilation, dilation=q.stride))

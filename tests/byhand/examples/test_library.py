@@ -100,5 +100,16 @@ def test_the_built_in_examples_teach(name):
 def test_a_name_that_is_none_gets_the_nearest():
     with pytest.raises(ValueError, match="no built-in example 'conv4x4'; did you mean 'conv3x3"):
         examples.find("conv4x4")
+    with pytest.raises(ValueError, match=r"no built-in example 'layer_norm'; layer_norm is shown by layernorm$"):
+        examples.find("layer_norm")
+    with pytest.raises(ValueError, match="no built-in example 'conv2d'; conv2d is shown by conv3x3, conv3x3-padded, "):
+        examples.find("conv2d")
     with pytest.raises(ValueError, match="no built-in example 'zzz'; there is avgpool, avgpool1d, batchnorm"):
         examples.find("zzz")
+
+
+MUTANTS = {
+    "byhand.examples.library:find": [
+        ("an operation is only a name mistyped", "if shown else", "if False else"),
+    ],
+}

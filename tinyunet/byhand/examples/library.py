@@ -57,7 +57,9 @@ def find(name: str) -> Example | Steps:
     if name in chains():
         return steps.from_source(Source((FOLDER / "chains" / f"{name}.toml").read_text(encoding="utf-8"), name))
     if not Path(name).suffix and not Path(name).exists():
-        raise ValueError(f"there is no built-in example {name!r}; {hint(name, [*names(), *chains()])}")
+        shown = [each for each in names() if built_in(each).explanation.operation.name == name]
+        meant = f"{name} is shown by {', '.join(shown)}" if shown else hint(name, [*names(), *chains()])
+        raise ValueError(f"there is no built-in example {name!r}; {meant}")
     return _of(Source.read(name))
 
 

@@ -14,6 +14,11 @@ def test_the_articles_example_reads_as_in_the_article():
     assert lines[3] == "  y[0, 0, 0] = 30 + 5 + 2 (bias) = 37"
 
 
+def test_a_negative_number_that_is_added_stands_in_brackets():
+    found = byhand.conv2d([[1, 2, -3]], [[-1, -1, 2]], ["-1/2"]).at(0, 0).text()
+    assert found.endswith("1×(−1) + 2×(−1) + (−3)×2 = −9\n  y[0, 0] = −9 + (−0.5) (bias) = −9.5")
+
+
 def test_the_middle_of_a_large_window_is_left_out():
     element = byhand.max_pool2d(np.arange(25).reshape(5, 5), 5).at(0, 0)
     numbers = f"{', '.join(map(str, range(12)))}, …, 19, 20, 21, 22, 23, 24"
@@ -30,3 +35,10 @@ def test_latex_and_markdown_hold_the_same_numbers():
     markdown = element.markdown()
     assert "| channel 0 | x[0, 0, 0] × w[0, 0, 0, 0] | 10×1 | 10 |" in markdown
     assert markdown.count("\n|") == 20
+
+
+MUTANTS = {
+    "byhand.views.text:Text.added": [
+        ("the bias is named inside the brackets", r"[^×\s]+", "[^×]+"),
+    ],
+}

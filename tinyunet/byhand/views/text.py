@@ -76,8 +76,7 @@ class Text:
 
     def added(self, product: str) -> str:
         """After a plus: its first number in brackets if it is negative, as the others already are."""
-        first, times, others = product.partition("×")
-        return bracketed(first) + times + others
+        return re.sub(r"^−[^×\s]+", r"(\g<0>)", product)
 
     def each(self, items: Sequence[T], form: Callable[[T], str]) -> list[str]:
         """The texts of those that are shown."""

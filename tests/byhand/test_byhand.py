@@ -112,7 +112,7 @@ assert r"y_{{0}} &= 0.25 \\cdot (-4) = -1" in element.latex()
 assert "**y[0]**, by y = x if x > 0" in element.markdown()
 assert y.grad("x", [2, 2]).result.tolist() == [0.5, 2]
 assert y.grad("x", [2, 2]).at(0).value == 0.5
-assert '"title":"y of leaky_relu","settings":"negative_slope 0.25"' in y.html()
+assert '"title":"y of leaky_relu","settings":["negative_slope 0.25"]' in y.html()
 assert "leaky_relu(negative_slope=0.25)" in [text.get_text() for text in element.figure().texts]
 y.animate("leaky_relu.gif")
 assert y.check([-1, 3]) and element.check(-1)

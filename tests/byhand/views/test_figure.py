@@ -469,6 +469,25 @@ def test_the_gradient_of_batch_norm_is_a_residual():
     np.testing.assert_allclose(lengths / np.abs(lengths).max(), (whole.result / np.abs(whole.result).max()).ravel())
 
 
+def test_the_chosen_point_covers_no_text_and_no_line_runs_through_its_number():
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        x, dy = rng.integers(-5, 6, (2, 5, 1))
+        residual = byhand.batch_norm(x, training=True).grad("x", dy).at(seed % 5, 0)
+        loss = byhand.cross_entropy(rng.integers(-2, 3, (2, 3)), [0, 2]).grad("x").at(seed % 2, seed % 3)
+        for element in (residual, loss):
+            shapes = chart.chart(element)
+            points = [s for s in shapes if isinstance(s, chart.Dot) and s.colour == plot.ORANGE]
+            labels = [s for s in shapes if isinstance(s, chart.Label)]
+            for point, label in itertools.product(points, labels):
+                away = abs(point.x - label.x) - 0.3 * chart.LETTERS * len(label.text), abs(point.y - label.y) - 0.12
+                assert max(away) > point.radius, (seed, label)
+        (line,) = (s for s in chart.chart(residual) if isinstance(s, chart.Line) and s.width == 2)
+        (number,) = (s for s in chart.chart(residual) if isinstance(s, chart.Label) and s.weight == "bold")
+        passes = line.y[0] + (number.x - line.x[0]) * (line.y[1] - line.y[0]) / (line.x[1] - line.x[0])
+        assert abs(passes - number.y) > chart.LETTERS / 2
+
+
 def test_of_many_numbers_some_are_drawn():
     element = byhand.relu(np.arange(-5000, 5000).reshape(100, 100)).at(50, 3)
     (_, dots, _), _ = charted(element)
@@ -579,6 +598,10 @@ MUTANTS = {
     ],
     "byhand.views.figure.chart:_residual": [
         ("the distance from the mean alone", "(xs[own], a + b * xs[own])", "(xs[own], a)"),
+        ("a number on the line", "0.8 * ROW * (-1 if", "0.8 * ROW * (1 if"),
+    ],
+    "byhand.views.figure.chart:_row": [
+        ("a number behind the point", "0.7 if wanted", "0.5 if wanted"),
     ],
     "byhand.views.figure.grids:image": [
         ("all that is used is framed", "{look: framed or cells", "{look: cells"),

@@ -195,8 +195,9 @@ def _row(
     heading: str, p: Sequence[float], own: int, wanted: Sequence[float], top: float, height: float
 ) -> Iterator[Shape]:
     """Bars with their numbers, and below them those of the classes; of a gradient with outlines of what is wanted."""
-    up = (height - 3 * ROW) / max([*p, *wanted])
-    floor, across = top + height - ROW, WIDTH / len(p)
+    beyond = (0.7 if wanted else 0.5) * ROW  # from a bar to its number, which is not to lie behind the point
+    up = (height - ROW - 4 * beyond) / max([*p, *wanted])
+    floor, across = top + height - 2 * beyond, WIDTH / len(p)
     yield Label(WIDTH / 2, top + ROW / 2, heading, DARK)
     for k, value in enumerate(p):
         x, half, y = (k + 0.5) * across, 0.35 * across, floor - value * up
@@ -210,8 +211,8 @@ def _row(
             yield Line((x, x), (y, goal), ORANGE, 4.0)
             yield Dot(x, goal, ORANGE, 0.1)
         if k == own or len(p) <= LABELLED:
-            yield Label(x, min(y, goal) - ROW / 2, write(value), *style)
-            yield Label(x, floor + ROW / 2, str(k), *style)
+            yield Label(x, min(y, goal) - beyond, write(value), *style)
+            yield Label(x, floor + beyond, str(k), *style)
     yield Line((0, WIDTH), (floor, floor), DARK, 1.5)
 
 
@@ -310,5 +311,6 @@ def _residual(element: Element, mean: Step, slope: Step) -> Iterator[Shape]:
     yield Dot(*frame.place(*here), ORANGE, 0.12)
     off = write(ys[own] - foot[1])
     x, y = frame.place(*here)
-    side = 0.3 * LETTERS * len(off) + 0.2
-    yield Label(x + (side if xs[own] < 0 else -side), y, off, ORANGE, "bold")
+    side = (0.3 * LETTERS * len(off) + 0.2) * (1 if xs[own] < 0 else -1)
+    _, line = frame.place(0, a + b * (xs[own] + side / frame.across))  # where it passes: the label keeps away from it
+    yield Label(x + side, y + 0.8 * ROW * (-1 if y < line - 0.01 else 1), off, ORANGE, "bold")

@@ -69,7 +69,7 @@ class Tensor(Methods):
         TypeError: for data that is not numeric, or a gradient asked of integers.
     """
 
-    __slots__ = ("_data", "_grad", "requires_grad", "node", "version", "__weakref__")
+    __slots__ = ("_data", "_grad", "requires_grad", "node", "version", "origin", "__weakref__")
 
     def __init__(self, data: Any, dtype: Any = None, requires_grad: bool = False) -> None:
         if dtype is None and not isinstance(data, (np.ndarray, np.generic)) and not hasattr(data, "__array__"):
@@ -85,15 +85,16 @@ class Tensor(Methods):
         self._data: Array = _sealed(array.astype(wanted, copy=False))
         self._grad: Tensor | None = None
         self.node: Node | None = None
-        self.version = 0  # counts how often .data was replaced
+        self.version = 0  # how often .data was replaced
+        self.origin: Any = None  # what it is a view of: see `assign` in ops/methods.py
         self.requires_grad_(requires_grad)
 
     @classmethod
-    def _made(cls, array: Any, node: Node | None = None) -> Tensor:
+    def _made(cls, array: Any, node: Node | None = None, origin: Tensor | None = None) -> Tensor:
         """The result of an operation: `array` itself, not a copy, from now on read-only."""
         result = cls.__new__(cls)
         result._data, result._grad, result.requires_grad = _sealed(np.asarray(array)), None, node is not None
-        result.node, result.version = node, 0
+        result.node, result.version, result.origin = node, 0, origin
         return result
 
     @property
@@ -158,7 +159,7 @@ class Tensor(Methods):
 
     def detach(self) -> Tensor:
         """The same array, without the memory of how it was made."""
-        return Tensor._made(self._data)
+        return Tensor._made(self._data, origin=self if self.node is None else None)
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Switch recording on or off for this leaf, in place."""
@@ -227,9 +228,8 @@ class Tensor(Methods):
 def tensor(data: Any, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Tensor:
     """A Tensor with a copy of `data`: see `Tensor` for the arguments; `device` can be nothing but the CPU.
 
-    >>> tensor([[1, 2], [3, 4]])
-    tensor([[1., 2.],
-            [3., 4.]])
+    >>> tensor([1, 2])
+    tensor([1., 2.])
     """
     if not str(device or "cpu").startswith("cpu"):
         raise ValueError(f"tensor: tinyunet computes on the CPU alone, so there is no {device!r}")
@@ -297,8 +297,7 @@ def _walk(last: Node, dy: Array, retain_graph: bool) -> None:
                 arrived[source] = _sealed(dx)
                 heapq.heappush(queue, (-source.serial, source))
         if not retain_graph:
-            node.backward = None
-            node.sources = []
+            node.backward, node.sources = None, []
 
 
 def _sealed(array: Array) -> Array:
@@ -391,7 +390,11 @@ def differentiable(operation: Callable[P, Any], selective: bool = False) -> Call
         node = Node(name, backward, inputs, copies) if inputs else None
         if isinstance(y, tuple):
             return (Tensor._made(y[0], node), *map(Tensor._made, y[1:]))
-        return Tensor._made(y, node)
+        if node is not None or y.base is None:
+            return Tensor._made(y, node)
+        leaves = (x for x in args if isinstance(x, Tensor) and x.node is None)  # to hold no graph
+        origin = next((x for x in leaves if y.base is x._data or y.base is x._data.base), None)
+        return Tensor._made(y, origin=origin)
 
     apply.differentiable = True  # type: ignore[attr-defined]  # `using` has nothing to add to it
     return apply

@@ -212,7 +212,6 @@ def test_elements_are_set_where_nothing_is_recorded(index):
     alias = x
     with no_grad():
         x[index] = 7
-        x.T[0] = 99  # another Tensor, with values of its own
     array[index] = 7
     assert alias is x
     np.testing.assert_array_equal(x, array)
@@ -221,7 +220,84 @@ def test_elements_are_set_where_nothing_is_recorded(index):
             target[0, 0] = value
 
 
+def _detached(w):
+    d = w.detach()
+    d -= 1
+    d *= 2
+
+
+def _row(w):
+    row = w[0]
+    row -= 1
+    row += 5
+    row.mul_(3)
+
+
+VIEWS = [
+    _detached,
+    _row,
+    lambda w: w[0, 1, 2].fill_(7),
+    lambda w: w[:, ::2, 1:].mul_(2),
+    lambda w: w.view(-1).__setitem__(3, 9),
+    lambda w: w.permute(2, 0, 1)[1].zero_(),
+    lambda w: w.transpose(0, 2).div_(2),
+    lambda w: w.reshape(6, 4)[1:3][1].add_(4),
+    lambda w: w.unsqueeze(0).flatten().mul_(2),
+    lambda w: w[[0]].zero_(),  # no view, but a copy
+    lambda w: (w * 1)[0].zero_(),
+]
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("change", VIEWS)
+def test_what_is_written_to_a_view_is_written_to_what_it_sees(change):
+    import torch
+
+    values = normal(0, 2, 3, 4)
+    ours, theirs = tensor(values, requires_grad=True), torch.tensor(values, requires_grad=True)
+    with no_grad(), torch.no_grad():
+        change(ours)
+        change(theirs)
+    np.testing.assert_array_equal(ours, theirs.detach())
+    constant = tensor(values)
+    change(constant)
+    np.testing.assert_array_equal(constant, ours)
+
+
+def test_a_view_of_what_has_changed_is_no_view_any_more():
+    w = tensor([1.0, 2.0])
+    row, other = w[:1], w[:1]
+    w += 1
+    with pytest.raises(RuntimeError, match="has changed since; make the view anew"):
+        row -= 1
+    np.testing.assert_array_equal(w, [2, 3])
+    row, other = w[:1], w[:1]
+    row -= 1
+    with pytest.raises(RuntimeError, match="has changed since"):
+        other -= 1
+    row -= 1
+    np.testing.assert_array_equal(w, [0, 3])
+
+
+def test_a_view_holds_no_graph():
+    y = tensor([1.0, 2.0], requires_grad=True) * 2.0
+    with no_grad():
+        views = y.detach(), y.reshape(2, 1)
+    assert [view.origin for view in views] == [None, None]
+
+
 MUTANTS = {
+    "ops.methods:assign": [
+        ("a view has values of its own", "if origin is not None:", "if False:"),
+        ("a view of old values is written", "if parent.version != version:", "if False:"),
+    ],
+    "ops.methods:_places": [
+        (
+            "a view is taken to begin where it does not",
+            "order[where.searchsorted(_addresses(view), sorter=order)]",
+            "np.arange(view.size).reshape(view.shape)",
+        ),
+    ],
     "ops.methods:_in_place": [
         (
             "a weight is replaced, and the model keeps the old one",

@@ -13,7 +13,7 @@ from tinyunet.everyday import shapes
 from tinyunet.everyday.machine import DTYPES, asked_dtype, device
 from tinyunet.grad_mode import is_grad_enabled
 from tinyunet.ops.elementwise import cast
-from tinyunet.ops.methods import OF_UFUNCS, operator_methods
+from tinyunet.ops.methods import OF_UFUNCS, assign, operator_methods
 from tinyunet.ops.reduce import normalize_dim, normalize_dims
 from tinyunet.ops.shape import expand
 from tinyunet.tensor import Tensor
@@ -132,7 +132,7 @@ def _in_place(name: str, operation: Any) -> Any:
                 f"{name}: not where a gradient is wanted; change a Tensor inside `with no_grad():`, or make a new one, "
                 "as in y = x + 1"
             )
-        self.data = operation(self, *args, **kwargs).numpy()
+        assign(self, operation(self, *args, **kwargs).numpy())
         return self
 
     return method

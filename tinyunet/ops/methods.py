@@ -8,7 +8,7 @@ import numpy as np
 
 from tinyunet.ops import elementwise, linear, reduce, shape
 from tinyunet.ops.dtypes import promoted
-from tinyunet.tensor import Tensor, recording
+from tinyunet.tensor import Array, Tensor, recording
 
 _OPERATORS: dict[str, Any] = {
     "__add__": elementwise.add,
@@ -92,10 +92,47 @@ def _in_place(symbol: str, operation: Any) -> Any:
             raise ValueError(f"{symbol}: a Tensor of shape {self.shape} cannot take a result of shape {values.shape}")
         if not np.can_cast(values.dtype, self.dtype, "same_kind"):
             raise TypeError(f"{symbol}: a Tensor of {self.dtype} cannot take a result of {values.dtype}")
-        self.data = values
+        assign(self, values)
         return self
 
     return method
+
+
+def assign(x: Tensor, values: Any) -> None:
+    """New values for x, and for what it is a view of: a row of a weight, or the weight without its graph (`detach`).
+
+    As in PyTorch; but views that were made before keep the old values.
+
+    Raises:
+        RuntimeError: a view of a Tensor that has other values by now.
+    """
+    origin, x.origin = x.origin, None
+    if origin is not None:
+        parent, places, version = origin if isinstance(origin, tuple) else (origin, *_places(x, origin))
+        if parent.version != version:
+            raise RuntimeError("in place: what this Tensor is a view of has changed since; make the view anew")
+        changed = parent.numpy().flatten()
+        changed[places] = values
+        assign(parent, changed.reshape(parent.shape))
+        origin = parent, places, parent.version
+    x.data = values
+    x.origin = origin
+
+
+def _places(x: Tensor, parent: Tensor) -> tuple[Array, int]:
+    """Which elements of a Tensor a view sees, and the version that it sees them of (−1 if that is gone)."""
+    view, array = x.numpy(), parent.numpy()
+    if not np.shares_memory(view, array) and view.size:
+        return np.empty(0, int), -1
+    where = _addresses(array).ravel()
+    order = where.argsort()
+    return order[where.searchsorted(_addresses(view), sorter=order)], parent.version
+
+
+def _addresses(array: Array) -> Array:
+    """Where in memory each element lies."""
+    steps = np.ix_(*(stride * np.arange(n) for stride, n in zip(array.strides, array.shape, strict=True)))
+    return np.asarray(sum(steps, np.full(array.shape, array.ctypes.data)))
 
 
 def _setitem(self: Tensor, index: Any, values: Any) -> None:
@@ -108,7 +145,7 @@ def _setitem(self: Tensor, index: Any, values: Any) -> None:
     places, _ = shape.getitem.__wrapped__(np.arange(self.numel()).reshape(self.shape), index)  # type: ignore[attr-defined]
     changed = self.numpy().flatten()
     changed[places] = values.numpy() if isinstance(values, Tensor) else values
-    self.data = changed.reshape(self.shape)
+    assign(self, changed.reshape(self.shape))
 
 
 def _array_ufunc(self: Tensor, ufunc: Any, method: str, *inputs: Any, **settings: Any) -> Any:

@@ -111,6 +111,7 @@ def getitem(input: Operand, index: Any) -> Any:
     try:
         parts = tuple(_part_of_index(i) for i in (index if isinstance(index, tuple) else (index,)))
         y = input[parts]
+        y = y if isinstance(y, np.ndarray) else input[(*parts, ...)]  # a single number is seen where it stands, too
     except (IndexError, ValueError, TypeError) as error:
         raise IndexError(f"indexing an input of shape {shape}: {error}") from None
 

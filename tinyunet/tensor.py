@@ -246,7 +246,7 @@ class Node:
 
     __slots__ = ("serial", "name", "backward", "sources", "copies")
 
-    def __init__(self, name: str, backward: Any, inputs: list[tuple[int, Tensor]], copies: bool | None) -> None:
+    def __init__(self, name: str, backward: Any, inputs: list[tuple[int, Tensor]], copies: bool) -> None:
         self.serial, self.name, self.copies = next(_serial), name, copies
         self.backward: Callable[[Array], Any] | None = backward
         self.sources = [(i, x.node or x, x.shape, x.dtype, x.version) for i, x in inputs]
@@ -270,7 +270,8 @@ class Node:
             dx = gradients[i] if i < len(gradients) else None
             if dx is None:
                 raise RuntimeError(f"backward: {self.name} has no derivative with respect to argument {i}")
-            dx = np.array(dx() if callable(dx) else dx, dtype, order="K", copy=self.copies)
+            dx = dx() if callable(dx) else dx
+            dx = np.array(dx, dtype, order="K") if self.copies else np.asarray(dx, dtype)
             if dx.shape != shape:
                 raise RuntimeError(
                     f"backward of {self.name}: gradient of shape {dx.shape} for argument {i} of shape {shape}"
@@ -346,7 +347,7 @@ def differentiable(operation: Callable[P, Any], selective: bool = False) -> Call
     position = {key: i for i, key in enumerate(parameters)}
     annotations = [str(p.annotation) for p in parameters.values()]
     checked = {i: text for i, text in enumerate(annotations) if text.startswith(("Operand", "Updated"))}
-    copies = None if f"{operation.__module__}".startswith("tinyunet.ops.") else True  # others may keep what they return
+    copies = not f"{operation.__module__}".startswith("tinyunet.ops.")  # others may keep what they return
     updated_positions = {i for i, text in checked.items() if text.startswith("Updated")}
 
     @functools.wraps(operation)
@@ -390,11 +391,10 @@ def differentiable(operation: Callable[P, Any], selective: bool = False) -> Call
         node = Node(name, backward, inputs, copies) if inputs else None
         if isinstance(y, tuple):
             return (Tensor._made(y[0], node), *map(Tensor._made, y[1:]))
-        if node is not None or y.base is None:
-            return Tensor._made(y, node)
-        leaves = (x for x in args if isinstance(x, Tensor) and x.node is None)  # to hold no graph
-        origin = next((x for x in leaves if y.base is x._data or y.base is x._data.base), None)
-        return Tensor._made(y, origin=origin)
+        for x in args if node is None and y.base is not None else ():
+            if isinstance(x, Tensor) and x.node is None and (y.base is x._data or y.base is x._data.base):
+                return Tensor._made(y, origin=x)  # a view of a leaf (of others, no graph is to be held)
+        return Tensor._made(y, node)
 
     apply.differentiable = True  # type: ignore[attr-defined]  # `using` has nothing to add to it
     return apply

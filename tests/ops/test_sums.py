@@ -231,10 +231,10 @@ MUTANTS = {
     "ops.sums:centred": [
         ("centred: what is left of the mean", "return x - average(x, axis, keepdims=True)", "return x")
     ],
-    "ops.sums:_added": [("blocks added in float32", ", dtype=np.float64", "")],
+    "ops.sums:_added": [("blocks added in float32", ", np.float64", "")],
     "ops.sums:_in_blocks": [
-        ("the rest of a row is lost", "rows[:, whole:]", "None"),
-        ("float16 overflows within a block", "rows.dtype.itemsize < 4", "False"),
+        ("the rest of a row is lost", "rows[:, whole:] if whole < m else None", "None"),
+        ("float16 overflows within a block", "rows.itemsize < 4", "False"),
     ],
     "ops.sums:BLOCK": [("blocks as long as rows", "128", "1 << 30")],
     "ops.elementwise:unbroadcast": [

@@ -338,7 +338,7 @@ MUTANTS = {
     "tensor:_walk": [
         ("the last use alone counts", "arrived[source] + dx", "dx"),
         ("oldest node first", "heapq.heappush(queue, (-source.serial", "heapq.heappush(queue, (source.serial"),
-        ("a second walk goes unnoticed", "node.backward = None", "pass"),
+        ("a second walk goes unnoticed", "node.backward, node.sources = None, []", "pass"),
     ],
     "tensor:Tensor.grad": [
         ("a gradient of another shape is taken", "(gradient.dtype, gradient.shape)", "(gradient.dtype, self.shape)"),
@@ -351,8 +351,8 @@ MUTANTS = {
     "tensor:Node.gradients": [
         (
             "gradients keep the dtype of the loss",
-            "dx() if callable(dx) else dx, dtype, order",
-            "dx() if callable(dx) else dx, order",
+            "else np.asarray(dx, dtype)",
+            "else np.asarray(dx)",
         ),
     ],
 }

@@ -96,8 +96,10 @@ def in_float32(operation: Callable[P, Any]) -> Callable[P, Any]:
 
     @functools.wraps(operation)
     def apply(*args: P.args, **kwargs: P.kwargs) -> Any:
-        given = [x.dtype for x in (*args, *kwargs.values()) if isinstance(x, np.ndarray)]
-        if HALF not in given or any(dtype.kind == "f" and dtype != HALF for dtype in given):
+        for x in (*args, *kwargs.values()):
+            if isinstance(x, np.ndarray) and x.dtype.kind == "f" and x.dtype != HALF:
+                return operation(*args, **kwargs)  # no float16, or several dtypes, which it may refuse
+        if not any(isinstance(x, np.ndarray) and x.dtype == HALF for x in (*args, *kwargs.values())):
             return operation(*args, **kwargs)
         y, backward = run(*map(wide, args), **{key: wide(x) for key, x in kwargs.items()})
         value, *others = y if isinstance(y, tuple) else (y,)

@@ -97,14 +97,15 @@ def product(a: Array, b: Array) -> Array:
 def _in_blocks(rows: Array, size: int) -> tuple[Array, Any]:
     """(R, m) as (R, m // size, size), and what is left of each row, (R, m % size), None if that is nothing."""
     R, m = rows.shape
-    size = min(size, max(m, 1))
-    if rows.dtype.itemsize < 4:  # float16, which would overflow within a block
+    if rows.itemsize < 4:  # float16, which would overflow within a block
         rows = rows.astype(np.float32)
-    whole = m - m % size
-    if whole == m:
+    if m % size == 0:
         return rows.reshape(R, m // size, size), None
-    return rows[:, :whole].reshape(R, whole // size, size), rows[:, whole:]
+    size = min(size, m)
+    whole = m - m % size
+    left = rows[:, whole:] if whole < m else None
+    return rows[:, :whole].reshape(R, whole // size, size), left
 
 
-def _added(blocks: Array) -> Array:
-    return np.asarray(np.add.reduce(blocks, axis=1, dtype=np.float64))
+def _added(blocks: Array) -> Any:
+    return np.add.reduce(blocks, 1, np.float64)

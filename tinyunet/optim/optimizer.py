@@ -107,7 +107,7 @@ class Optimizer:
         state["t"] += 1
         moved = np.empty_like(w)
         arrays = [moved, w, dw, *(state[slot] for slot in self.slots)]
-        if all(array.strides == moved.strides for array in arrays):  # alike in memory, as they nearly always are
+        if len({array.strides for array in arrays}) == 1:  # alike in memory, as they nearly always are
             flat, *arrays = [array.ravel("K") for array in arrays]
         else:
             order = sorted(range(w.ndim), key=lambda axis: -moved.strides[axis])  # in which it lies in memory

@@ -301,7 +301,7 @@ MUTANTS = {
     "ops.methods:_in_place": [
         (
             "a weight is replaced, and the model keeps the old one",
-            "self.data = values\n        return self",
+            "assign(self, values)\n        return self",
             "return Tensor(values)",
         ),
         ("a leaf is lost while it is recorded", "if self.requires_grad and self.is_leaf:", "if False:"),

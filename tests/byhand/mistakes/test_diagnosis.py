@@ -562,6 +562,18 @@ def test_a_tiny_epsilon_may_be_left_out_on_paper(answer):
     assert not byhand.batch_norm([[1], [3]], training=True, eps=0.1).check(answer)
 
 
+def test_what_explains_one_wrong_element_does_not_explain_the_other():
+    text = byhand.max_pool2d([[4, 1, 2, 8], [9, 6, 3, 5]], 2).check([[6, 100]]).text
+    assert "y[0, 0] = 6: it is what this mistake gives: not the largest number of the window" in text
+    assert "y[0, 1] = 100: none of the mistakes known here explains it" in text
+
+
+def test_a_zero_among_wrong_elements_is_no_slip():
+    """It stands for too many mistakes, and may stand for nothing."""
+    text = byhand.conv2d([[1, 0, 0], [0, 0, 5]], [[2, 3]]).check([[0, 0], [0, 12]]).text
+    assert "y[0, 0] = 0: none of the mistakes known here explains it" in text
+
+
 def test_in_a_long_sum_no_slip_is_looked_for():
     y = byhand.linear(np.full(2000, 3.0), np.full((1, 2000), 2.0)).at(0)
     with patch.object(Numbers, "factor", side_effect=AssertionError("a term was made")):

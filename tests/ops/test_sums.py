@@ -189,9 +189,10 @@ def test_cross_entropies_and_tables_are_as_exact_as_pytorch(weighted):
         index = target % 2
         return F.embedding(index if F is tinyunet.functional else torch.tensor(index), table)
 
-    for operation, arrays in ((cross_entropy, [x]), (embedding, [normal(2, 2, 2)])):
-        for ours, theirs, exact in zip(*_three(operation, arrays, {}), strict=True):
-            assert _error(ours, exact) <= _error(theirs, exact) + 2 * ULP
+    for ours, theirs, exact in zip(*_three(cross_entropy, [x], {}), strict=True):
+        assert _error(ours, exact) <= _error(theirs, exact) + 2 * ULP
+    for ours, _, exact in zip(*_three(embedding, [normal(2, 2, 2)], {}), strict=True):  # far from PyTorch's 1e-5
+        assert _error(ours, exact) <= 2 * ULP
 
 
 def test_the_norm_of_the_gradients_is_exact():

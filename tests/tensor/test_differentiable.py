@@ -139,6 +139,8 @@ def test_a_matrix_of_numpy_is_an_array():
     np.testing.assert_array_equal(y, [[1, 4], [9, 16]])
     assert type(y.numpy()) is np.ndarray
     np.testing.assert_array_equal(m * x, [[1, 4], [9, 16]])
+    square = differentiable(lambda a: (a * a, lambda dy: 2 * dy * a))
+    np.testing.assert_array_equal(square(m), [[1, 4], [9, 16]])
 
 
 MUTANTS = {

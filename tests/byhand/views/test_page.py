@@ -164,6 +164,7 @@ def test_what_a_page_is_given_cannot_end_its_script(monkeypatch):
     assert "alert(1)</script>" not in text
     assert "<b" not in text.replace("<body>", "")
     assert page.frame(explanation).count('"') == 6  # quotes of three attributes, and none inside
+    assert "display: block" in page.frame(explanation)  # or there is room for letters below it, a gap
 
 
 def test_a_notebook_gets_the_page_in_a_frame():

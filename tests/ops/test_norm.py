@@ -200,7 +200,7 @@ MUTANTS = {
         ("momentum reversed", "momentum * (mean - running_mean)", "(1 - momentum) * (mean - running_mean)"),
         ("dx without the term of the variance", "gradient = kept * column(", "gradient = 0 * kept * column("),
         ("dx without the term of the mean", "column(dbias / m + left", "column(left"),
-        ("dx without gamma", "gradient *= column(scale)", "gradient *= column(inverse)"),
+        ("dx without gamma", "gradient *= by_pixel", "gradient *= column(inverse)"),
         ("dx of evaluation as in training", "if not training:", "if False:"),
         ("dgamma without 1/s", "deviations * inverse", "deviations"),
         ("mean added one by one", "row_sums(rows) / max(", "np.add.accumulate(rows, 1)[:, -1] / max("),

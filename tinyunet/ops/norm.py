@@ -117,7 +117,8 @@ def batch_norm(
 
     inverse = 1 / np.sqrt(variance + eps)  # 1/s
     scale = inverse if weight is None else weight * inverse
-    y = kept * column(scale)  # kept is for backward, which needs the input no more
+    by_pixel = column(scale)
+    y = kept * by_pixel  # kept is for backward, which needs the input no more
     y += column((0 if bias is None else bias) - (left if training else mean) * scale)
 
     def backward(dy: Array) -> Any:
@@ -128,14 +129,14 @@ def batch_norm(
 
         def dx() -> Array:
             if not training:
-                return from_rows(dy * column(scale), shape)
+                return from_rows(dy * by_pixel, shape)
             # γ/s · (dy − mean(dy) − x̂·mean(dy·x̂)), with x̂ = (kept − left)/s, mean(dy·x̂) = dweight/m and mean(dy) =
             # dbias/m. In place, because it takes as long as it reads and writes memory.
             slope = dweight * inverse / -m
             gradient = kept * column(slope)
             gradient += dy
             gradient -= column(dbias / m + left * slope)
-            gradient *= column(scale)
+            gradient *= by_pixel
             return from_rows(gradient, shape)
 
         return dx, None, None, dweight, dbias

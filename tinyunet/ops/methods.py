@@ -106,7 +106,7 @@ def assign(x: Tensor, values: Any) -> None:
     Raises:
         RuntimeError: a view of a Tensor that has other values by now.
     """
-    origin, x.origin = x.origin, None
+    origin = x.origin
     if origin is not None:
         parent, places, version = origin if isinstance(origin, tuple) else (origin, *_places(x, origin))
         if parent.version != version:

@@ -135,7 +135,8 @@ def one_axis(draw):
         )
     transposed = name == "conv_transpose1d"
     w = normal(seed, *((C, O // groups) if transposed else (O, C // groups)), kernel)
-    settings |= {"dilation": draw(st.integers(1, 2)), "groups": groups}
+    widest = 1 if transposed or kernel == 1 else (L + 2 * padding - 1) // (kernel - 1)  # the kernel fits
+    settings |= {"dilation": draw(st.integers(1, min(2, widest))), "groups": groups}
     if transposed:
         settings["output_padding"] = draw(st.integers(0, stride - 1))
     elif draw(st.booleans()):

@@ -154,6 +154,32 @@ def test_a_parameter_without_gradient_stays():
     assert w.grad is None
 
 
+@settings
+def test_parameters_that_are_moved_together_move_as_each_alone(name, kwargs):
+    shapes = [(2, 3), (), (70,), (3, 2, 4), (0, 2), (3, 4)]  # some small, two not, one joined in its own order
+    together, alone = ([nn.Parameter(normal(k, *shape)) for k, shape in enumerate(shapes)] for _ in range(2))
+    together[-1], alone[-1] = (tensor(normal(9, 4, 3)).permute(1, 0).detach().requires_grad_() for _ in range(2))
+    together[0], alone[0] = (nn.Parameter(normal(8, 2, 3).astype(np.float32)) for _ in range(2))
+    own = getattr(optim, name)
+    one, others = own(together, **kwargs), [own([p], **kwargs) for p in alone]
+    one.SMALL = 20
+    for other in others:
+        other.SMALL = 0
+    for step in range(4):
+        for k, (p, q) in enumerate(zip(together, alone, strict=True)):
+            late = k == 1 and step < 2  # its first step comes later than those of the others
+            p.grad = q.grad = None if late else tensor(normal(10 * step + k, *p.shape), dtype=p.dtype)
+        one.step()
+        for other in others:
+            other.step()
+    for p, q in zip(together, alone, strict=True):
+        np.testing.assert_array_equal(p.numpy(), q.numpy())
+    for state, other in zip(one.state, others, strict=True):
+        assert state.keys() == other.state[0].keys()
+        for slot, array in state.items():
+            np.testing.assert_array_equal(array, other.state[0][slot])
+
+
 # Groups
 
 
@@ -278,8 +304,12 @@ def test_a_setting_that_is_changed_later_is_checked_before_anything_moves(settin
 
 
 MUTANTS = {
-    "optim.optimizer:Optimizer._move": [
-        ("the order of what may run backwards in memory", "-moved.strides[axis]", "-w.strides[axis]"),
+    "optim.optimizer:_flat": [
+        ("the order of what may run backwards in memory", "-first.strides[axis]", "-arrays[1].strides[axis]"),
+    ],
+    "optim.optimizer:Optimizer._move_joined": [
+        ("all are cut from the beginning", "begin, end = end, end + len(mine)", "begin, end = 0, len(mine)"),
+        ("the state is not given back", "(mine, *mine_of_state)", "(mine,)"),
     ],
     "optim.optimizer:Adam.update": [
         ("Adam without bias correction", "1 - b1**t", "1"),
@@ -297,6 +327,8 @@ MUTANTS = {
         ("a group has the optimizer's settings alone", "param_group.get(key, default)", "default"),
     ],
     "optim.optimizer:Optimizer.step": [
+        ("all are joined as if in the same step", '(int(state["t"]), p.dtype)', "(self.steps, p.dtype)"),
+        ("dtypes are joined", '(int(state["t"]), p.dtype)', '(int(state["t"]), 0)'),
         ("settings are checked only once", "self.check(**{key: group[key] for key in self.defaults})", "pass"),
         ("every group begins with the first states", 'group["params"], states', 'group["params"], self.state'),
     ],

@@ -17,7 +17,8 @@ class Optimizer:
 
     A subclass names the arrays it keeps for every parameter in `slots`, and says in `update` where weights move. It is
     shown them PIECE at a time, so that what a formula of ten NumPy operations computes on the way stays in the cache:
-    28 → 23 ms for Adam on 14.8 million weights.
+    28 → 23 ms for Adam on 14.8 million weights. Parameters of at most SMALL elements, which most are, it is shown
+    joined, so that they wait ten times for NumPy together and not each: 1.0 → 0.3 ms for the 64 of a small U-Net.
 
     Args:
         params: Tensors, or groups of them with settings of their own: `[{"params": […], "lr": 0.1}, …]`.
@@ -29,6 +30,7 @@ class Optimizer:
     """
 
     PIECE = 1 << 16
+    SMALL = 1 << 12
 
     slots: tuple[str, ...] = ()
 
@@ -98,29 +100,46 @@ class Optimizer:
         self.steps += 1
         states = iter(self.state)
         for group in self.param_groups:
+            small: dict[Any, list[list[Array]]] = {}
+            moved: list[tuple[Tensor, Array]] = []
             for p, state in zip(group["params"], states, strict=False):
                 if p.grad is not None:
-                    self._move(group, p, p.grad.numpy(), state)
+                    state["t"] += 1
+                    moved.append((p, np.empty_like(p.numpy())))
+                    arrays = _flat([moved[-1][1], p.numpy(), p.grad.numpy(), *(state[slot] for slot in self.slots)])
+                    if p.numel() <= self.SMALL:
+                        small.setdefault((int(state["t"]), p.dtype), []).append(arrays)
+                    else:
+                        self._move(group, int(state["t"]), arrays)
+            for (t, _), parts in small.items():
+                self._move_joined(group, t, parts)
+            for p, array in moved:
+                p._take(array)
 
-    def _move(self, group: Mapping[str, Any], p: Tensor, dw: Array, state: dict[str, Array]) -> None:
-        w = p.numpy()
-        state["t"] += 1
-        moved = np.empty_like(w)
-        arrays = [moved, w, dw, *(state[slot] for slot in self.slots)]
-        if len({array.strides for array in arrays}) == 1:  # alike in memory, as they nearly always are
-            flat, *arrays = [array.ravel("K") for array in arrays]
-        else:
-            order = sorted(range(w.ndim), key=lambda axis: -moved.strides[axis])  # in which it lies in memory
-            flat, *arrays = [array.transpose(order).reshape(-1) for array in arrays]
-        for a in range(0, w.size, self.PIECE):
+    def _move(self, group: Mapping[str, Any], t: int, arrays: list[Array]) -> None:
+        """Write to the first of the arrays where the weights, the second of them, move."""
+        moved, *others = arrays
+        for a in range(0, len(moved), self.PIECE):
             piece = slice(a, a + self.PIECE)
-            flat[piece] = self.update(group, int(state["t"]), *[array[piece] for array in arrays])
-        p._take(moved)
+            moved[piece] = self.update(group, t, *[array[piece] for array in others])
+
+    def _move_joined(self, group: Mapping[str, Any], t: int, parts: list[list[Array]]) -> None:
+        """The same for several parameters: joined, moved, and cut apart again."""
+        whole = [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
+        self._move(group, t, whole)
+        moved, _, _, *state = whole
+        end = 0
+        for mine, _, _, *mine_of_state in parts:
+            begin, end = end, end + len(mine)
+            for to, array in zip((mine, *mine_of_state), (moved, *state), strict=True):
+                to[:] = array[begin:end]
 
     def update(self, group: Mapping[str, Any], t: int, w: Array, dw: Array, *state: Array) -> Array:
         """The weights after their t-th step; their `state`, one array for each of `slots`, is changed in place.
 
-        All arrays are one-dimensional and of the same length. `group` has the settings: `group["lr"]`.
+        All arrays are one-dimensional and of the same length: a part of a parameter, or several of them one after the
+        other. So what becomes of a weight may depend on its own gradient and state alone. `group` has the settings:
+        `group["lr"]`.
         """
         raise NotImplementedError(f"{type(self).__name__} does not define update(self, group, t, w, dw)")
 
@@ -154,6 +173,15 @@ class Optimizer:
         for i, state in enumerate(self.state):
             for slot in state:
                 state[slot][...] = state_dict[f"{i}.{slot}"]
+
+
+def _flat(arrays: list[Array]) -> list[Array]:
+    """One-dimensional views of arrays of one shape, all in the same order; the first, at least, is a view."""
+    if len({array.strides for array in arrays}) == 1:  # alike in memory, as they nearly always are
+        return [array.ravel("K") for array in arrays]
+    first = arrays[0]
+    order = sorted(range(first.ndim), key=lambda axis: -first.strides[axis])  # in which it lies in memory
+    return [array.transpose(order).reshape(-1) for array in arrays]
 
 
 class SGD(Optimizer):

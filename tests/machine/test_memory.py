@@ -64,6 +64,7 @@ def test_scratch_is_bounded_and_freed_on_request():
 def test_what_is_in_use_is_nobody_elses():
     memory.release()
     with scratch("columns", 1, 8, np.float32) as outer:
+        assert outer.ctypes.data % 64 == 0
         with scratch("columns", 1, 8, np.float32) as inner:  # as in a signal handler, or in another thread
             assert not np.shares_memory(outer, inner)
             memory.release()  # takes nothing away from who is using it
@@ -127,6 +128,9 @@ def test_importing_changes_no_environment_variable():
 
 
 MUTANTS = {
+    "ops.fast.scratch:_aligned": [
+        ("scratch begins anywhere", "begin = -memory.ctypes.data % LINE", "begin = (8 - memory.ctypes.data) % LINE"),
+    ],
     "ops.fast.scratch:scratch": [
         ("what is in use is given to the next", "memory = self.free.pop()", "memory = self.free[-1]"),
         ("all that was ever in use is kept", "if len(self.free) < KEPT:", "if True:"),

@@ -17,16 +17,17 @@ import numpy as np
 from tinyunet.tensor import Array
 
 KEPT = 4  # of a name: as many as processors of a small machine use at a time; what more were in use are freed
-GAP = 64  # bytes
+LINE = 64  # bytes of a line of the cache
+GAP = LINE  # between rows
 _pool: dict[str, list[Array]] = {}
 
 
 class scratch:
     """A matrix (rows, columns) with anything in it, until the `with` ends; then its memory is for the next of its name.
 
-    Its rows lie a GAP further apart than they are long. The sizes of images are powers of two, and so would be the
-    distance from row to row; then all rows compete for the same few places of the cache, and a training step takes 1.01
-    to 1.11 times as long.
+    It begins where a line of the cache begins, and its rows lie a line further apart than they are long. The sizes of
+    images are powers of two, and so would be the distance from row to row; then all rows compete for the same few
+    places of the cache. A training step takes up to 1.03 times as long without the first, and 1.11 without the second.
 
     >>> with scratch("columns", 2, 3, np.float32) as a:
     ...     pass
@@ -47,14 +48,20 @@ class scratch:
         try:
             self.memory = self.free.pop()  # one step, which no thread and no signal comes between
         except IndexError:
-            self.memory = np.empty(size, np.uint8)
+            self.memory = _aligned(size)
         if self.memory.size < size:
-            self.memory = np.empty(size, np.uint8)
+            self.memory = _aligned(size)
         return self.memory[:size].view(self.dtype).reshape(rows, apart)[:, :columns]
 
     def __exit__(self, *error: object) -> None:
         if len(self.free) < KEPT:
             self.free.append(self.memory)
+
+
+def _aligned(size: int) -> Array:
+    memory = np.empty(size + LINE, np.uint8)
+    begin = -memory.ctypes.data % LINE
+    return memory[begin : begin + size]
 
 
 def scratch_bytes() -> int:

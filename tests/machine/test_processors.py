@@ -101,7 +101,7 @@ def test_without_affinity_all_processors_count(machine, monkeypatch):
 
 
 def test_words_name_what_limits_and_nothing_else(machine, monkeypatch):
-    machine("0::/\n", V2, {f"{FOLDER}/cpu.max": "max 100000\n"})
+    machine("0::/\n", V2, {f"{FOLDER}/cpu.max": "700000 100000\n"})
     assert why() == "8 in the machine, 6 that this process may run on (affinity)"
     machine("0::/\n", V2, {f"{FOLDER}/cpu.max": "150000 100000\n"})
     assert why().endswith(", 6 that this process may run on (affinity), the time of 1.5 (limit of the container)")
@@ -137,7 +137,7 @@ MUTANTS = {
     ],
     "machine.processors:_cgroups": [
         ("parents are not asked", "(inside, *inside.parents)", "(inside,)"),
-        ("another controller's cgroup", '"cpu" if "cpu" in options.split(",") else None', '"cpu"'),
+        ("one controller in a line", 'controllers.split(",")', "[controllers]"),
         (
             "a container looks for its name outside",
             "path.relative_to(root) if path.is_relative_to(root) else PurePosixPath()",

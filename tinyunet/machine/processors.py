@@ -54,13 +54,13 @@ def _cgroups() -> Iterator[Path]:
     each (version 1: `4:cpu,cpuacct:/path`). /proc/self/mountinfo tells where either is found, and which part of it: a
     container often sees its own cgroup alone, with the name that it has outside.
     """
-    paths: dict[str | None, PurePosixPath] = {}
+    paths: dict[str, PurePosixPath] = {}
     for controllers, path in re.findall(r"^\d+:(.*?):(.*)$", _text(ROOT / "proc/self/cgroup"), re.MULTILINE):
         paths |= dict.fromkeys(controllers.split(","), PurePosixPath(path))  # "" is version 2
-    mounts = re.compile(r"^\S+ \S+ \S+ (\S+) /(\S*) .* - (cgroup2?) \S+ (\S+)$", re.MULTILINE)
-    for root, point, version, options in mounts.findall(_text(ROOT / "proc/self/mountinfo")):
-        path = paths.get("" if version == "cgroup2" else "cpu" if "cpu" in options.split(",") else None)
-        if path is not None:
+    mounts = re.compile(r"^\S+ \S+ \S+ (\S+) /(\S*) .* - (cgroup2?) ", re.MULTILINE)
+    for root, point, version in mounts.findall(_text(ROOT / "proc/self/mountinfo")):
+        path = paths.get("" if version == "cgroup2" else "cpu")
+        if path is not None:  # where other controllers are mounted, `_quota` finds no file
             inside = path.relative_to(root) if path.is_relative_to(root) else PurePosixPath()
             yield from (ROOT / point / part for part in (inside, *inside.parents))
 

@@ -1,6 +1,7 @@
 """Run the tutorials and keep them with their results, as notebooks.
 
-    python tutorials/make.py
+    python tutorials/make.py            all of them
+    python tutorials/make.py 03 04      those whose names begin so
 
 Each NN_title.py beside this file is a tutorial, and what is edited: a Python program whose cells begin with `# %%`. It
 becomes notebooks/NN_title.ipynb, without what changes from one run or machine to the next: the same source makes the
@@ -10,6 +11,7 @@ same notebook.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +44,8 @@ def run(source: Path) -> Any:
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     notebook.metadata = {"kernelspec": kernel}
     for k, cell in enumerate(notebook.cells):
-        cell.id, cell.metadata = f"cell-{k}", {}  # instead of random names
+        tags = cell.metadata.get("tags")
+        cell.id, cell.metadata = f"cell-{k}", {"tags": tags} if tags else {}  # instead of random names
     where = {"metadata": {"path": str(FOLDER.parent)}}  # of the kernel: finds the package even if it is not installed
     client = nbclient.NotebookClient(
         notebook,
@@ -56,13 +59,21 @@ def run(source: Path) -> Any:
     return notebook
 
 
-def main() -> None:
-    """Write all notebooks."""
+def main(names: Sequence[str] = ()) -> None:
+    """Write the notebooks whose names begin so, or all.
+
+    Raises:
+        ValueError: there is no tutorial of a name.
+    """
+    for name in names:
+        if not any(source.name.startswith(name) for source in sources()):
+            raise ValueError(f"no tutorial begins with {name!r}; there are {', '.join(s.stem for s in sources())}")
     for source in sources():
-        with atomic(stored(source)) as part:
-            nbformat.write(run(source), part)
-        print(stored(source).relative_to(FOLDER.parent), file=sys.stderr)
+        if not names or source.name.startswith(tuple(names)):
+            with atomic(stored(source)) as part:
+                nbformat.write(run(source), part)
+            print(stored(source).relative_to(FOLDER.parent), file=sys.stderr)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

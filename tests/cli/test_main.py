@@ -29,6 +29,7 @@ def test_a_reader_who_has_seen_enough_is_no_error(buffered, args):
 
 
 COMMANDS = "demo", "train", "predict", "evaluate", "trace", "doctor", "byhand", "check", "worksheet", "lab", "size"
+COMMANDS += "course", "progress"
 
 
 def test_alone_it_prints_its_help(capsys):

@@ -1,0 +1,40 @@
+"""How far somebody is on the way through the course."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from tinyunet.grade import exercises, folder
+from tinyunet.grade.course import sources, title
+
+
+def operations_of(passed: Collection[str]) -> str:
+    """Such as "7 of 9 operations of your U-Net are yours."."""
+    names = [e.name for e in exercises.everything().values() if e.operation]
+    yours = sum(name in passed for name in names)
+    return f"{yours} of {len(names)} operations of your U-Net are {'yours' if yours != 1 else 'your own work'}."
+
+
+def report(of: Path) -> str:
+    """The path through the course in a folder: what is done, what is open, and what comes next."""
+    passed, changed = folder.passed(of), folder.changed(of)
+    states = dict.fromkeys(changed, "changed since it passed") | dict.fromkeys(passed, "done")
+    lines = [f"Course in {of}", ""]
+    for source in sources():
+        number = source.name[:2]
+        lines.append(f"{number}  {title(source)}")
+        theirs = (e.name for e in exercises.everything().values() if e.tutorial == number)
+        lines += [f"      {name:<28}{states.get(name, 'open')}" for name in theirs]
+    lines += ["", operations_of(passed), *_next(passed)]
+    return "\n".join(lines)
+
+
+def _next(passed: Collection[str]) -> Iterator[str]:
+    open_ones = [e for e in exercises.everything().values() if e.name not in passed]
+    if not open_ones:
+        yield "All exercises are done."
+        return
+    first = open_ones[0]
+    notebook = next((source.stem for source in sources() if source.name[:2] == first.tutorial), "")
+    yield f"Next: {first.name}, in {notebook}.ipynb"

@@ -18,10 +18,10 @@ import sys
 import types
 from typing import Any
 
-from tinyunet.grade.desk import check_in, hint, mine, solution
+from tinyunet.grade.desk import check_in, hint, inputs, mine, solution
 from tinyunet.grade.result import Result
 
-__all__ = ["Result", "hint", "mine", "solution", "steps"]
+__all__ = ["Result", "hint", "inputs", "mine", "solution", "steps"]
 
 
 def steps(number: int) -> int:

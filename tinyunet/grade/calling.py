@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import copy
 import ctypes
+import io
 import linecache
 import threading
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -36,7 +38,7 @@ def within(seconds: float, function: Callable[[], Any]) -> Any:
     def work() -> None:
         try:
             came.append(function())
-        except BaseException as error:
+        except BaseException as error:  # also what is no Exception: it is raised again, outside of the thread
             raised.append(error)
 
     thread = threading.Thread(target=contextvars.copy_context().run, args=(work,), daemon=True)
@@ -67,12 +69,14 @@ class Outcome:
     Attributes:
         kind: what went wrong, in a word or two, as the name of a mistake; "" if nothing did.
         words: the same as a sentence, without what it is that did it: "raises ZeroDivisionError: …".
+        printed: what was printed meanwhile.
     """
 
     came: Any = None
     expected: Any = None
     kind: str = ""
     words: str = ""
+    printed: str = ""
 
 
 NO_END, RAISES, WRITES, ARGUMENTS = "does not end", "raises an error", "writes to its input", "other arguments"
@@ -84,20 +88,29 @@ def copied(inputs: Inputs) -> Inputs:
 
 
 def outcome(exercise: Exercise, of: Property, answer: Any, inputs: Inputs) -> Outcome:
-    """Call an answer once, on copies of the inputs."""
+    """Call an answer once, on copies of the inputs. What it prints is kept: it is called often."""
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        found = _called(exercise, of, answer, inputs)
+    return replace(found, printed=printed.getvalue())
+
+
+def _called(exercise: Exercise, of: Property, answer: Any, inputs: Inputs) -> Outcome:
     given = copied(inputs)
     try:
         came, law_says = within(exercise.seconds, lambda: _answered(exercise, of, answer, given))
     except TimeUp:
         return Outcome(
             kind=NO_END,
-            words=f"is not ready after {exercise.seconds:g} seconds, on numbers this small: does a loop never end?",
+            words=f"is not ready after {exercise.seconds:g} seconds, on a small input: there may be a loop that never ends",
         )
     except Refused as refused:
         return Outcome(kind="returns something else", words=f"cannot be checked: {refused}")
     except KeyboardInterrupt:
         raise
     except BaseException as error:
+        if exercise.values:
+            return Outcome(kind="another form", words=f"does not have the form that is asked for: {error}")
         return _raised(answer, error)
     written = [
         name

@@ -7,6 +7,7 @@ explains an answer if it gives the same result on every input that was tried: al
 from __future__ import annotations
 
 import inspect
+import time
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -62,17 +63,20 @@ def drawn(exercise: Exercise, of: Property) -> Iterator[Inputs]:
 
 
 def check(exercise: Exercise, answer: Any) -> Checked:
-    """Try all properties. After a call that never ends the others are not tried."""
+    """Try all properties. After what takes too long the others are not tried."""
     if words := _unusable(exercise, answer):
         kind = NOT_ANSWERED if answer is None else "not a function" if not callable(answer) else ARGUMENTS
         return Checked((), (Failure(exercise.properties[0], {}, Outcome(), kind=kind, words=words),), 0)
     held, failures, tried = [], [], 0
-    properties = [*exercise.properties]
-    for of in properties:
+    end = time.monotonic() + 10 * exercise.seconds
+    for of in exercise.properties:
         failure = None
         for inputs in drawn(exercise, of):
             tried += 1
-            if failure := _failure(exercise, of, answer, inputs):
+            if time.monotonic() > end:
+                words = f"is slow: {tried} calls on small inputs took {10 * exercise.seconds:g} seconds"
+                failure = Failure(of, inputs, Outcome(), kind=NO_END, words=words)
+            if failure := failure or _failure(exercise, of, answer, inputs):
                 failures.append(failure)
                 break
         else:
@@ -95,13 +99,13 @@ def number_of_properties(exercise: Exercise) -> int:
 def _unusable(exercise: Exercise, answer: Any) -> str:
     """Why something cannot be an answer, before it is tried."""
     if answer is None:
-        return "is not answered yet: it is None"
+        return "not answered yet: this is None"
     if exercise.values:
-        return "is a function; asked for are numbers" if callable(answer) else ""
+        return "asked for are numbers, and this is a function" if callable(answer) else ""
     if not callable(answer):
         return (
-            f"must be a function, and is a {type(answer).__name__}: give the function itself, without brackets, "
-            f'as in grade("{exercise.name}", {exercise.name})'
+            f"asked for is a function, and this is of the type {type(answer).__name__}. Give the function itself, "
+            f'without brackets: grade("{exercise.name}", {exercise.name})'
         )
     of = next((of for of in exercise.properties if of.call is plain and of.law is None), None)
     if of is None:
@@ -111,7 +115,7 @@ def _unusable(exercise: Exercise, answer: Any) -> str:
             inspect.signature(answer).bind(*inputs.values())
         except TypeError:
             takes = ", ".join(inspect.signature(answer).parameters) or "nothing"
-            return f"is called with ({', '.join(inputs)}), in this order, and yours takes ({takes})"
+            return f"it is called with {len(inputs)} arguments, ({', '.join(inputs)}), and yours takes ({takes})"
         except ValueError:  # NumPy's own functions do not tell
             return ""
     return ""

@@ -10,8 +10,10 @@ from typing import Any
 
 from tinyunet import functional
 from tinyunet.grade import exercises, folder, hints, words
+from tinyunet.grade.calling import copied
 from tinyunet.grade.checking import NOT_ANSWERED, Checked, check, number_of_properties
 from tinyunet.grade.exercise import Exercise
+from tinyunet.grade.keeping import compared
 from tinyunet.grade.progress import operations_of
 from tinyunet.grade.result import Result
 from tinyunet.using import using
@@ -72,6 +74,18 @@ def _failed(exercise: Exercise, checked: Checked) -> Result:
     )
 
 
+def inputs(name: str) -> tuple[Any, ...]:
+    """The inputs on which the last answer failed, to try it there: `conv2d(*grade.inputs("conv2d"))`.
+
+    Raises:
+        ValueError: there is no exercise of this name, or no input on which an answer has failed.
+    """
+    exercises.load(name)
+    if name not in _tries or not _tries[name].failures[0].inputs:
+        raise ValueError(f"{name}: there is no input on which an answer has failed")
+    return tuple(copied(_tries[name].failures[0].inputs).values())
+
+
 def hint(name: str) -> None:
     """Print the next hint for an exercise; the first ones give away the least, and none is the solution.
 
@@ -100,8 +114,14 @@ def solution(name: str) -> None:
         return
     ours = exercise.solutions[0]
     print(textwrap.dedent(inspect.getsource(ours)) if callable(ours) else ours)
-    print("\n".join(textwrap.wrap(exercise.differs, 110)))
+    for text in (compared(name, ours, _answer(name)), exercise.differs):
+        print("\n".join(textwrap.wrap(text, 110)))
     print("Where to read on: " + ", ".join(f"tinyunet/{file}" for file in exercise.read_on))
+
+
+def _answer(name: str) -> Any:
+    """The answer that has passed; None if it was not kept."""
+    return _passed[name] if name in _passed else folder.load(name)
 
 
 @contextmanager
@@ -121,8 +141,7 @@ def mine() -> Iterator[list[str]]:
         exercise = exercises.load(name)
         if exercise.operation is None or exercise.stand_in is None:
             continue
-        answer = _passed.get(name) or folder.load(name)
-        if answer is not None:
+        if (answer := _answer(name)) is not None:
             ours = getattr(functional, exercise.operation).__wrapped__
             so_far = operations.get(exercise.operation, ours)
             operations[exercise.operation] = exercise.stand_in(answer, so_far)

@@ -49,6 +49,23 @@ def gradient(answer: Any, *inputs: Any) -> Any:
     return pair(answer, *inputs[:-1])[1](inputs[-1])
 
 
+def part(name: str, *names: str) -> Callable[..., Any]:
+    """One of several things that a function returns, such as dx of dx, dw and db: a `call` of a property.
+
+    >>> part("dw", "dx", "dw", "db")(lambda x: (x, 2 * x, 3 * x), 5)
+    10
+    """
+
+    def call(answer: Any, *inputs: Any) -> Any:
+        came = answer(*inputs)
+        if not isinstance(came, (tuple, list)) or len(came) != len(names):
+            got = f"{len(came)} things" if isinstance(came, (tuple, list)) else f"one {type(came).__name__}"
+            raise Refused(f"it must return {len(names)} things, {', '.join(names)}, and it returns {got}")
+        return came[names.index(name)]
+
+    return call
+
+
 def nothing(rng: np.random.Generator, size: int) -> Inputs:
     """No inputs: for numbers that are worked out by hand."""
     return {}
@@ -114,7 +131,7 @@ class Exercise:
         values: whether numbers are asked for, not a function. What they must be is then not told.
         float32: whether the function must make float32 of float32.
         updates: inputs that it is asked to write to, such as "running_mean".
-        seconds: after which a call counts as one that never ends.
+        seconds: after which a call counts as one that never ends; all calls together may take ten times as long.
         operation: the operation of `tinyunet.functional` that a passed answer can stand in for,
         stand_in: and how: (answer, operation) → operation; both as ours are written, `(y, backward)` of arrays. The one
             that comes in is ours, or what another exercise has made of it.

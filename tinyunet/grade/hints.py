@@ -15,7 +15,8 @@ def ladder(exercise: Exercise, checked: Checked | None) -> list[str]:
     rungs = []
     if checked is not None and checked.tried:
         failure = checked.failures[0]
-        rungs += [_property(checked), "\n".join(words.element(exercise, failure) + words.mistakes(checked))]
+        again = [f'To try it there: {exercise.name}(*grade.inputs("{exercise.name}"))'] if failure.inputs else []
+        rungs += [_property(checked), "\n".join(words.element(exercise, failure) + words.mistakes(checked) + again)]
         rungs += _worked(exercise, failure)
     return [*rungs, *(textwrap.fill(hint, 110) for hint in exercise.hints), _last(exercise)]
 

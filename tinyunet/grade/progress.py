@@ -13,7 +13,7 @@ def operations_of(passed: Collection[str]) -> str:
     """Such as "7 of 9 operations of your U-Net are yours."."""
     names = [e.name for e in exercises.everything().values() if e.operation]
     yours = sum(name in passed for name in names)
-    return f"{yours} of {len(names)} operations of your U-Net are {'yours' if yours != 1 else 'your own work'}."
+    return f"{yours} of {len(names)} operations of your U-Net {'is' if yours == 1 else 'are'} yours."
 
 
 def report(of: Path) -> str:
@@ -36,5 +36,5 @@ def _next(passed: Collection[str]) -> Iterator[str]:
         yield "All exercises are done."
         return
     first = open_ones[0]
-    notebook = next((source.stem for source in sources() if source.name[:2] == first.tutorial), "")
-    yield f"Next: {first.name}, in {notebook}.ipynb"
+    notebooks = [f", in {source.stem}.ipynb" for source in sources() if source.name[:2] == first.tutorial]
+    yield f"Next: {first.name}{''.join(notebooks)}"

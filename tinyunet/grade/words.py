@@ -27,7 +27,7 @@ def failed(exercise: Exercise, checked: Checked) -> str:
     """Why it is not passed."""
     failure, of_all = checked.failures[0], number_of_properties(exercise)
     if not checked.tried:
-        return f"{exercise.name}: {_capital(failure.words)}."
+        return f"{exercise.name}: {failure.words}."
     start = f"{exercise.name}: not yet."
     if of_all > 1:
         start += f" {len(checked.held)} of {of_all} properties hold. This one does not:"
@@ -44,11 +44,13 @@ def element(exercise: Exercise, failure: Failure) -> list[str]:
     lines = ["On this input:", *shown] if shown else []
     if failure.words:
         subject = "it" if exercise.values else f"your {exercise.name}"
-        return [*lines, *_wrapped(f"{subject} {failure.words}.")]
+        lines += _wrapped(f"{subject} {failure.words}.")
     for difference in failure.differences[:3]:
         said = difference.hidden if exercise.values else difference.words
         lines += _wrapped(f"{said if difference.name else f'it {said}'}.")
-    return lines
+    printed = failure.outcome.printed.splitlines()
+    lines += ["It printed:", *(f"  {line[:110]}" for line in printed[:10])] if printed else []
+    return lines + ["  …"] * (len(printed) > 10)
 
 
 def mistakes(checked: Checked) -> list[str]:
@@ -92,7 +94,3 @@ def _argument(given: Any) -> str:
 
 def _wrapped(text: str, indent: str = "") -> list[str]:
     return textwrap.wrap(text, 110, initial_indent=indent, subsequent_indent=" " * len(indent), break_long_words=False)
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
 import importlib
 import pkgutil
@@ -30,5 +31,7 @@ def load(name: str) -> Exercise:
         ValueError: there is none.
     """
     if name not in names():
-        raise ValueError(f"there is no exercise {name!r}; there are {', '.join(names())}")
+        near = difflib.get_close_matches(name, names(), n=1)
+        meant = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names())}"
+        raise ValueError(f"there is no exercise {name!r}; {meant}")
     return importlib.import_module(f"{__name__}.{name}").EXERCISE

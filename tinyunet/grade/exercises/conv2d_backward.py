@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyunet.grade.exercise import Exercise, Inputs, Mistake, Property, whole
+from tinyunet.grade.exercise import Exercise, Inputs, Mistake, Property, part, whole
 from tinyunet.grade.exercises import conv2d
 from tinyunet.ops import im2col
 from tinyunet.ops.window import Pair
@@ -68,15 +68,16 @@ def right(dy: Array, x: Array, w: Array, stride: int = 1, padding: int = 0) -> G
     return dx, dw, db
 
 
+NAMES = ("dx", "dw", "db")
+
+
 def only(name: str) -> dict[str, Any]:
     """A property of one of the three gradients."""
-    k = ("dx", "dw", "db").index(name)
-
-    def call(answer: Any, *inputs: Any) -> Any:
-        came = answer(*inputs)
-        return came[k] if isinstance(came, tuple) and len(came) == 3 else came
-
-    return {"call": call, "expected": lambda *inputs: right(*inputs)[k], "returns": (name,)}
+    return {
+        "call": part(name, *NAMES),
+        "expected": lambda *inputs: right(*inputs)[NAMES.index(name)],
+        "returns": (name,),
+    }
 
 
 def with_dy(draw: Callable[[np.random.Generator, int], Inputs]) -> Callable[[np.random.Generator, int], Inputs]:
@@ -218,7 +219,7 @@ EXERCISE = Exercise(
     solutions=(by_windows, by_cells),
     differs="Ours goes through the windows once, and takes dx and dw from the same pair of slices.",
     read_on=("ops/conv.py", "ops/loops.py", "ops/im2col.py"),
-    returns=("dx", "dw", "db"),
+    returns=NAMES,
     hints=(
         "Begin with db: if a bias grows by 1, by how much does every number of its map grow?",
         "For dw take one weight. In each window it is multiplied by one pixel: which one?",

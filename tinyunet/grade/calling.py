@@ -102,7 +102,7 @@ def _called(exercise: Exercise, of: Property, answer: Any, inputs: Inputs) -> Ou
     except TimeUp:
         return Outcome(
             kind=NO_END,
-            words=f"is not ready after {exercise.seconds:g} seconds, on a small input: there may be a loop that never ends",
+            words=f"is not ready after {exercise.seconds:g} seconds, on a small input: does a loop never end?",
         )
     except Refused as refused:
         return Outcome(kind="returns something else", words=f"cannot be checked: {refused}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -182,7 +182,7 @@ def _made(exercise: Exercise, answer: Any, failure: Failure) -> tuple[Mistake, .
     everywhere = here
     for of in exercise.properties:
         everywhere = _agreeing(exercise, of, answer, everywhere)
-    return tuple(everywhere or here) or _by_hand(exercise, failure)
+    return tuple(everywhere or here) or _by_hand(exercise, answer, failure.of)
 
 
 def _agreeing(exercise: Exercise, of: Property, answer: Any, known: list[Mistake]) -> list[Mistake]:
@@ -210,16 +210,25 @@ def explanations(exercise: Exercise, failure: Failure) -> dict[str, Any]:
     return dict(exercise.explain(**copied(failure.inputs)))
 
 
-def _by_hand(exercise: Exercise, failure: Failure) -> tuple[Mistake, ...]:
-    """The mistake that `byhand` knows in the first array that is wrong, if it is one."""
+def _by_hand(exercise: Exercise, answer: Any, of: Property) -> tuple[Mistake, ...]:
+    """The mistakes that `byhand` knows in the first array that is wrong, if they explain every input that fails."""
+    common: dict[str, Mistake] | None = None
+    for inputs in drawn(exercise, of):
+        if failure := _failure(exercise, of, answer, inputs):
+            found = {m.name: Mistake(m.name, f"{m.hint}.", None) for m in _known_by_hand(exercise, failure)}
+            common = found if common is None else {name: m for name, m in common.items() if name in found}
+            if not common:
+                return ()
+    return tuple((common or {}).values())
+
+
+def _known_by_hand(exercise: Exercise, failure: Failure) -> Iterable[Any]:
     explained = explanations(exercise, failure) if failure.differences else {}
-    first = failure.differences[0].name if explained else ""
-    names = failure.of.returns or exercise.returns
+    first, names = failure.differences[0].name if explained else "", failure.of.returns or exercise.returns
     if first not in explained or first not in names:
         return ()
-    came = failure.outcome.came[names.index(first)] if len(names) > 1 else failure.outcome.came
-    answer = array_of(came)
-    if isinstance(answer, str) or not answer.size or not np.isfinite(answer).all():
+    came = array_of(failure.outcome.came[names.index(first)] if len(names) > 1 else failure.outcome.came)
+    if isinstance(came, str) or not came.size or not np.isfinite(came).all():
         return ()
-    found = explained[first].check(answer).mistakes
-    return tuple(Mistake(m.name, f"{m.hint}.", None) for m in found) if len(found) == 1 else ()
+    mistakes: Iterable[Any] = explained[first].check(came).mistakes
+    return mistakes

@@ -159,9 +159,7 @@ def _rearranged(a: Array, b: Array) -> str:
         for order in itertools.permutations(range(a.ndim)):
             turned = a.transpose(order)
             if order != tuple(range(a.ndim)) and turned.shape == b.shape and close_to(turned, b).all():
-                return (
-                    f"The numbers are right, but the axes stand in another order: transpose{order} would put them right"
-                )
+                return f"The numbers are right, but the axes stand in another order: .transpose{order} puts them right"
     if close_to(a.ravel(), b.ravel()).all():
         return "The numbers are right and in order, in another shape"
     return ""
@@ -176,13 +174,9 @@ def _pattern(name: str, a: Array, b: Array, wrong: Any) -> str:
     if pattern := _rearranged(a, b):
         return pattern
     if b.ndim >= 2:
-        for axes, what in (
-            ((-2, -1), "by 180°, in rows and columns"),
-            ((-2,), "upside down"),
-            ((-1,), "left to right"),
-        ):
+        for axes, turned in (((-2, -1), "turned by 180°"), ((-2,), "upside down"), ((-1,), "mirrored, left to right")):
             if close_to(np.flip(a, axes), b).all():
-                return f"All of {name} is turned round {what}"
+                return f"Every map of {name} is {turned}"
     if np.count_nonzero(b) > 1:
         k = np.argmax(np.abs(b))
         factor = float(a.flat[k] / b.flat[k])

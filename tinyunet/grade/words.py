@@ -44,7 +44,7 @@ def element(exercise: Exercise, failure: Failure) -> list[str]:
     lines = ["On this input:", *shown] if shown else []
     if failure.words:
         subject = "it" if exercise.values else f"your {exercise.name}"
-        lines += _wrapped(f"{subject} {failure.words}.")
+        lines += _wrapped(f"{subject} {failure.words}{'' if failure.words.endswith('?') else '.'}")
     for difference in failure.differences[:3]:
         said = difference.hidden if exercise.values else difference.words
         lines += _wrapped(f"{said if difference.name else f'it {said}'}.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import shlex
 from pathlib import Path
 
 from tinyunet.cli.parser import Commands
@@ -43,7 +44,7 @@ def _course(args: argparse.Namespace) -> int:
     print("To start:")
     if importlib.util.find_spec("jupyterlab") is None:
         print("  pip install jupyterlab")
-    print(f"  cd {folder}\n  jupyter lab {(written + kept)[0]}")
+    print(f"  cd {shlex.quote(str(folder))}\n  jupyter lab {min(written + kept)}")
     return 0
 
 

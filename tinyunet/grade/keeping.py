@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 import dis
-import importlib
 import linecache
 import sys
+import sysconfig
 import types
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -64,23 +65,24 @@ def _define(name: str, value: Any, imports: dict[str, None], definitions: dict[s
 
 
 def _import(name: str, value: Any) -> str:
-    """The line that imports a module, or what is defined in one; "" for what was defined in a notebook."""
+    """The line that imports a module, or what an installed one defines; "" for what the learner has written."""
     if isinstance(value, types.ModuleType):
         return f"import {value.__name__}" + ("" if value.__name__ == name else f" as {name}")
-    module, of = getattr(value, "__module__", None), getattr(value, "__qualname__", getattr(value, "__name__", ""))
-    if not isinstance(module, str) or module == "__main__" or "." in of or not of or isinstance(value, np.ndarray):
-        return ""
-    if getattr(sys.modules.get(module), of, None) is not value or not _found(module):
+    module, of = (
+        "numpy" if isinstance(value, np.ufunc) else getattr(value, "__module__", None),
+        getattr(value, "__name__", ""),
+    )
+    if not isinstance(module, str) or not _installed(module) or getattr(sys.modules[module], of, None) is not value:
         return ""
     return f"from {module} import {of}" + ("" if of == name else f" as {name}")
 
 
-def _found(module: str) -> bool:
-    """Whether a module is there in another process, too: it has a place of its own."""
-    try:
-        return importlib.import_module(module).__spec__ is not None
-    except ImportError:
-        return False
+def _installed(module: str) -> bool:
+    """Whether a module is a library's, not a learner's own file or notebook."""
+    if module.partition(".")[0] == "tinyunet" or module in sys.builtin_module_names:
+        return True
+    file = Path(getattr(sys.modules.get(module), "__file__", None) or "")
+    return bool({"site-packages", "dist-packages"} & {*file.parts}) or file.is_relative_to(sysconfig.get_path("stdlib"))
 
 
 def _globals(value: Any) -> dict[str, Any]:
@@ -133,7 +135,7 @@ def _written(name: str, value: Any) -> str:
         return f"[{inner}]" if isinstance(value, list) else f"({inner}{',' * (len(value) == 1)})"
     if value is None or isinstance(value, (bool, int, float, str)):
         return repr(value)
-    raise NotKept(f"it uses {name}, a {type(value).__name__}, which cannot be written down")
+    raise NotKept(f"it uses {name}, of the type {type(value).__name__}, which cannot be written down")
 
 
 def compared(name: str, ours: Any, theirs: Any) -> str:

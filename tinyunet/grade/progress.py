@@ -21,11 +21,11 @@ def report(of: Path) -> str:
     passed, changed = folder.passed(of), folder.changed(of)
     states = dict.fromkeys(changed, "changed since it passed") | dict.fromkeys(passed, "done")
     lines = [f"Course in {of}", ""]
-    for source in sources():
-        number = source.name[:2]
-        lines.append(f"{number}  {title(source)}")
-        theirs = (e.name for e in exercises.everything().values() if e.tutorial == number)
-        lines += [f"      {name:<28}{states.get(name, 'open')}" for name in theirs]
+    titles = {source.name[:2]: title(source) for source in sources()}
+    every = exercises.everything().values()
+    for number in sorted({*titles, *(e.tutorial for e in every)}):
+        lines.append(f"{number}  {titles.get(number, '')}".rstrip())
+        lines += [f"      {e.name:<28}{states.get(e.name, 'open')}" for e in every if e.tutorial == number]
     lines += ["", operations_of(passed), *_next(passed)]
     return "\n".join(lines)
 

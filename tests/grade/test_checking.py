@@ -395,3 +395,44 @@ def test_what_wrong_elements_share(change, pattern):
     y = np.random.default_rng(0).integers(1, 100, (1, 4, 5, 5)).astype(float)
     (difference,) = compare.differences(change(y), y, ("y",))
     assert difference.pattern == pattern
+
+
+MUTANTS = {
+    "grade.calling:within": [
+        ("what is raised is lost", "raise raised[0] if raised else TimeUp", "raise TimeUp"),
+        ("it runs in another context", "contextvars.copy_context().run, args=(work,)", "work"),
+    ],
+    "grade.calling:_stop": [("it goes on in the background", "range(10)", "range(0)")],
+    "grade.calling:_called": [
+        ("inputs may be written to", "not _same_bits(before, given[name])", "False"),
+        ("what may be written may not", "name not in exercise.updates and ", ""),
+        ("the program ends", "except BaseException as error", "except Exception as error"),
+    ],
+    "grade.calling:outcome": [("what is printed is printed", "redirect_stdout(printed)", "nullcontext()")],
+    "grade.checking:_failure": [("None is compared", "result.came is None and", "False and")],
+    "grade.checking:_in_float32": [("float64 is let through", "np.float32 != came.dtype", "np.float32 == came.dtype")],
+    "grade.checking:_by_hand": [("one input decides", "if name in found", "if True")],
+    "grade.checking:_unusable": [("a class of numbers is called", "if not callable(answer):", "if False:")],
+    "grade.compare:close_to": [
+        ("nan is close to anything", "np.isnan(a) & np.isnan(b)", "np.isnan(a) | np.isnan(b)"),
+        (
+            "float32 is held to float64",
+            "max(CLOSE.get(a.dtype, CLOSE_ELSE), CLOSE.get(b.dtype, CLOSE_ELSE))",
+            "CLOSE_ELSE",
+        ),
+    ],
+    "grade.compare:_only": [("any few are one", "len(places) == 1", "len(places) >= 1")],
+    "grade.compare:_rearranged": [
+        ("shapes are not compared", "turned.shape == b.shape and ", "turned.size == b.size and ")
+    ],
+    "grade.words:element": [
+        ("numbers by hand are told", "difference.hidden if exercise.values", "difference.words if exercise.values")
+    ],
+    "grade.desk:_failed": [
+        ("hints go on with another failure", "before.failures[0].of is not failure.of", "before.failures is None")
+    ],
+    "grade.desk:check_in": [("what it builds on does not matter", "if other not in passed()", "if False")],
+    "grade.desk:solution": [("it is shown at once", "if name not in passed():", "if False:")],
+    "grade.desk:hint": [("the same hint again", "_rungs[name] = rung + 1", "_rungs[name] = rung")],
+    "grade.result:Result._ipython_display_": [("shown twice", "if (id(self), _cell()) != _printed[-1]:", "if True:")],
+}

@@ -154,3 +154,20 @@ def test_the_starter_of_an_exercise_stands_in_its_tutorial(source):
         if exercise.tutorial == source.name[:2]:
             assert exercise.starter.strip() in tagged
             assert f'grade("{exercise.name}", ' in code
+
+
+MUTANTS = {
+    "grade.course:notebook": [
+        ("solutions are given away", "if solutions or", "if True or"),
+        ("links lead out of the folder", 'LINK.sub(linked, cell["source"])', 'cell["source"]'),
+    ],
+    "grade.course:cells": [
+        ("comments in code lose their mark", 're.sub(r"^# (?=%)", "", line)', 're.sub(r"^# ", "", line)'),
+        ("tags are lost", 'if start["tags"] else {}', "if False else {}"),
+    ],
+    "grade.course:write": [
+        ("work is written over", "if file.exists() and", "if False and"),
+        ("new versions are kept back", "(record.get(file.name), _digest(text.encode()))", "(_digest(text.encode()),)"),
+    ],
+    "grade.course:_record": [("a broken record is an error", "(FileNotFoundError, ValueError)", "FileNotFoundError")],
+}

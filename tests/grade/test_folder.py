@@ -310,3 +310,24 @@ def test_when_all_is_done_there_is_nothing_next(tmp_path):
         folder.keep(name, 1)
     assert progress.report(tmp_path).endswith("All exercises are done.")
     assert json.loads((tmp_path / "course.json").read_text()) == {}
+
+
+MUTANTS = {
+    "grade.folder:_unchanged": [
+        ("a changed program counts", "if first == PASSED + _digest(text)", "if first.startswith(PASSED)")
+    ],
+    "grade.folder:find": [("folders above are not looked at", "(here, *here.parents)", "(here,)")],
+    "grade.folder:keep": [
+        ("a folder that is read-only is an error", "except OSError as error", "except ZeroDivisionError as error"),
+        ("it is not tried by itself", "_run(name, text)", "pass"),
+    ],
+    "grade.keeping:_define": [
+        ("what is used is not kept", "_define(used, known[used], imports, definitions)", "pass"),
+        ("closures are kept", 'if getattr(value, "__closure__", None) and', "if False and"),
+    ],
+    "grade.keeping:_loaded": [("inner functions are not looked into", "isinstance(part, types.CodeType)", "False")],
+    "grade.keeping:_source": [("decorators are left out", "(node, *node.decorator_list)", "(node,)")],
+    "grade.keeping:program": [("another name is not given", "if own != name", "if False")],
+    "grade.desk:mine": [("ours is put in between", "operations.get(exercise.operation, ours)", "ours")],
+    "grade.progress:operations_of": [("all exercises count", "if e.operation]", "]")],
+}

@@ -67,7 +67,7 @@ def _failed(exercise: Exercise, checked: Checked) -> Result:
         False,
         len(checked.held) / number_of_properties(exercise),
         failure.of.name if checked.tried else None,
-        failure.kind or (checked.mistakes[0].name if checked.mistakes else None),
+        checked.mistakes[0].name if checked.mistakes else failure.kind or None,
         words.failed(exercise, checked),
         failure.kind != NOT_ANSWERED,
         failure.inputs,

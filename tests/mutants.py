@@ -95,8 +95,8 @@ def mutants():
 
 
 def copy(folder):
-    """The folder, with package and tests copied into it."""
-    for part in ("tinyunet", "tests"):
+    """The folder, with package, tests and tutorials copied into it."""
+    for part in ("tinyunet", "tests", "tutorials"):
         shutil.copytree(ROOT / part, folder / part)
     shutil.copy(ROOT / "pyproject.toml", folder)
     return folder

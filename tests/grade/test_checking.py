@@ -388,6 +388,7 @@ def test_differences(came, expected, names, words):
             lambda y: y + np.pad(np.zeros((1, 4, 3, 3)), ((0, 0), (0, 0), (1, 1), (1, 1)), constant_values=1),
             "All wrong elements stand at the border",
         ),
+        (lambda y: np.where(np.arange(4)[:, None, None] >= 2, y + y**2, y), ""),
         (lambda y: y + np.arange(y.size).reshape(y.shape), ""),
     ],
 )

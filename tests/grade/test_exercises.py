@@ -159,7 +159,7 @@ MUTANTS = {
         ("of several mistakes that fit here, all are told", "tuple(everywhere or here)", "tuple(here)"),
         (
             "mistakes are not compared on the whole property",
-            "here = _agreeing(exercise, of, answer, known)",
+            "here = _agreeing(exercise, failure.of, answer, known)",
             "here = known",
         ),
     ],

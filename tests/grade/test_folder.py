@@ -198,6 +198,12 @@ def test_an_answer_that_cannot_be_kept_counts_all_the_same(monkeypatch, tmp_path
         assert names == []
 
 
+def test_a_program_that_does_not_run_by_itself_is_not_kept(monkeypatch, tmp_path):
+    monkeypatch.setattr(folder, "program", lambda name, answer: "1 / 0\n")
+    assert "by itself it raises ZeroDivisionError" in grade("conv2d", CONV2D.solutions[0]).message
+    assert "1 / 0" not in (tmp_path / "mine" / "conv2d.py").read_text(encoding="utf-8")
+
+
 def test_where_nothing_can_be_written_it_is_said(monkeypatch):
     def refuse(path, text):
         raise PermissionError(13, "Permission denied")

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 from PIL import Image
 
 from tinyunet import plot
@@ -33,3 +34,119 @@ def test_save(tmp_path, name, kind):
         assert picture.format == kind
         assert picture.size == (1050, 600)
     assert [file.name for file in tmp_path.iterdir()] == [name]
+
+
+# Grids of numbers
+
+
+PICTURE = np.array([[10, 10, 0], [10, 10, -0.125]])
+
+
+def drawn(figure):
+    """Texts with their places, cells (left, top) with their brightness, and frames (left, top, width, height)."""
+    (axes,) = figure.axes
+    texts = [(text.get_text(), *text.get_position()) for text in axes.texts]
+    cells, frames = {}, []
+    for box in axes.patches:
+        if box.get_linewidth() > 1:
+            place = (box.get_x(), box.get_y(), box.get_width(), box.get_height())
+            frames.append((to_hex(box.get_edgecolor()).upper(), np.round(place, 6).tolist()))
+        else:
+            cells[box.get_xy()] = box.get_facecolor()[0]
+    return texts, cells, frames
+
+
+def test_a_grid_holds_every_number_in_its_cell_and_its_name_above():
+    texts, cells, frames = drawn(plot.grids({"picture": PICTURE}))
+    (name, *_), *numbers = texts
+    assert name == "picture"
+    assert [text for text, *_ in numbers] == ["10", "10", "0", "10", "10", "−0.125"]
+    assert [(x, y) for _, x, y in numbers] == [(left + 0.5, top + 0.53) for left, top in cells]
+    assert list(cells) == [(left, top) for top in (0, 1) for left in (0.5, 1.5, 2.5)]
+    assert frames == []
+
+
+def test_bright_is_large():
+    _, cells, _ = drawn(plot.grids({"picture": PICTURE}))
+    assert cells[0.5, 0] == 1
+    assert cells[0.5, 0] > cells[2.5, 0] > cells[2.5, 1] >= 0.5
+    assert set(drawn(plot.grids({"x": [[3, 3]]}))[1].values()) == {1}
+
+
+def test_grids_stand_beside_each_other_in_the_middle():
+    _, cells, _ = drawn(plot.grids({"a": np.zeros((4, 2)), "b": [[1, 2, 3]], "a longer name": [[5]]}))
+    assert [cell for cell in cells if cell[0] > 3] == [(3.5, 1.5), (4.5, 1.5), (5.5, 1.5), (8.755, 1.5)]
+
+
+def test_an_empty_cell_has_no_number_and_is_white():
+    texts, cells, _ = drawn(plot.grids({"y": [[np.nan, -2]]}))
+    assert [text for text, *_ in texts] == ["y", "", "−2"]
+    assert cells[0.5, 0] == 1
+    assert [text for text, *_ in drawn(plot.grids({"y": np.full((1, 2), np.nan)}))[0]] == ["y", "", ""]
+
+
+def test_of_channels_every_plane_is_drawn():
+    x = np.arange(8).reshape(2, 2, 2)
+    texts, _, frames = drawn(plot.grids({"x": x, "w": x[:, None]}, {"x": np.s_[1, 0, :]}))
+    assert [text for text, *_ in texts if text[0] in "xw"] == ["x[0]", "x[1]", "w[0, 0]", "w[1, 0]"]
+    assert frames == [(plot.BLUE, [3.5, 0, 2, 1])]
+
+
+def test_marks_are_frames_in_their_colours():
+    marks = {"x": [np.s_[0:2, 0:2], np.s_[1:3, 1:3]], "y": [np.s_[0, 0], np.s_[1]]}
+    _, _, frames = drawn(plot.grids({"x": np.zeros((3, 3)), "y": np.zeros((2, 2))}, marks))
+    assert frames == [
+        (plot.BLUE, [0.5, 0, 2, 2]),
+        (plot.ORANGE, [1.55, 1.05, 1.9, 1.9]),  # inside, or frames on the same line would hide each other
+        (plot.BLUE, [4.5, 0.5, 1, 1]),
+        (plot.ORANGE, [4.55, 1.55, 1.9, 0.9]),
+    ]
+
+
+def test_cells_apart_have_a_frame_each():
+    _, _, frames = drawn(plot.grids({"x": [0, 1, 2, 3]}, {"x": np.s_[::2]}))
+    assert frames == [(plot.BLUE, [0.5, 0, 1, 1]), (plot.BLUE, [2.5, 0, 1, 1])]
+    assert drawn(plot.grids({"x": [0, 1]}, {"x": np.s_[:0]}))[2] == []
+
+
+def test_a_long_number_is_made_to_fit():
+    sizes = [text.get_fontsize() for text in plot.grids({"x": [[123456789]], "y": [[1]]}).axes[0].texts]
+    assert sizes[1] < 0.5 * sizes[0]
+    assert sizes[3] == sizes[0]
+
+
+def test_a_figure_is_no_wider_than_a_slide():
+    assert plot.grids({"x": np.zeros((2, 50))}).get_figwidth() == pytest.approx(12.8)
+    assert plot.grids({"x": np.zeros((2, 2))}).get_figwidth() == pytest.approx(3 * plot.CELL)
+
+
+def test_marks_of_no_array():
+    with pytest.raises(ValueError, match=r"marks for \['z'\], but the arrays are \['x'\]"):
+        plot.grids({"x": [[1]]}, {"z": 0})
+
+
+MUTANTS = {
+    "plot:grids": [
+        ("all grids at the same place", "left += width + 1", "left += 0"),
+        ("grids at the top", "(tall - len(values)) / 2", "0"),
+        ("as wide as it gets", "min(CELL, WIDEST / wide)", "CELL"),
+        ("frames on one line", "(0, 0.05, 0.1, 0.15)", "(0, 0, 0, 0)"),
+    ],
+    "plot:_planes": [
+        ("marks of the first plane on all", "mask[at] for mask", "mask[0 * np.array(at, int)] for mask"),
+        ("nothing marked", "mask[mark] = True", "mask[mark] = False"),
+    ],
+    "plot:_draw_grid": [
+        ("dark is large", "(high - values[i, j])", "(values[i, j] - low)"),
+        ("transposed", "corner[0] + j, corner[1] + i", "corner[0] + i, corner[1] + j"),
+        ("a long number is cut off", "3.2 / max(3.2, *map(len, texts))", "1"),
+    ],
+    "plot:_draw_mark": [
+        ("gaps are filled", "if len(cells) < (", "if len(cells) > ("),
+        ("one cell short", "cells.max(axis=0) + 1", "cells.max(axis=0)"),
+    ],
+    "plot:_short": [
+        ("nan is written", "if np.isnan(value)", "if False"),
+        ("a hyphen for a minus", '.replace("-", "−")', ""),
+    ],
+}

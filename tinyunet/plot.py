@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from tinyunet.files import atomic, ending
 from tinyunet.tensor import Array
 
 BLUE, ORANGE = "#0072B2", "#D55E00"  # told apart with any colour vision (Okabe & Ito 2008)
+MARKS = BLUE, ORANGE, "#009E73", "#CC79A7"  # from the same eight, for what is marked first, second, …
+CELL, WIDEST = 0.6, 12.8  # inches: a cell of a grid, unless the figure becomes wider than a slide
 
 
 def check_name(path: str | os.PathLike[str]) -> None:
@@ -71,3 +74,87 @@ def training_curve(losses: Sequence[float], scores: Sequence[tuple[int, Mapping[
     figure = Figure(figsize=(7, 4), layout="constrained")
     draw_training(figure.subplots(), losses, scores)
     return figure
+
+
+def grids(arrays: Mapping[str, Any], marks: Mapping[str, Any] | None = None) -> Figure:
+    """Small arrays of numbers side by side, as on squared paper, each under its name; bright cells hold large numbers.
+
+    Of an array with more than two axes every plane is drawn, and named by its index. nan is an empty cell.
+
+    Args:
+        marks: by the name of an array, which of its cells to mark: what stands in brackets in NumPy, such as
+            `np.s_[0:3, 0:3]`, or a list of these. The first of a list is blue, then orange, green, purple.
+
+    Raises:
+        ValueError: marks for an array that is not there.
+
+    >>> figure = grids({"x": np.arange(16).reshape(4, 4), "y": np.full((2, 2), np.nan)}, {"x": np.s_[0:3, 0:3]})
+    >>> [text.get_text() for text in figure.axes[0].texts][:4]
+    ['x', '0', '1', '2']
+    """
+    marks = marks or {}
+    if unknown := marks.keys() - arrays.keys():
+        raise ValueError(f"grids: marks for {sorted(unknown)}, but the arrays are {list(arrays)}")
+    planes = [plane for name, array in arrays.items() for plane in _planes(name, array, marks.get(name, []))]
+    widths = [max(values.shape[1], 0.27 * len(name)) for name, values, _ in planes]
+    tall, wide = max(len(values) for _, values, _ in planes), sum(widths) + len(widths)  # in cells, one between two
+    unit = min(CELL, WIDEST / wide)
+    figure = Figure(figsize=(unit * wide, unit * (tall + 1.3)), facecolor="white")
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, wide), ylim=(tall + 0.2, -1.1))
+    axes.set_axis_off()
+    left = 0.5
+    for (name, values, masks), width in zip(planes, widths, strict=True):
+        corner = left + (width - values.shape[1]) / 2, (tall - len(values)) / 2
+        style = {"ha": "center", "color": "black", "fontsize": 0.42 * unit * 72}
+        axes.text(left + width / 2, corner[1] - 0.25, name, **style)
+        _draw_grid(axes, values, corner, style)
+        for colour, mask, inset in zip(MARKS, masks, (0, 0.05, 0.1, 0.15), strict=False):
+            _draw_mark(axes, mask, corner, colour, inset)
+        left += width + 1
+    return figure
+
+
+def _planes(name: str, array: Any, marks: Any) -> Iterator[tuple[str, Array, list[Array]]]:
+    """Name, numbers and masks of what is marked, of every plane of an array."""
+    array, marks = np.asarray(array, float), marks if isinstance(marks, list) else [marks]
+    masks = np.zeros((len(marks), *array.shape), bool)
+    for mask, mark in zip(masks, marks, strict=True):
+        mask[mark] = True
+    array = np.atleast_2d(array)  # a vector is a row
+    masks = masks.reshape(-1, *array.shape)
+    for at in np.ndindex(array.shape[:-2]):
+        yield f"{name}{[*at]}" if at else name, array[at], [mask[at] for mask in masks]
+
+
+def _draw_grid(axes: Any, values: Array, corner: tuple[float, float], style: dict[str, Any]) -> None:
+    """The cells and their numbers."""
+    texts = [_short(value) for value in values.flat]
+    size = style["fontsize"] * 3.2 / max(3.2, *map(len, texts))
+    low, high = np.nanmin([0, *values.flat]), np.nanmax([0, *values.flat])
+    for (i, j), text in zip(np.ndindex(values.shape), texts, strict=True):
+        x, y = corner[0] + j, corner[1] + i
+        bright = 1 - 0.2 * (high - values[i, j]) / ((high - low) or 1) if text else 1  # a number stays legible
+        axes.add_patch(Rectangle((x, y), 1, 1, facecolor=str(bright), edgecolor="gray", linewidth=0.8))
+        axes.text(x + 0.5, y + 0.53, text, **{**style, "fontsize": size, "va": "center"})
+
+
+def _draw_mark(axes: Any, mask: Array, corner: tuple[float, float], colour: str, inset: float) -> None:
+    """A frame around the cells that are marked, or around each of them if there are gaps between them."""
+    cells = np.argwhere(mask)
+    if not len(cells):
+        return
+    (top, left), (bottom, right) = cells.min(axis=0), cells.max(axis=0) + 1
+    boxes = [(top, left, bottom - top, right - left)]
+    if len(cells) < (bottom - top) * (right - left):
+        boxes = [(i, j, 1, 1) for i, j in cells]
+    for i, j, height, width in boxes:
+        place = corner[0] + j + inset, corner[1] + i + inset
+        size = width - 2 * inset, height - 2 * inset
+        axes.add_patch(Rectangle(place, *size, facecolor=(colour, 0.15), edgecolor=colour, linewidth=3.5))
+
+
+def _short(value: float) -> str:
+    """A number in few characters: whole, or three digits; nothing for nan."""
+    if np.isnan(value):
+        return ""
+    return (f"{value:.0f}" if value == round(value) else f"{value:.3g}").replace("-", "−")

@@ -32,6 +32,7 @@ METHODS: dict[type, dict[str, Any]] = {
         "__str__": text.whole,
         "__repr__": text.whole,
         "check": diagnosis.check,
+        "animation": figure.animation,
         "animate": figure.animate,
         "html": page.html,
         "_repr_html_": page.frame,

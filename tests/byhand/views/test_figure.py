@@ -1,5 +1,6 @@
 """Pictures of worked elements: their numbers are the terms, and the window stands where it is."""
 
+import base64
 import itertools
 import math
 from io import BytesIO
@@ -519,6 +520,16 @@ def test_an_animation_has_a_frame_for_each_element(tmp_path, explanation, count)
     assert (tmp_path / "a.gif").stat().st_size < 20_000 * (count + 1)
 
 
+def test_a_notebook_shows_an_animation_that_is_in_no_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made = byhand.relu([-1, 2, 3]).animation(milliseconds=300)
+    shown = made._repr_mimebundle_(include=None, exclude=None)
+    with Image.open(BytesIO(base64.b64decode(shown["image/gif"]))) as gif:
+        assert (gif.n_frames, gif.size, gif.info["duration"]) == (3, (960, 540), 300)
+    assert shown["text/plain"] == repr(made) == "<an animation of 3 frames, which a notebook shows>"
+    assert not list(tmp_path.iterdir())
+
+
 def test_nothing_moves_between_frames_but_the_window(tmp_path, monkeypatch):
     painted = []
     paint = slide.paint
@@ -562,6 +573,10 @@ def test_a_figure_is_saved(tmp_path):
 
 
 MUTANTS = {
+    "byhand.views.figure:animation": [
+        ("the time is not asked for", "[milliseconds] * (len(frames) - 1)", "[700] * (len(frames) - 1)"),
+        ("the last frame is missing", "append_images=frames[1:]", "append_images=frames[1:-1]"),
+    ],
     "byhand.views.figure.plan:_windows": [
         ("the window lies on the kernel", "].index(name)", "].index(name) - 1"),
         (

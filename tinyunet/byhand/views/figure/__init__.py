@@ -6,8 +6,10 @@ share one layout, and nothing moves in it but the window. Matplotlib is loaded w
 
 from __future__ import annotations
 
+import base64
 import io
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,21 +41,37 @@ def draw(element: Element) -> Figure:
     return slide.paint(picture, layout)
 
 
-def animate(explanation: Explanation, path: str | os.PathLike[str], milliseconds: int = 700) -> None:
-    """Write a GIF in which the window slides over the first image and channel, and the result fills up.
+@dataclass(frozen=True, repr=False)
+class Animation:
+    """A GIF, which a notebook shows."""
+
+    gif: bytes
+    frames: int
+
+    def __repr__(self) -> str:
+        return f"<an animation of {self.frames} frames, which a notebook shows>"
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        return {"image/gif": base64.b64encode(self.gif).decode(), "text/plain": repr(self)}
+
+
+def animation(explanation: Explanation, milliseconds: int = 700) -> Animation:
+    """A GIF in which the window slides over the first image and channel, and the result fills up.
 
     Args:
         milliseconds: for each element.
 
     Raises:
-        ValueError: a path that does not end in .gif, frames shorter than 20 ms, or more than 400 of them.
+        ValueError: frames shorter than 20 ms, or more than 400 of them.
+
+    >>> from tinyunet import byhand
+    >>> byhand.relu([[-1, 2], [3, -4]]).animation()
+    <an animation of 4 frames, which a notebook shows>
     """
     from PIL import Image
 
     from tinyunet.byhand.views.figure import slide
 
-    if Path(path).suffix.lower() != ".gif":
-        raise ValueError(f"an animation is a GIF; {str(path)!r} must end in .gif")
     if milliseconds < 20:  # browsers show them slower
         raise ValueError(f"milliseconds: a frame takes at least 20, not {milliseconds}")
     shape = explanation.result.shape
@@ -68,8 +86,22 @@ def animate(explanation: Explanation, path: str | os.PathLike[str], milliseconds
     palette = images[-1].quantize(64, method=Image.Quantize.MAXCOVERAGE)  # one for all frames keeps the file small
     frames = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
     pauses = [milliseconds] * (len(frames) - 1) + [3 * milliseconds]  # time to look at the whole
+    gif = io.BytesIO()
+    frames[0].save(gif, format="GIF", save_all=True, append_images=frames[1:], duration=pauses, loop=0)
+    return Animation(gif.getvalue(), len(frames))
+
+
+def animate(explanation: Explanation, path: str | os.PathLike[str], milliseconds: int = 700) -> None:
+    """Write the `animation` to a file.
+
+    Raises:
+        ValueError: a path that does not end in .gif, and what `animation` raises.
+    """
+    if Path(path).suffix.lower() != ".gif":
+        raise ValueError(f"an animation is a GIF; {str(path)!r} must end in .gif")
+    made = animation(explanation, milliseconds)
     with atomic(path) as part:
-        frames[0].save(part, format="GIF", save_all=True, append_images=frames[1:], duration=pauses, loop=0)
+        part.write_bytes(made.gif)
 
 
 def pixels(figure: Figure) -> Image:

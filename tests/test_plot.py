@@ -27,6 +27,25 @@ def test_without_scores_there_is_one_scale():
     assert len(plot.training_curve([1.0], []).axes) == 1
 
 
+def test_maps_stand_side_by_side_in_shades_of_the_same_scale():
+    one, other = np.arange(6.0).reshape(2, 3), np.ones((4, 6))
+    for limits in ((0, 9), None):
+        figure = plot.maps({"one": one, "other": other}, limits)
+        drawn = [axes.images[0] for axes in figure.axes]
+        assert [axes.get_title() for axes in figure.axes] == ["one", "other"]
+        for image, array in zip(drawn, (one, other), strict=True):
+            np.testing.assert_array_equal(image.get_array(), array)
+            assert image.get_clim() == (limits or (array.min(), array.max()))
+
+
+@pytest.mark.parametrize(
+    ("arrays", "said"), [({"x": np.ones(3)}, r"'x' must be \(H, W\), not of shape \(3,\)"), ({}, "nothing")]
+)
+def test_maps_says_what_it_cannot_draw(arrays, said):
+    with pytest.raises(ValueError, match=said):
+        plot.maps(arrays)
+
+
 @pytest.mark.parametrize(("name", "kind"), [("a.png", "PNG"), ("b.jpg", "JPEG")])
 def test_save(tmp_path, name, kind):
     plot.save(plot.training_curve([1.0, 2.0], []), tmp_path / name)
@@ -148,5 +167,13 @@ MUTANTS = {
     "plot:_short": [
         ("nan is written", "if np.isnan(value)", "if False"),
         ("a hyphen for a minus", '.replace("-", "−")', ""),
+    ],
+    "plot:maps": [
+        ("each map on a scale of its own", "vmin=low, vmax=high, ", ""),
+        (
+            "titles in another order",
+            "zip(panels, arrays.items(), strict=True)",
+            "zip(panels[::-1], arrays.items(), strict=True)",
+        ),
     ],
 }

@@ -33,6 +33,37 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
         figure.savefig(part, format=Path(path).suffix.lstrip(".") or "png", dpi=150)
 
 
+def maps(arrays: Mapping[str, Any], limits: tuple[float, float] | None = None) -> Figure:
+    """Pictures or feature maps (H, W) side by side, each under its name; bright is large.
+
+    Args:
+        limits: what is black and what is white in all of them. Without, each goes from its least to its largest value.
+
+    Raises:
+        ValueError: no arrays, or one that is not (H, W).
+
+    >>> figure = maps({"picture": np.zeros((4, 6)), "map": np.ones((2, 3))}, limits=(0, 1))
+    >>> [axes.get_title() for axes in figure.axes]
+    ['picture', 'map']
+    """
+    for name, array in arrays.items():
+        if np.ndim(array) != 2:
+            raise ValueError(f"maps: {name!r} must be (H, W), not of shape {np.shape(array)}")
+    if not arrays:
+        raise ValueError("maps: there is nothing to draw")
+    low, high = limits or (None, None)
+    shapes = [np.shape(array) for array in arrays.values()]
+    ratios = [width / height for height, width in shapes]
+    tall = min(4.0, 12.0 / sum(ratios))  # inches; as wide as a slide at most
+    figure = Figure(figsize=(tall * sum(ratios) + 0.2 * len(ratios), tall + 0.6), layout="constrained")
+    panels = figure.subplots(1, len(arrays), squeeze=False, width_ratios=ratios)[0]
+    for axes, (name, array) in zip(panels, arrays.items(), strict=True):
+        axes.imshow(np.asarray(array), cmap="gray", vmin=low, vmax=high, interpolation="nearest")
+        axes.set_title(name, fontsize=16)
+        axes.set_axis_off()
+    return figure
+
+
 def running_mean(values: Sequence[float], width: int) -> Array:
     """The mean of each value and its neighbours, up to width // 2 on either side.
 

@@ -98,8 +98,8 @@ def test_grids_stand_beside_each_other_in_the_middle():
 
 
 def test_an_empty_cell_has_no_number_and_is_white():
-    texts, cells, _ = drawn(plot.grids({"y": [[np.nan, -2]]}))
-    assert [text for text, *_ in texts] == ["y", "", "−2"]
+    texts, cells, _ = drawn(plot.grids({"y": [[np.nan, -2, -0.0]]}))
+    assert [text for text, *_ in texts] == ["y", "", "−2", "0"]
     assert cells[0.5, 0] == 1
     assert [text for text, *_ in drawn(plot.grids({"y": np.full((1, 2), np.nan)}))[0]] == ["y", "", ""]
 
@@ -165,6 +165,7 @@ MUTANTS = {
         ("one cell short", "cells.max(axis=0) + 1", "cells.max(axis=0)"),
     ],
     "plot:_short": [
+        ("minus zero", "value += 0.0", "value += -0.0"),
         ("nan is written", "if np.isnan(value)", "if False"),
         ("a hyphen for a minus", '.replace("-", "−")', ""),
     ],

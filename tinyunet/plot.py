@@ -188,4 +188,5 @@ def _short(value: float) -> str:
     """A number in few characters: whole, or three digits; nothing for nan."""
     if np.isnan(value):
         return ""
+    value += 0.0  # −0 becomes 0
     return (f"{value:.0f}" if value == round(value) else f"{value:.3g}").replace("-", "−")

@@ -108,7 +108,7 @@ def general(rng: np.random.Generator, size: int) -> Inputs:
 
 EXERCISE = Exercise(
     name="conv2d_backward",
-    number="04.1",
+    number="04.2",
     asks="Given the slopes dy at all outputs of a convolution, give those at its pixels, weights and biases.",
     starter=STARTER,
     properties=(

@@ -1,16 +1,14 @@
-"""The tutorials run, say what their notebooks say, and their exercises know right from wrong."""
+"""The tutorials run, and say what their notebooks say."""
 
 import copy
 import os
 import re
-import runpy
 import subprocess
 import sys
 from pathlib import Path
 
 import jupytext
 import nbformat
-import numpy as np
 import pytest
 
 from tutorials import make
@@ -208,74 +206,3 @@ def test_make_says_which_cell_fails_and_keeps_the_notebook_that_was_there(tmp_pa
     with pytest.raises(Exception, match="ZeroDivisionError"):
         make.main()
     assert make.stored(source).read_text(encoding="utf-8") == "as it was"
-
-
-# The exercises of the convolution by hand
-
-
-CONVOLUTION = ROOT / "tutorials" / "02_convolution_by_hand.py"
-
-
-@pytest.fixture(scope="module")
-def convolution():
-    return runpy.run_path(str(CONVOLUTION))
-
-
-EXERCISES = {
-    "exercise_1": ((1, 0), 4),
-    "exercise_2": ((0, 0, 0), 12),
-    "exercise_3": (None, [[8, -2], [9, 1]]),
-    "exercise_4": (None, [[4, 14], [6, 9]]),
-    "exercise_5": (None, [[7, 2], [9, 10]]),
-}
-
-
-def asked(exercise, at):
-    return exercise if at is None else exercise.at(*at)
-
-
-@pytest.mark.parametrize("name", EXERCISES)
-def test_an_exercise_knows_right_from_none(convolution, name, capsys):
-    at, right = EXERCISES[name]
-    convolution["check"](asked(convolution[name], at), right)
-    convolution["check"](asked(convolution[name], at), None)
-    assert capsys.readouterr().out == "right\nnot answered yet\n"
-
-
-def test_the_notebook_gives_no_answer_away(convolution):
-    cells = [cell for cell in read(CONVOLUTION).cells if "answer = " in cell.source]
-    for (name, (at, _)), cell in zip(EXERCISES.items(), cells, strict=True):
-        assert "answer = None  # yours" in cell.source
-        assert f"check({name}{f'.at({str(at)[1:-1]})' if at else ''}, answer)" in cell.source
-        assert [output.text for output in cell.outputs] == ["not answered yet\n"]
-
-
-@pytest.mark.parametrize(
-    ("number", "wrong", "mistake"),
-    [
-        (1, 1 * 0 - 1 * 5 + 1 * 4 + 3 * 2, "kernel flipped"),
-        (1, 3 * 1 - 1 * 5 + 1 * 4 + 0 * 2, "kernel transposed"),
-        (1, 3 * 1 + 1 * 5 + 1 * 4 + 0 * 2, "zero or negative weight skipped"),
-        (2, 12 - 3, "bias forgotten"),
-        (2, 12 + 3, "bias added per channel"),
-        (2, 15 + 3, "one channel skipped"),
-        (3, [[8, 3, -2], [0, 12, 6], [9, -3, 1]], "stride forgotten"),
-        (3, [[6, 0], [2, 9]], "kernel flipped"),
-        (4, [[15, 18], [21, 24]], "edge padding"),
-        (4, [[9, 1], [12, 6]], "kernel flipped"),
-        (5, [[10, 9], [2, 7]], "kernel flipped"),
-    ],
-)
-def test_a_wrong_answer_gets_its_mistake_named(convolution, number, wrong, mistake):
-    at, _ = EXERCISES[f"exercise_{number}"]
-    verdict = asked(convolution[f"exercise_{number}"], at).check(wrong)
-    assert not verdict
-    assert [m.name for m in verdict.mistakes] == [mistake]
-
-
-def test_the_example_is_the_one_that_is_worked_everywhere(convolution):
-    image, w = convolution["x"], convolution["w"]
-    np.testing.assert_array_equal(image[0], [[10, 10, 0, 0]] * 4)
-    np.testing.assert_array_equal(image[1], np.full((4, 4), 5))
-    np.testing.assert_array_equal(w[0, 0], [[1, 0, -1]] * 3)
-    assert w[0, 1].sum() == w[0, 1, 1, 1] == 1

@@ -98,6 +98,11 @@ EXERCISE = Exercise(
             _last_window_only(),
         ),
         Mistake(
+            "only the first window counts",
+            "There are four windows, one for each slope: each lays the kernel onto its own place.",
+            np.pad(DY[0, 0] * W, [(0, 1), (0, 1)]),
+        ),
+        Mistake(
             "slopes forgotten",
             "How much an output grows counts times its slope: multiply each weight by dy.",
             laid_down(W, np.ones((2, 2))),

@@ -54,7 +54,7 @@ byhand.conv2d(window, edge).at(0, 0).figure()
 
 # %% [markdown]
 # What lies under the kernel is called x here, the kernel w (for weights), and the result y. `y[0, 0]` is its number
-# in row 0, column 0: all counting begins at 0.
+# in row 0, column 0, which we asked for with `at(0, 0)`: all counting begins at 0.
 #
 # In each row the kernel subtracts the pixel on the right from the pixel on the left. The sum is large where the
 # picture goes from bright to dark: this kernel finds vertical **edges**.
@@ -221,8 +221,9 @@ w = np.stack([edge, centre])[None]  # 1 filter, 2 channels, 3 rows, 3 columns; [
 plot.grids({"x": x, "w": w})
 
 # %% [markdown]
-# The picture now has three indices: `x[channel, row, column]`. The weights have four: `w[filter, channel, row,
-# column]`. And since each filter makes a map of its own, the result has three: `y[filter, row, column]`.
+# The picture now has three indices: `x[channel, row, column]`. The weights have four:
+# `w[filter, channel, row, column]`. And since each filter makes a map of its own, the result has three:
+# `y[filter, row, column]`.
 #
 # > **Predict.** What does channel 1 contribute to `y[0, 0, 0]`, and what is the sum of both channels?
 

@@ -11,7 +11,7 @@
 # - say how often a layer multiplies, and how much memory it takes to be fast;
 # - explain where the time goes in a slow program, and where in a fast one.
 #
-# **You need** Python, NumPy with slices such as `x[1:3]`, and the product of two matrices. Taken for granted from
+# **You need** Python, NumPy with slices such as `x[1:3]`, and pencil and paper. Taken for granted from
 # [tutorial 2](02_convolution_by_hand.ipynb): window, padding, stride, channels, filters, bias. **It takes** about 75
 # minutes, half of them for the exercises.
 
@@ -31,11 +31,18 @@ from tinyunet.unet import UNet
 # %% [markdown]
 # ## 1. As the formula says it
 #
-# One number of the result is a sum over all channels and over all cells of the kernel. Everything is there four
-# times: x is a batch of pictures, `x[picture, channel, row, column]`; w are the filters, `w[filter, channel, row,
-# column]`; so the result is `y[picture, filter, row, column]`. In shapes: x is (N, C, H, W), w is (O, C, k, k), b is
-# (O,), and y is (N, O, Ho, Wo).
+# One number of the result is a sum over all channels and over all cells of the kernel. So that several pictures can
+# be worked on at once, everything but the bias now has four indices:
 #
+# | | is read as | shape |
+# |---|---|---|
+# | x | `x[picture, channel, row, column]` | (N, C, H, W) |
+# | w | `w[filter, channel, row, column]` | (O, C, k, k) |
+# | b | `b[filter]` | (O,) |
+# | y | `y[picture, filter, row, column]` | (N, O, Ho, Wo) |
+#
+# N pictures of H rows and W columns with C channels; O filters, which make the O channels of the result; Ho and Wo
+# are its rows and columns. `np.pad` puts zeros around the rows and columns, and nothing around the first two axes.
 # `np.ndindex` goes through all indices of a shape. So these are seven loops, written in two lines:
 
 # %%
@@ -86,7 +93,7 @@ print(f"{numbers:,} numbers, each of {products} products: {numbers * products:,}
 
 # %% [markdown]
 # A loop in Python does one to ten million of them in a second. This layer would take it some minutes, and a U-Net has
-# dozens of such layers. The multiplications themselves are no trouble: a processor does thousands of millions in a
+# about twenty layers. The multiplications themselves are no trouble: a processor does thousands of millions in a
 # second. The time goes into everything around them. For each product Python looks up two indices, makes two objects
 # of the numbers that it finds, multiplies them, makes an object of the result, and forgets all three.
 #
@@ -96,9 +103,9 @@ print(f"{numbers:,} numbers, each of {products} products: {numbers * products:,}
 # %% [markdown]
 # ## 2. Each window becomes a column
 #
-# A product of matrices is made of sums of products, too: each number of `A @ B` is one row of A times one column of
-# B, number by number, added up. A row of weights times a column of pixels would be just what happens in a window. So
-# let us write the pixels of each window into one column, from left to right and from top to bottom.
+# Each number of `A @ B` is a sum of products, too: one row of A times one column of B, number by number, added up. A
+# row of weights times a column of pixels would be just what happens in a window. So let us write the pixels of each
+# window into one column, from left to right and from top to bottom.
 #
 # In this picture of 4×4 pixels every pixel holds its address: 23 is row 2, column 3.
 #
@@ -275,8 +282,8 @@ axes.spines[["top", "right"]].set_visible(False)
 figure
 
 # %% [markdown]
-# Each step up at the left is ten times as long. At 64×64 there are some hundred to some thousand times between the
-# loops and the other two.
+# Each step up at the left is ten times as long. At 64×64 the loops take hundreds or thousands of times as long as the
+# other two.
 #
 # Twice as high and wide is four times the pixels, and four times the products. The loops take four times as long,
 # from the first step on. The other two hardly notice the small sizes: a call has its own cost, whatever it computes.
@@ -299,8 +306,9 @@ print(f"picture: {64 * 128 * 128 * 4:>12,} bytes, by the computer {picture.nbyte
 print(f"columns: {9 * 64 * 128 * 128 * 4:>12,} bytes, by the computer {im2col(picture, 3, padding=1).nbytes:>12,}")
 
 # %% [markdown]
-# Nine times as much: 38 million instead of 4. On the pictures of the article, with 64 channels of 570×570, it would
-# be 83 million for the picture and 743 million for the columns: of one picture, in one of more than twenty layers.
+# Nine times as much: 38 million instead of 4. In the article that introduced the U-Net the pictures are larger. For
+# 64 channels of 570×570 it would be 83 million for the picture and 743 million for the columns: for one picture, in
+# one of about twenty layers.
 #
 # The engine does not make them all at once. It makes columns for a few rows of the picture, in memory that fits into
 # the fast part next to the processor (the cache), multiplies them while they are there, and uses the same memory for
@@ -310,8 +318,8 @@ print(f"columns: {9 * 64 * 128 * 128 * 4:>12,} bytes, by the computer {im2col(pi
 # %% [markdown]
 # ## 8. Exercises
 #
-# **Exercise 1: by arithmetic.** The first layer of the article's U-Net: a grey picture of 572×572, 64 filters of 3×3,
-# no padding. How often does it multiply? Work it out on paper, with the size of the map from tutorial 2.
+# **Exercise 1: by arithmetic.** The first layer in that article: a grey picture of 572×572, 64 filters of 3×3, no
+# padding. How often does it multiply? Work it out on paper, with the size of the map from tutorial 2.
 
 # %%
 answer = None  # yours: one whole number
@@ -326,8 +334,8 @@ else:
 
 # %% [markdown]
 # **Exercise 2: `conv2d`.** Now the whole: x (N, C, H, W), w (O, C, k, k) and b (O,) → y (N, O, Ho, Wo). The kernel
-# may also be higher than wide. You may use `im2col` from section 4 as a pattern. It should return plain NumPy arrays,
-# of float32 for float32.
+# need not be square: its shape is kh×kw. You may use `im2col` from section 4 as a pattern. It should return plain
+# NumPy arrays, of float32 for float32.
 #
 # `grade` tries it on small inputs. If something is not right, it shows on which, and looks for the mistake that leads
 # to just your numbers. `grade.hint("conv2d")` helps one step at a time.
@@ -357,8 +365,8 @@ def conv2d(x, w, b, stride=1, padding=0):
 grade("conv2d", conv2d)
 
 # %% [markdown]
-# Once it is passed, `tinyunet.solution("conv2d")` shows ours, to compare with. And it can go to work: inside `with
-# grade.mine():` a network runs on all the operations that you have passed so far.
+# Once it is passed, `tinyunet.solution("conv2d")` shows ours, to compare with. And it can go to work: inside
+# `with grade.mine():` a network runs on all the operations that you have passed so far.
 #
 # > **Predict.** A small U-Net looks at a picture of cells, once with the engine, and once with your convolution in
 # > each of its layers. Does it see the same?
@@ -368,8 +376,9 @@ model = UNet(in_channels=1, out_channels=1, channels=(8, 16), rng=0)
 images, _ = data.cells(1, size=64, rng=0)
 with tinyunet.no_grad():
     ours = model(images).numpy()
-    with grade.mine():
+    with grade.mine() as passed:
         yours = model(images).numpy()
+print("yours:", ", ".join(passed) or "nothing yet")
 print("the same to five digits:", np.allclose(ours, yours, rtol=1e-5, atol=1e-5))
 
 # %% [markdown]
@@ -397,8 +406,8 @@ print("the same to five digits:", np.allclose(ours, yours, rtol=1e-5, atol=1e-5)
 # since the kernel covers d·(k − 1) + 1 pixels. 2: the columns are the pixels themselves, and no copy is needed: a 1×1
 # convolution is a product of matrices from the start. 3: the products take about twice as long, since twice the
 # memory moves and a processor multiplies half as many at once; the loops stay as slow as they were, since they hardly
-# multiply. 4: it lies near im2col. 5: (N, C, Ho, Wo, 3, 3), without copying anything yet; with `.transpose(0, 1, 4,
-# 5, 2, 3)` the axes are in our order, and `reshape` then copies.
+# multiply. 4: it lies near im2col. 5: (N, C, Ho, Wo, 3, 3), without copying anything yet; with
+# `.transpose(0, 1, 4, 5, 2, 3)` the axes are in our order, and `reshape` then copies.
 #
 # ## Where to read on
 #

@@ -14,8 +14,9 @@
 #
 # **You need** Python, a little NumPy, school mathematics, and pencil and squared paper. Taken for granted from
 # [tutorial 2](02_convolution_by_hand.ipynb): window, kernel, padding, stride. Where `backward()` is called, it only
-# confirms what was worked out; tutorial 1 is about how it does that. The last exercise is easier after [tutorial
-# 3](03_a_convolution_is_one_matrix_product.ipynb). **It takes** about 90 minutes, a third of them for the exercises.
+# confirms what was worked out; tutorial 1 is about how it does that. The last exercise is easier after
+# [tutorial 3](03_a_convolution_is_one_matrix_product.ipynb). **It takes** about 90 minutes, a third of them for the
+# exercises.
 
 # %%
 # %matplotlib inline
@@ -301,7 +302,7 @@ plot.grids({"w": w, "dx, stride 2": one_sum(large, w, np.ones((2, 2)), stride=2)
 def mistaken(x, w):
     """A convolution of one picture (H, W) with one kernel; its dw is wrong."""
     places = x.shape[0] - w.shape[0] + 1, x.shape[1] - w.shape[1] + 1
-    y, _, _ = one_sum(x, w, np.zeros(places))
+    y, _, _ = one_sum(x, w, np.zeros(places))  # no slope matters for y
 
     def backward(dy):
         _, _, dx = one_sum(x, w, dy)
@@ -367,8 +368,8 @@ print(verdict(mistaken, some_x, some_w))
 # and the map that should come out. It begins with random weights. L is the mean of all (y − wanted)².
 #
 # The slope of (y − wanted)² is 2·(y − wanted), and a mean over n outputs divides it by n. That is `dy`, and `dw`
-# follows from it as above. In a **step of learning** all weights move a little against their gradients: w − rate ·
-# dw.
+# follows from it as above. In a **step of learning** every weight moves a little against its gradient:
+# `w - rate * dw`.
 #
 # > **Predict.** After one step, is L smaller? Are all nine weights closer to those of the edge kernel?
 
@@ -403,7 +404,7 @@ plot.grids({**shown, "edge kernel": edge})
 # %% [markdown]
 # L falls with the first step. Not every weight has come closer: they move together, and first do what helps most,
 # which is to make their sum 0. Where a picture is bright and smooth, nothing else matters. Differences between
-# neighbours come later. At the end it is the edge kernel, which nobody had told to the computer.
+# neighbours come later. At the end it is the edge kernel, although nobody has told the computer what that is.
 #
 # A U-Net learns in this way, with 14 million weights in place of nine, and with slopes that come from the layers
 # after: from their `dx`.

@@ -92,7 +92,7 @@ products = 64 * 3 * 3  # channels · rows · columns of the kernel
 print(f"{numbers:,} numbers, each of {products} products: {numbers * products:,} multiplications")
 
 # %% [markdown]
-# A loop in Python does one to ten million of them in a second. This layer would take it some minutes, and a U-Net has
+# A loop in Python does a few million of them in a second. This layer would take it some minutes, and a U-Net has
 # about twenty layers. The multiplications themselves are no trouble: a processor does thousands of millions in a
 # second. The time goes into everything around them. For each product Python looks up two indices, makes two objects
 # of the numbers that it finds, multiplies them, makes an object of the result, and forgets all three.

@@ -24,11 +24,11 @@ def test_the_matrix_product_is_faster_by_hundreds(tutorial):
 
 def test_the_loops_take_four_times_as_long_for_four_times_the_pixels(tutorial):
     loops = tutorial["measured"]["loops"]
-    assert 3 < loops[3] / loops[2] < 5.5
+    assert 2.5 < loops[3] / loops[2] < 6.5
 
 
-def test_a_loop_does_one_to_ten_million_multiplications_in_a_second(tutorial):
-    assert 1e6 < 8 * 8 * 9 * 64 * 64 / tutorial["at_64"]["loops"] < 1e7
+def test_a_loop_does_a_few_million_multiplications_in_a_second(tutorial):
+    assert 5e5 < 8 * 8 * 9 * 64 * 64 / tutorial["at_64"]["loops"] < 2e7
 
 
 def test_the_function_of_the_solution_is_a_convolution(tutorial):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tinyunet.nn import ConvTranspose2d, ModuleList
+from tinyunet.trace import feature_maps, watch
 from tinyunet.unet import ConvBlock, DecoderBlock, UNet
 
 STAGES = """
@@ -104,6 +105,32 @@ def test_every_stage_is_what_the_blocks_returned(skips):
     assert trace[4].note == "2 positions, 7 features each"
 
 
+@pytest.mark.parametrize("skips", [True, False])
+def test_feature_maps_are_what_the_blocks_return(skips):
+    model = UNet(2, 3, channels=(2, 3), skips=skips, rng=0)
+    x = np.random.default_rng(0).standard_normal((2, 2, 8, 12), np.float32)
+    model(x)  # so that the running statistics are not those of the beginning
+    maps = feature_maps(model, x)
+    model.eval()
+    one, skip1 = model.encoder.levels[0](x)
+    two, skip2 = model.encoder.levels[1](one)
+    bottom = model.bottleneck(two)
+    dec2 = model.decoder[0](bottom, skip2)
+    dec1 = model.decoder[1](dec2, skip1)
+    expected = {"input": x, "skip1": skip1, "enc1": one, "skip2": skip2, "enc2": two, "bottleneck": bottom}
+    expected |= {"dec2": dec2, "dec1": dec1, "output": model.output(dec1)}
+    assert list(maps) == list(expected)
+    for name, array in maps.items():
+        assert type(array) is np.ndarray
+        np.testing.assert_array_equal(array, expected[name].numpy() if name != "input" else x)
+
+
+def test_watching_records_no_graph():
+    seen, y = watch(UNet(1, 1, channels=(2,), rng=0), np.zeros((1, 1, 4, 4), np.float32))
+    assert not y.requires_grad
+    assert not any(getattr(of, "requires_grad", False) for arrays in seen.values() for of in arrays)
+
+
 def test_with_pad_the_stages_are_of_the_padded_image_and_the_output_is_cropped():
     trace = UNet(1, 2, channels=(2, 3), pad=True).trace((1, 1, 5, 8))
     assert [stage.shape[2:] for stage in trace] == [(8, 8), (4, 4), (2, 2), (2, 2), (4, 4), (8, 8), (5, 8)]
@@ -145,7 +172,12 @@ def test_a_pass_that_fails_leaves_no_trace_either(part):
 
 
 MUTANTS = {
-    "trace:trace": [
-        ("trace updates the running statistics", "model.eval()", "model.train()"),
+    "trace:watch": [
+        ("the running statistics are updated", "model.eval()", "model.train()"),
+        ("a graph is recorded", "with no_grad():", "if True:"),
+    ],
+    "trace:feature_maps": [
+        ("pooled maps and skips exchanged", "_, pooled, features", "_, features, pooled"),
+        ("the decoder's levels counted from the wrong end", "levels - k", "k + 1"),
     ],
 }

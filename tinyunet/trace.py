@@ -1,4 +1,4 @@
-"""The shapes of a U-Net's pass, as a table and as a drawing of the U."""
+"""The maps of a U-Net's pass, and their shapes as a table and as a drawing of the U."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from tinyunet.grad_mode import no_grad
 from tinyunet.nn import Module
+from tinyunet.tensor import Array
 
 
 class Stage(NamedTuple):
@@ -58,22 +59,21 @@ class Trace(list[Stage]):
         return f"{self.table()}\n\n{self.drawing()}"
 
 
-def trace(model: Any, shape: Sequence[int]) -> Trace:
-    """Run zeros of this shape through a U-Net, and note what its blocks are given and what they return.
+def watch(model: Any, x: Any) -> tuple[dict[Module, list[Any]], Any]:
+    """Run images through a U-Net in evaluation: what each of its blocks was given and returned, and the output.
 
     To watch a block, its `forward` is replaced by one that calls it; afterwards every module gets all its attributes
     back.
     """
     before = [(module, dict(vars(module))) for _, module in model.named_modules()]
-    shapes: dict[Module, list[tuple[int, ...]]] = {}  # of a block's inputs and outputs, in order
+    seen: dict[Module, list[Any]] = {}
 
-    def watch(block: Module) -> None:
+    def watch_block(block: Module) -> None:
         forward = block.forward
 
         def watched(*inputs: Any) -> Any:
             result = forward(*inputs)
-            outputs = result if isinstance(result, tuple) else (result,)
-            shapes[block] = [np.shape(x) for x in (*inputs, *outputs)]
+            seen[block] = [*inputs, *(result if isinstance(result, tuple) else (result,))]
             return result
 
         vars(block)["forward"] = watched
@@ -81,13 +81,48 @@ def trace(model: Any, shape: Sequence[int]) -> Trace:
     try:
         model.eval()
         for block in (*model.encoder.levels, model.bottleneck, *model.decoder):
-            watch(block)
+            watch_block(block)
         with no_grad():
-            y = model(np.zeros(tuple(shape), np.float32))
+            return seen, model(x)
     finally:
         for module, attributes in before:
             module.__dict__ = attributes
 
+
+def feature_maps(model: Any, x: Any) -> dict[str, Array]:
+    """All maps that a U-Net makes of images x (N, C, H, W), by name, each an array (N, channels, height, width).
+
+    `skip1` is what level 1 of the encoder makes, and `enc1` the same after pooling. The model stays as it is.
+
+    >>> from tinyunet.unet import UNet
+    >>> for name, maps in feature_maps(UNet(1, 2, channels=(4, 8)), np.zeros((1, 1, 16, 16), np.float32)).items():
+    ...     print(name, maps.shape)
+    input (1, 1, 16, 16)
+    skip1 (1, 4, 16, 16)
+    enc1 (1, 4, 8, 8)
+    skip2 (1, 8, 8, 8)
+    enc2 (1, 8, 4, 4)
+    bottleneck (1, 8, 4, 4)
+    dec2 (1, 4, 8, 8)
+    dec1 (1, 4, 16, 16)
+    output (1, 2, 16, 16)
+    """
+    seen, y = watch(model, x)
+    levels = len(model.channels)
+    maps = {"input": x}
+    for i, level in enumerate(model.encoder.levels, 1):
+        _, pooled, features = seen[level]
+        maps |= {f"skip{i}": features, f"enc{i}": pooled}
+    maps["bottleneck"] = seen[model.bottleneck][-1]
+    maps |= {f"dec{levels - k}": seen[level][-1] for k, level in enumerate(model.decoder)}
+    return {name: np.asarray(array) for name, array in {**maps, "output": y}.items()}
+
+
+def trace(model: Any, shape: Sequence[int]) -> Trace:
+    """Run zeros of this shape through a U-Net, and note the shapes of what its blocks are given and return."""
+    seen, y = watch(model, np.zeros(tuple(shape), np.float32))
+    shapes: dict[Module, list[tuple[int, ...]]]
+    shapes = {block: [np.shape(x) for x in arrays] for block, arrays in seen.items()}
     numbers = range(1, len(model.channels) + 1)
     level: Any
     stages = [Stage("input", shapes[model.encoder.levels[0]][0])]

@@ -1,0 +1,117 @@
+"""The U, drawn with the feature maps that a U-Net makes of a picture."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from tinyunet.ops.elementwise import logistic
+from tinyunet.plot import BLUE, ORANGE
+from tinyunet.tensor import Array
+from tinyunet.trace import feature_maps
+
+# Lengths are in inches, and y runs downwards
+WIDTH = 12.0  # of the figure
+TOP = 0.62  # above the first level
+EDGE = 0.15  # beside the first picture and the last
+FIRST = 1.6  # the longer side of the maps of the first level
+SHRINK = 0.76  # from one level to the next (in truth ½, but then the deepest could not be seen)
+GAP = 0.6  # between levels
+STEP = 0.3  # from one map of a stack to the next, in sides of a map
+GREY = "#555555"
+
+
+def scaled(maps: Array) -> Array:
+    """Every map of (C, H, W) from 0 to 1: from its darkest to its brightest value, but for 1 % of outliers at each end.
+
+    >>> scaled(np.array([[[2.0, 4.0, 3.0]]])).round(2).tolist()
+    [[[0.0, 1.0, 0.5]]]
+    """
+    low, high = np.percentile(maps, (1, 99), axis=(1, 2), keepdims=True)
+    return np.clip((maps - low) / np.where(high > low, high - low, 1), 0, 1)
+
+
+def liveliest(maps: Array, count: int) -> Array:
+    """Of maps (C, H, W) those `count` that differ most from pixel to pixel, in their order.
+
+    >>> liveliest(np.array([[[1, 2]], [[5, 5]], [[0, 9]]]), 2).tolist()
+    [[[1, 2]], [[0, 9]]]
+    """
+    return maps[np.sort(np.argsort(-maps.std((1, 2)), kind="stable")[:count])]
+
+
+def u(model: Any, image: Array) -> Figure:
+    """The U, with the maps that a U-Net makes of an image (C, H, W), and their shapes.
+
+    On the left the way down, on the right the way up. A stack shows some maps of its level, the liveliest, each from
+    its darkest to its brightest value. Of the output, a logit for each pixel, the probability is shown.
+
+    >>> from tinyunet.unet import UNet
+    >>> figure = u(UNet(1, 1, channels=(4, 8), rng=0), np.zeros((1, 16, 16), np.float32))
+    >>> [text.get_text() for text in figure.axes[0].texts if "×" in text.get_text()]
+    ['1 × 16×16', '4 × 16×16', '4 × 16×16', '8 × 8×8', '4 × 8×8', '8 × 4×4', '1 × 16×16']
+    """
+    made = {name: of[0] for name, of in feature_maps(model, np.asarray(image)[None]).items()}
+    maps = {name: logistic(of) if name == "output" else scaled(of) for name, of in made.items()}
+    levels = len(model.channels)
+    sides = [FIRST * SHRINK**row for row in range(levels + 1)]
+    H, W = maps["input"].shape[1:]
+    heights, widths = ([side * n / max(H, W) for side in sides] for n in (H, W))
+    tops = [TOP + sum(heights[:row]) + GAP * row for row in range(levels + 1)]
+    counts = [3 + row for row in range(levels + 1)]  # more maps the deeper, though not twice as many
+    spans = [width * (1 + STEP * (count - 1)) for width, count in zip(widths, counts, strict=True)]
+    first = EDGE + widths[0] + 0.5
+    indent = min(0.8, (WIDTH / 2 - 0.4 - spans[levels - 1] - first) / max(levels - 1, 1))
+    lefts = [*(first + indent * row for row in range(levels)), (WIDTH - spans[levels]) / 2]
+
+    figure = Figure(figsize=(WIDTH, tops[-1] + heights[-1] + 0.7))
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, WIDTH), ylim=(figure.get_figheight(), 0))
+    axes.set_axis_off()
+
+    def stack(of: Array, row: int, left: float, count: int, color: str = GREY, cmap: str = "magma") -> None:
+        """Draw `count` maps of (C, H, W) one behind the other, and their shape below."""
+        width, height = widths[row], heights[row]
+        for k, one in enumerate(liveliest(of, count)):
+            x, y, order = left + STEP * width * k, tops[row] - 0.05 * k, 2 - 0.01 * k
+            axes.imshow(one, cmap=cmap, vmin=0, vmax=1, extent=(x, x + width, y + height, y), zorder=order)
+            axes.add_patch(Rectangle((x, y), width, height, fill=False, edgecolor="white", lw=1.5, zorder=order))
+        middle = left + width * (1 + STEP * (count - 1)) / 2
+        shape = "{} × {}×{}".format(*of.shape)
+        axes.text(middle, tops[row] + height + 0.09, shape, color=color, ha="center", va="top", fontsize=13)
+
+    def arrow(start: tuple[float, float], end: tuple[float, float], color: str, way: str = "arc3") -> None:
+        head = "-|>,head_width=0.3,head_length=0.55"
+        style = {"arrowstyle": head, "connectionstyle": way, "color": color, "lw": 2.2, "shrinkA": 0, "shrinkB": 0}
+        axes.annotate("", end, start, arrowprops=style)
+
+    def say(text: str, x: float, y: float, color: str = GREY, **style: Any) -> None:
+        axes.text(x, y, text, color=color, **{"ha": "center", "va": "bottom", "fontsize": 15, **style})
+
+    stack(maps["input"], 0, EDGE, 1, cmap="gray")
+    say("input", EDGE + widths[0] / 2, TOP - 0.1)
+    middles = [top + height / 2 for top, height in zip(tops, heights, strict=True)]
+    arrow((EDGE + widths[0] + 0.08, middles[0]), (first - 0.06, middles[0]), GREY)
+    for row, (left, next_left) in enumerate(pairwise(lefts)):
+        inner = left + spans[row]  # where its left half ends
+        stack(maps[f"skip{row + 1}"], row, left, counts[row], BLUE)
+        stack(maps[f"dec{row + 1}"], row, WIDTH - inner, counts[row], ORANGE)
+        if model.skips:
+            arrow((inner + 0.1, middles[row]), (WIDTH - inner - 0.1, middles[row]), GREY)
+        below, corner = tops[row] + heights[row] + 0.08, left + 0.18
+        arrow((corner, below), (next_left - 0.06, middles[row + 1]), BLUE, "angle,angleA=90,angleB=0")
+        arrow((WIDTH - next_left + 0.06, middles[row + 1]), (WIDTH - corner, below), ORANGE, "angle,angleA=0,angleB=90")
+    stack(maps["bottleneck"], levels, lefts[levels], counts[levels])
+    say("bottleneck", WIDTH / 2, tops[-1] + heights[-1] + 0.62)
+    arrow((WIDTH - first + 0.08, middles[0]), (WIDTH - EDGE - widths[0] - 0.06, middles[0]), GREY)
+    stack(maps["output"], 0, WIDTH - EDGE - widths[0], 1, cmap="gray")
+    say("output", WIDTH - EDGE - widths[0] / 2, TOP - 0.1)
+    if model.skips:
+        say("skip", WIDTH / 2, middles[0] - 0.08)
+    say("down: smaller maps,\nand more of them:\nwhat is there", EDGE, middles[-1], BLUE, ha="left", va="center")
+    up = "up: larger maps,\n" + ("with the skips beside them:\nwhere it is" if model.skips else "without skips")
+    say(up, WIDTH - EDGE, middles[-1], ORANGE, ha="right", va="center")
+    return figure

@@ -101,7 +101,7 @@ MUTANTS = {
         ("in the order of their liveliness", "np.sort(np.argsort", "(np.argsort"),
     ],
     "drawing:u": [
-        ("logits are shown", 'logistic(maps["output"])', 'maps["output"]'),
+        ("logits are shown", "logistic(of) if", "of if"),
         ("what is pooled instead of the skip", 'maps[f"skip{row + 1}"]', 'maps[f"enc{row + 1}"]'),
         ("skips that are not there", "if model.skips:\n            arrow", "if True:\n            arrow"),
         ("levels on each other", "sum(heights[:row]) + GAP * row", "GAP * row"),

@@ -1,7 +1,8 @@
-"""The U, drawn with the feature maps that a U-Net makes of a picture."""
+"""Drawings of what is computed: the U with the feature maps of a picture, and a graph of numbers made of numbers."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -115,3 +116,68 @@ def u(model: Any, image: Array) -> Figure:
     up = "up: larger maps,\n" + ("with the skips beside them:\nwhere it is" if model.skips else "without skips")
     say(up, WIDTH - EDGE, middles[-1], ORANGE, ha="right", va="center")
     return figure
+
+
+def graph(
+    made_of: Mapping[Any, Sequence[Any]], labels: Mapping[Any, str], notes: Mapping[Any, str] | None = None
+) -> Figure:
+    """What was made of what, from left to right, each in a box; below the boxes, in orange, there is room for notes.
+
+    Args:
+        made_of: the sources of each result, in the order in which they were made.
+        labels: what stands in the boxes.
+        notes: what stands below them, for those that have something.
+
+    >>> figure = graph({"u": "ab", "y": "uc"}, {name: name for name in "abcuy"}, {"u": "1"})
+    >>> sorted(text.get_text() for text in figure.axes[0].texts if text.get_text())
+    ['1', 'a', 'b', 'c', 'u', 'y']
+    """
+    places = _places(made_of)
+    across, down = 1 + max(x for x, _ in places.values()), 1 + max(y for _, y in places.values())
+    figure = Figure(figsize=(2.6 * across, 1.2 * (down + 0.3)), facecolor="white")
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(-0.5, across - 0.5), ylim=(down - 0.4, -0.7))
+    axes.set_axis_off()
+    box = {"boxstyle": "round,pad=0.5", "facecolor": "white", "edgecolor": BLUE, "linewidth": 2}
+    style = {"ha": "center", "va": "center", "fontsize": 17}
+    drawn = {node: axes.text(*place, labels[node], bbox=box, zorder=2, **style) for node, place in places.items()}
+    for node, text in (notes or {}).items():
+        axes.text(places[node][0], places[node][1] + 0.36, text, color=ORANGE, **style)
+    for result, sources in made_of.items():
+        for k, source in enumerate(sources):
+            twice = 0.25 if sources[0] == sources[-1] else 0  # both arrows are seen
+            far = -0.25 if places[result][0] - places[source][0] > 1 else 0  # around what stands between
+            axes.annotate(
+                "",
+                places[result],
+                places[source],
+                zorder=3,
+                arrowprops={
+                    "arrowstyle": "-|>,head_width=0.3,head_length=0.6",
+                    "connectionstyle": f"arc3,rad={far or (twice if k else -twice)}",
+                    "patchA": drawn[source].get_bbox_patch(),
+                    "patchB": drawn[result].get_bbox_patch(),
+                    "color": GREY,
+                    "linewidth": 2,
+                },
+            )
+    return figure
+
+
+def _places(made_of: Mapping[Any, Sequence[Any]]) -> dict[Any, tuple[float, float]]:
+    """(column, row) of everything: results right of their sources, and what is no result left of its first use."""
+    nodes = list(dict.fromkeys(node for result, sources in made_of.items() for node in (*sources, result)))
+    column: dict[Any, int] = {}
+    for result, sources in made_of.items():
+        column[result] = 1 + max(column.get(source, 0) for source in sources)
+    for node in nodes:
+        if node not in made_of:
+            column[node] = min(column[result] for result, sources in made_of.items() if node in sources) - 1
+    rows: dict[Any, float] = {}
+    for k in range(1 + max(column.values())):
+        here = [node for node in nodes if column[node] == k]
+        middles = [float(np.mean([rows[s] for s in made_of[node]])) if node in made_of else np.inf for node in here]
+        row = -1.0
+        for middle, node in sorted(zip(middles, here, strict=True), key=lambda pair: pair[0]):
+            row = max(row + 1, middle if np.isfinite(middle) else 0)
+            rows[node] = row
+    return {node: (column[node], rows[node]) for node in nodes}

@@ -82,6 +82,47 @@ def test_nothing_lies_outside_or_on_something_else(channels):
         assert not any(box.overlaps(other) for other in texts[k + 1 :] + pictures)
 
 
+DIAMOND = {"u": "xa", "v": "ub", "w": "uc", "y": "vw"}
+SKIP = {"u": "xx", "v": "uu", "y": "vu"}
+LATE = {"u": "ab", "v": "uc", "w": "vd", "y": "we"}
+
+
+@pytest.mark.parametrize("made_of", [DIAMOND, SKIP, LATE, {"y": "a"}])
+def test_a_graph_has_an_arrow_for_every_use_from_left_to_right(made_of):
+    nodes = {*made_of, *"".join(made_of.values())}
+    axes = drawing.graph(made_of, {node: f"box {node}" for node in nodes}, {"y": "slope"}).axes[0]
+    place = {text.get_text()[-1]: text.get_position() for text in axes.texts if text.get_text().startswith("box")}
+    assert place.keys() == nodes
+    assert len({*place.values()}) == len(nodes)
+    drawn = [(text.xyann, text.xy) for text in axes.texts if getattr(text, "arrow_patch", None)]
+    assert sorted(drawn) == sorted((place[s], place[result]) for result, sources in made_of.items() for s in sources)
+    assert all(start[0] < end[0] for start, end in drawn)
+    for leaf in nodes - made_of.keys():  # just before its first use
+        assert min(end[0] for start, end in drawn if start == place[leaf]) == place[leaf][0] + 1
+
+
+@pytest.mark.parametrize("made_of", [DIAMOND, LATE])
+def test_nothing_in_a_graph_lies_on_something_else(made_of):
+    nodes = {*made_of, *"".join(made_of.values())}
+    figure = drawing.graph(made_of, {node: "multiply: 30" for node in nodes}, dict.fromkeys(nodes, "slope 27"))
+    figure.draw_without_rendering()
+    texts = [text for text in figure.axes[0].texts if text.get_text()]
+    boxes = [(t.get_bbox_patch() or t).get_window_extent() for t in texts]
+    assert len(boxes) == 2 * len(nodes)
+    for k, box in enumerate(boxes):
+        assert figure.bbox.x0 <= box.x0 < box.x1 <= figure.bbox.x1
+        assert figure.bbox.y0 <= box.y0 < box.y1 <= figure.bbox.y1
+        assert not any(box.overlaps(other) for other in boxes[k + 1 :])
+
+
+def test_two_arrows_between_the_same_boxes_are_both_seen():
+    axes = drawing.graph(SKIP, {node: node for node in "xuvy"}).axes[0]
+    ways = [
+        (t.xyann, t.xy, t.arrow_patch.get_connectionstyle().rad) for t in axes.texts if getattr(t, "arrow_patch", None)
+    ]
+    assert len({*ways}) == len(ways) == 6
+
+
 @pytest.mark.slow
 def test_the_first_picture_of_the_readme_is_drawn_by_its_command(tmp_path):
     docs = Path(__file__).parent.parent / "docs"
@@ -105,5 +146,21 @@ MUTANTS = {
         ("what is pooled instead of the skip", 'maps[f"skip{row + 1}"]', 'maps[f"enc{row + 1}"]'),
         ("skips that are not there", "if model.skips:\n            arrow", "if True:\n            arrow"),
         ("levels on each other", "sum(heights[:row]) + GAP * row", "GAP * row"),
+    ],
+    "drawing:graph": [
+        ("arrows on each other", "0.25 if sources[0] == sources[-1] else 0", "0"),
+        (
+            "arrows turned round",
+            "places[result],\n                places[source],",
+            "places[source],\n                places[result],",
+        ),
+    ],
+    "drawing:_places": [
+        ("leaves at the beginning, however late they are used", "column[result] for result", "1 for result"),
+        (
+            "rows on each other",
+            "max(row + 1, middle if np.isfinite(middle) else 0)",
+            "middle if np.isfinite(middle) else row + 1",
+        ),
     ],
 }

@@ -138,7 +138,7 @@ def graph(
     axes = figure.add_axes((0, 0, 1, 1), xlim=(-0.5, across - 0.5), ylim=(down - 0.4, -0.7))
     axes.set_axis_off()
     box = {"boxstyle": "round,pad=0.5", "facecolor": "white", "edgecolor": BLUE, "linewidth": 2}
-    style = {"ha": "center", "va": "center", "fontsize": 17}
+    style: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 17}
     drawn = {node: axes.text(*place, labels[node], bbox=box, zorder=2, **style) for node, place in places.items()}
     for node, text in (notes or {}).items():
         axes.text(places[node][0], places[node][1] + 0.36, text, color=ORANGE, **style)

@@ -2,8 +2,8 @@
 # # 0. What a U-Net does
 #
 # A microscope took a picture of living cells. Which of its pixels belong to a cell, and which are glass, dirt and
-# stray light? A U-Net answers that for every pixel. Here you train one in half a minute, look inside, and switch parts
-# of it off to see what they are for. How each part works is left to the tutorials after this one.
+# stray light? A U-Net answers that for every pixel. Here you train one in half a minute, look inside, and switch
+# parts of it off to see what they are for. How each part works is left to the tutorials after this one.
 #
 # **Afterwards you can**
 #
@@ -31,7 +31,8 @@ from tinyunet.unet import UNet
 #
 # To a computer a picture is a grid of numbers, one for each **pixel**: here 0 is black and 1 is white. Beside our
 # picture you see its **mask**, which is 1 where there is a cell and 0 elsewhere. `tinyunet.data` draws both, as
-# microscopes and experts make them: cells with bright rims, light that comes from one side, noise, and specks of dirt.
+# microscopes and experts make them: cells with bright rims, light that comes from one side, noise, and specks of
+# dirt.
 
 # %%
 pictures, truth = data.cells(1, size=128, rng=3)
@@ -50,9 +51,9 @@ by_threshold = classical.otsu(pictures[0])
 plot.maps({"the mask": truth[0, 0], "by a threshold": by_threshold[0]}, limits=(0, 1))
 
 # %% [markdown]
-# Cells on the dark side are lost or hollow; glass in bright light and specks are taken for cells. Another number hardly
-# helps: one pixel by itself does not say what it belongs to. You saw the cells because you looked at what is *around*
-# each pixel.
+# Cells on the dark side are lost or hollow; glass in bright light and specks are taken for cells. Another number
+# hardly helps: one pixel by itself does not say what it belongs to. You saw the cells because you looked at what is
+# *around* each pixel.
 #
 # How good is that? We need a number. **Dice** compares two masks: twice the pixels that are in both, divided by the
 # pixels of the one plus those of the other. It is 1 where they are the same, and 0 where they have nothing in common.
@@ -83,9 +84,9 @@ x = np.stack([data.standardize(picture) for picture in pictures])
 print(x.shape)
 
 # %% [markdown]
-# Here is the network. It is told how many channels come in and go out, and how many it is to have inside, on its three
-# levels. `rng=0` chooses the random numbers that it begins with: they are its **weights**, and all that it will ever
-# learn is stored in them.
+# Here is the network. It is told how many channels come in and go out, and how many it is to have inside, on its
+# three levels. `rng=0` chooses the random numbers that it begins with: they are its **weights**, and all that it will
+# ever learn is stored in them.
 #
 # > **Predict.** One channel is to come out. What is the shape of the output?
 
@@ -96,9 +97,9 @@ print("shape: ", y.shape)
 print("weights:", sum(weights.numel() for weights in model.parameters()))
 
 # %% [markdown]
-# The same height and width: one number for each pixel. It is called a **logit**. Above 0 it says "cell", below 0
-# "no cell", and the further from 0, the surer. The function *sigmoid* turns a logit into a **probability** between 0
-# and 1, and 0 into one half.
+# The same height and width: one number for each pixel. It is called a **logit**. Above 0 it says "cell", below 0 "no
+# cell", and the further from 0, the surer. The function *sigmoid* turns a logit into a **probability** between 0 and
+# 1, and 0 into one half.
 
 # %%
 def probability(model, x):
@@ -175,19 +176,19 @@ drawing.u(model, x[0])
 # - From level to level going down, **pooling** keeps the strongest of each 2×2 numbers: height and width are halved.
 # - At the bottom, the **bottleneck**: a ConvBlock on the smallest maps. It keeps the number of channels.
 # - From level to level going up, an **up-convolution** doubles height and width. It keeps the number of channels.
-# - Then comes the **skip**: the maps of the same level from the way down, from before pooling, are laid beside the maps
-#   from below. Another ConvBlock combines both, into as many channels as the next level up needs.
+# - Then comes the **skip**: the maps of the same level from the way down, from before pooling, are laid beside the
+#   maps from below. Another ConvBlock combines both, into as many channels as the next level up needs.
 # - At the end each pixel's 8 channels are combined to its logit.
 #
 # Only some of the maps are drawn; the numbers tell how many there are: 8 × 128×128 is 8 channels of 128 rows and 128
 # columns.
 
 # %% [markdown]
-# The same as a table, for a picture of any size. What an encoder level (`enc`) hands down is *pooled*; its skip is from
-# before pooling, and twice as high and wide. These two are easily confused.
+# The same as a table, for a picture of any size. What an encoder level (`enc`) hands down is *pooled*; its skip is
+# from before pooling, and twice as high and wide. These two are easily confused.
 #
-# > **Predict.** The picture is now 64×96. Write down the shapes of `enc1`, `enc2`, `enc3` and `bottleneck`, then those
-# > of `dec3`, `dec2`, `dec1`, before you look. (N, C, H, W)
+# > **Predict.** The picture is now 64×96. Write down the shapes of `enc1`, `enc2`, `enc3` and `bottleneck`, then
+# > those of `dec3`, `dec2`, `dec1`, before you look. (N, C, H, W)
 
 # %%
 print(model.trace((1, 1, 64, 96)).table())
@@ -210,8 +211,8 @@ for height, width in [(72, 64), (100, 100), (128, 120)]:
 # ## 5. What and where
 #
 # Why go down and up again? A place on the lowest maps has seen a large piece of the picture: it can know **what** is
-# there. But it stands for 8×8 pixels, so it cannot say exactly **where**. The maps of the first level know exactly where
-# an edge is, but not whether it is the edge of a cell or of a speck. The skips bring both together.
+# there. But it stands for 8×8 pixels, so it cannot say exactly **where**. The maps of the first level know exactly
+# where an edge is, but not whether it is the edge of a cell or of a speck. The skips bring both together.
 #
 # Is that true? We can switch parts off and look. This is the whole way through the network, in five lines, with a
 # switch for each skip and one for the bottleneck: 1 is on, 0 replaces all its numbers by 0.
@@ -241,11 +242,11 @@ plot.maps(
 )
 
 # %% [markdown]
-# All cells are there, but soft and round, as if cut out with a blunt knife: the network still knows what there is, and
-# no longer exactly where it ends.
+# All cells are there, but soft and round, as if cut out with a blunt knife: the network still knows what there is,
+# and no longer exactly where it ends.
 #
-# > **Predict.** Now the other way round: without the deepest maps, `skip3` and the bottleneck. The outlines, which come
-# > through `skip1`, are there. What will be missing?
+# > **Predict.** Now the other way round: without the deepest maps, `skip3` and the bottleneck. The outlines, which
+# > come through `skip1`, are there. What will be missing?
 
 # %%
 depth_off = through(x, skip3=0, bottleneck=0)
@@ -272,8 +273,8 @@ for name, p in {"all on": through(x), "skip1 off": detail_off, "deepest maps off
 # picture: "is this a cat?" Then nothing must be in place again, and the decoder can go.
 #
 # We take the encoder that is trained already and ask it of small squares of 16×16 pixels: is there a cell in it? Its
-# deepest maps, 32 of them, are averaged to 32 numbers for each square; and these are weighed and added up to one number,
-# above 0 for yes. The 33 numbers for that are found by least squares, on half of the squares.
+# deepest maps, 32 of them, are averaged to 32 numbers for each square; and these are weighed and added up to one
+# number, above 0 for yes. The 33 numbers for that are found by least squares, on half of the squares.
 #
 # > **Predict.** What is the shape of the deepest maps, for n squares of 16×16?
 
@@ -295,8 +296,8 @@ with model.evaluating():
 print(deepest.shape)
 
 # %% [markdown]
-# > **Predict.** Somebody who always says "there is a cell" is right in 84 of 100 cases. How often is the encoder right,
-# > on the half of the squares that nothing was fitted to?
+# > **Predict.** Somebody who always says "there is a cell" is right in 84 of 100 cases. How often is the encoder
+# > right, on the half of the squares that nothing was fitted to?
 
 # %%
 averages = np.column_stack([deepest.numpy().mean(axis=(2, 3)), np.ones(len(label))])  # and a 1 for the bias
@@ -323,7 +324,7 @@ print(f"the encoder: {np.mean(answers[half:] == label[half:]):.0%} right")
 # | inpainting | a picture with a hole | the picture with the hole filled |
 # | super-resolution | a picture, enlarged and blurred | the same, sharp |
 # | style transfer | a photo | the photo as a painting |
-# | diffusion models, such as Stable Diffusion | noise with a picture in it | the noise, so that it can be taken away, step by step |
+# | diffusion models, such as Stable Diffusion | noise with a picture in it | the noise, to be taken away step by step |
 # | editing by text | a picture, noise and a sentence | the noise of the edited picture |
 # | a label (encoder alone) | a picture | "this is a cat" |
 
@@ -335,8 +336,8 @@ print(f"the encoder: {np.mean(answers[half:] == label[half:]):.0%} right")
 # `grade.hint("shapes_down")` you get help, a little at a time.
 
 # %% [markdown]
-# **Exercise 1: down.** Two colour pictures of 96 rows and 160 columns go into `UNet(3, 4, channels=(16, 32, 64))`. Write
-# the shapes of what `enc1`, `enc2` and `enc3` hand down, after pooling, and of the bottleneck.
+# **Exercise 1: down.** Two colour pictures of 96 rows and 160 columns go into `UNet(3, 4, channels=(16, 32, 64))`.
+# Write the shapes of what `enc1`, `enc2` and `enc3` hand down, after pooling, and of the bottleneck.
 
 # %% tags=["exercise"]
 shapes_down = [
@@ -353,8 +354,8 @@ shapes_down = [(2, 16, 48, 80), (2, 32, 24, 40), (2, 64, 12, 20), (2, 64, 12, 20
 grade("shapes_down", shapes_down)
 
 # %% [markdown]
-# **Exercise 2: up.** The same network and pictures, on the way up: the shapes of `dec3`, `dec2` and `dec1`, and of the
-# output. The table in section 4 shows how channels go.
+# **Exercise 2: up.** The same network and pictures, on the way up: the shapes of `dec3`, `dec2` and `dec1`, and of
+# the output. The table in section 4 shows how channels go.
 
 # %% tags=["exercise"]
 shapes_up = [
@@ -388,17 +389,18 @@ grade("shapes_up", shapes_up)
 #
 # ## Change it and see
 #
-# - In section 5, switch off `skip2` alone, then the bottleneck alone. *Without `skip2` Dice falls to 0.92; without the
-#   bottleneck nothing changes: on these small cells the other levels see far enough. Tutorial 6 draws how far each
-#   level sees.*
+# - In section 5, switch off `skip2` alone, then the bottleneck alone. *Without `skip2` Dice falls to 0.92; without
+#   the bottleneck nothing changes: on these small cells the other levels see far enough. Tutorial 6 draws how far
+#   each level sees.*
 # - In section 5, switch off all three skips. *Dice 0.10: almost nothing is left. This network has not learned to do
 #   without them.*
 # - Give it the picture as it is: `probability(model, pictures)`. *Dice 0: it learned from pictures that were
-#   standardized, and finds nothing in others. A step that is forgotten here is a common reason why a good network fails.*
-# - Train with `lr=0.0002`, and with `lr=0.2`. *0.93 and 0.91 instead of 0.99: the small steps have not arrived yet, and
-#   the large ones jump over the goal.*
-# - Give it only 4 pictures to learn from (`data.cells(4, …)`, and 4 at a time). *0.97 on our picture. Pictures of cells
-#   teach much, because each has thousands of pixels.*
+#   standardized, and finds nothing in others. A step that is forgotten here is a common reason why a good network
+#   fails.*
+# - Train with `lr=0.0002`, and with `lr=0.2`. *0.93 and 0.91 instead of 0.99: the small steps have not arrived yet,
+#   and the large ones jump over the goal.*
+# - Give it only 4 pictures to learn from (`data.cells(4, …)`, and 4 at a time). *0.97 on our picture. Pictures of
+#   cells teach much, because each has thousands of pixels.*
 #
 # ## Where to read on
 #

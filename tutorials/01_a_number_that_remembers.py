@@ -1,10 +1,10 @@
 # %% [markdown]
 # # 1. A number that remembers
 #
-# A network learns by turning each of its weights a little, in the direction in which it becomes less wrong. So for each
-# weight it needs a slope: by how much does the result change if this number changes? A small U-Net has 58,649 of them.
-# Here you build what finds all these slopes in one go, in some forty lines, and then repair the three mistakes that
-# nearly everybody makes in them.
+# A network learns by turning each of its weights a little, in the direction in which it becomes less wrong. So for
+# each weight it needs a slope: by how much does the result change if this number changes? A small U-Net has 58,649 of
+# them. Here you build what finds all these slopes in one go, in some forty lines, and then repair the three mistakes
+# that nearly everybody makes in them.
 #
 # **Afterwards you can**
 #
@@ -13,8 +13,8 @@
 # - write an operation with its backward, for numbers and for arrays that are repeated to fit;
 # - recognise a wrong gradient by a nudge.
 #
-# **You need** Python with a little NumPy, and to know what a slope is. **It takes** about 90 minutes, half of them for
-# the exercises.
+# **You need** Python with a little NumPy, and to know what a slope is. **It takes** about 90 minutes, half of them
+# for the exercises.
 #
 # **How to use it.** Before each result you are asked for a prediction. Write it down first: you learn most where you
 # were wrong.
@@ -34,8 +34,8 @@ from tinyunet.ops.elementwise import unbroadcast
 #
 # Take y = a · b + c, at a = 2, b = 3, c = 4. So y is 10.
 #
-# > **Predict.** Make a larger by 1, and leave b and c as they are. By how much does y grow? And if it is b that grows by
-# > 1, or c?
+# > **Predict.** Make a larger by 1, and leave b and c as they are. By how much does y grow? And if it is b that grows
+# > by 1, or c?
 
 # %%
 def y_of(a, b, c):
@@ -47,7 +47,8 @@ print("b:", y_of(2, 4, 4) - y_of(2, 3, 4))
 print("c:", y_of(2, 3, 5) - y_of(2, 3, 4))
 
 # %% [markdown]
-# These are the **slopes** of y: 3 for a, because a is multiplied by 3; 2 for b; and 1 for c, which goes into y as it is.
+# These are the **slopes** of y: 3 for a, because a is multiplied by 3; 2 for b; and 1 for c, which goes into y as it
+# is.
 #
 # Where a formula is curved, as x · x is, the slope changes on the way, and a nudge must be small.
 #
@@ -70,8 +71,8 @@ print(((3 + nudge) * (3 + nudge) - 3 * 3) / nudge)
 # can be written down once and for all.
 #
 # We write every operation in the same form: it returns its result, and a function **backward**. That is asked: "if my
-# result grows by 1, the end of the whole formula grows by `dy`. What does that mean for each of my sources?" In a sum, the
-# end grows just as much if one of the parts does:
+# result grows by 1, the end of the whole formula grows by `dy`. What does that mean for each of my sources?" In a
+# sum, the end grows just as much if one of the parts does:
 
 # %%
 def add(a, b):
@@ -84,8 +85,8 @@ def add(a, b):
 
 
 # %% [markdown]
-# **Exercise 1: a product.** Write the backward of `multiply`. Two things are multiplied in it: what the *result* means to
-# the end, which is dy, and what the *source* means to the result, which you have found above.
+# **Exercise 1: a product.** Write the backward of `multiply`. Two things are multiplied in it: what the *result*
+# means to the end, which is dy, and what the *source* means to the result, which you have found above.
 
 # %% tags=["exercise"]
 def multiply(a, b):
@@ -125,8 +126,8 @@ da, db = multiply_backward(du)
 print(f"y = {y:g}, slopes: u {du:g}, a {da:g}, b {db:g}, c {dc:g}")
 
 # %% [markdown]
-# The same as by nudging, all three from one run. What we used is the **chain rule**: if u grows twice as fast as a, and
-# y five times as fast as u, then y grows ten times as fast as a. Along a chain, slopes are multiplied.
+# The same as by nudging, all three from one run. What we used is the **chain rule**: if u grows twice as fast as a,
+# and y five times as fast as u, then y grows ten times as fast as a. Along a chain, slopes are multiplied.
 #
 # > **Predict.** With a = 2, b = 3, c = 4 once more, but y = (a · b) · c: what are the slopes of u, a, b and c?
 
@@ -139,9 +140,9 @@ da, db = first_backward(du)
 print(f"y = {y:g}, slopes: u {du:g}, a {da:g}, b {db:g}, c {dc:g}")
 
 # %% [markdown]
-# **Exercise 2: ReLU.** The operation that is used most in a U-Net, after convolution: y = x if x is above 0, else y = 0.
-# Write it for a single number, with its backward. (At exactly 0 there is a kink. Take the slope 0 there, as everybody
-# does.)
+# **Exercise 2: ReLU.** The operation that is used most in a U-Net, after convolution: y = x if x is above 0, else y =
+# 0. Write it for a single number, with its backward. (At exactly 0 there is a kink. Take the slope 0 there, as
+# everybody does.)
 
 # %% tags=["exercise"]
 def relu_scalar(x):
@@ -171,10 +172,12 @@ grade("relu_scalar", relu_scalar)
 # ## 3. The tape
 #
 # Going back by hand, we had to remember which steps we had taken, and in which order. Let the numbers remember it. We
-# write down every step when it is done: what came out, what it was made of, and its backward. This list is the **tape**.
+# write down every step when it is done: what came out, what it was made of, and its backward. This list is the
+# **tape**.
 #
-# Here is all of it. `Number` holds a value and the name of what made it. `recorded` turns an operation on plain numbers
-# into one on Numbers that also writes on the tape. And `slopes` walks the tape back, from the newest step to the oldest.
+# Here is all of it. `Number` holds a value and the name of what made it. `recorded` turns an operation on plain
+# numbers into one on Numbers that also writes on the tape. And `slopes` walks the tape back, from the newest step to
+# the oldest.
 
 # %%
 tape = []
@@ -231,7 +234,8 @@ def slopes(tape, last):
 # %% [markdown]
 # (`lambda dy: (dy, dy)` is a function without a name; it says the same as the three lines of `backward` above.)
 #
-# > **Predict.** We compute a · b + c with these Numbers. How many steps will be on the tape, and which one is the last?
+# > **Predict.** We compute a · b + c with these Numbers. How many steps will be on the tape, and which one is the
+# > last?
 
 # %%
 a, b, c = Number(2.0, "a"), Number(3.0, "b"), Number(4.0, "c")
@@ -277,8 +281,8 @@ picture(tape, y)
 # And why from the newest step to the oldest? When it is a step's turn, everything that used its result must have
 # reported. What used a result was done later than what made it. So newest first is an order that always works.
 #
-# > **Predict.** u = x · a, and y = u · b + u · c, with x = 2, a = 3, b = 4, c = 5. Two paths lead from y back to u. What is
-# > the slope of u, and of x?
+# > **Predict.** u = x · a, and y = u · b + u · c, with x = 2, a = 3, b = 4, c = 5. Two paths lead from y back to u.
+# > What is the slope of u, and of x?
 
 # %%
 tape.clear()
@@ -288,17 +292,18 @@ y = u * b + u * c
 picture(tape, y)
 
 # %% [markdown]
-# u has 4 + 5 = 9, and x gets 9 · 3 = 27. In a U-Net this happens at every skip: the maps of a level are used by the next
-# level, and once more on the way up.
+# u has 4 + 5 = 9, and x gets 9 · 3 = 27. In a U-Net this happens at every skip: the maps of a level are used by the
+# next level, and once more on the way up.
 
 # %% [markdown]
 # ## 5. From numbers to arrays
 #
-# Nothing in the tape says that a value must be a single number. With NumPy arrays, `a * b` multiplies element by element,
-# and so does its backward. Each element has a slope of its own: the slopes of an array are an array of the same
-# shape, and are called its **gradient**.
+# Nothing in the tape says that a value must be a single number. With NumPy arrays, `a * b` multiplies element by
+# element, and so does its backward. Each element has a slope of its own: the slopes of an array are an array of the
+# same shape, and are called its **gradient**.
 #
-# A slope needs one number at the end: what is to become smaller when a network learns, the **loss**. Often it is a sum.
+# A slope needs one number at the end: what is to become smaller when a network learns, the **loss**. Often it is a
+# sum.
 #
 # > **Predict.** The loss is the sum of all elements of x. If one element grows by 1, by how much does the loss grow?
 # > So what is the gradient of x?
@@ -327,8 +332,8 @@ row = np.array([1.0, 2.0, 3.0])
 print(table + row)
 
 # %% [markdown]
-# > **Predict.** The loss is the sum of all six numbers. By how much does it grow if the 2 in `row` becomes a 3? What is
-# > the gradient of `row`, and what is its shape?
+# > **Predict.** The loss is the sum of all six numbers. By how much does it grow if the 2 in `row` becomes a 3? What
+# > is the gradient of `row`, and what is its shape?
 
 # %%
 changed = row + np.array([0, 1, 0])
@@ -339,9 +344,9 @@ print("it grows by", (table + changed).sum() - (table + row).sum())
 # was repeated is the sum over the repetitions, here [2, 2, 2]. It has the shape of `row`, not of the result.
 #
 # **Exercise 3: broadcasting.** Write a + b with a backward that gives da in the shape of a, and db in the shape of b,
-# whichever of them was repeated. NumPy lines shapes up at their right ends: (2, 3) and (3,), or (2, 3) and (2, 1), or (2,
-# 1) and (1, 3), or (2, 3) and (), a single number. `dy.sum(axis, keepdims=True)` adds up over an axis and keeps it, with
-# length 1.
+# whichever of them was repeated. NumPy lines shapes up at their right ends: (2, 3) and (3,), or (2, 3) and (2, 1), or
+# (2, 1) and (1, 3), or (2, 3) and (), a single number. `dy.sum(axis, keepdims=True)` adds up over an axis and keeps
+# it, with length 1.
 
 # %% tags=["exercise"]
 def broadcast_add(a, b):
@@ -375,9 +380,9 @@ grade("broadcast_add", broadcast_add)
 # %% [markdown]
 # ## 6. It learns
 #
-# This is all that learning needs. Here are twenty points near a line, and a line w · x + b that knows nothing yet: w and b
-# are 0. The loss is the mean of the squared distances between the line and the points. Each step moves w and b against
-# their slopes.
+# This is all that learning needs. Here are twenty points near a line, and a line w · x + b that knows nothing yet: w
+# and b are 0. The loss is the mean of the squared distances between the line and the points. Each step moves w and b
+# against their slopes.
 #
 # From here on `add` and `multiply` allow broadcasting, with `unbroadcast` of tinyunet, which does what you have just
 # written: w and b are used for all twenty points.
@@ -434,8 +439,9 @@ figure
 # ## 7. The same in tinyunet
 #
 # `tinyunet.tensor` is your Number: it holds a `node`, a step of the tape, that knows its backward and its sources.
-# `tinyunet.differentiable` is `recorded`, and `backward()` is `slopes`. It puts what it finds into `.grad` of the numbers
-# that were there from the beginning, if they were made with `requires_grad=True`. All names are those of PyTorch.
+# `tinyunet.differentiable` is `recorded`, and `backward()` is `slopes`. It puts what it finds into `.grad` of the
+# numbers that were there from the beginning, if they were made with `requires_grad=True`. All names are those of
+# PyTorch.
 #
 # > **Predict.** y = a · b + c with a = 2, b = 3, c = 4. What will the three gradients be?
 
@@ -447,9 +453,9 @@ y.backward()
 print(a.grad.item(), b.grad.item(), c.grad.item())
 
 # %% [markdown]
-# An operation of your own, in the same form as above, is an operation of tinyunet. Here is your `broadcast_add`, and one
-# that takes the mean over the repetitions in place of the sum. `gradcheck` nudges every element and compares: that is
-# how one finds out whether a gradient is right.
+# An operation of your own, in the same form as above, is an operation of tinyunet. Here is your `broadcast_add`, and
+# one that takes the mean over the repetitions in place of the sum. `gradcheck` nudges every element and compares:
+# that is how one finds out whether a gradient is right.
 #
 # > **Predict.** What will `gradcheck` say of each?
 
@@ -473,8 +479,8 @@ for operation in (broadcast_add, mean_add):
 # %% [markdown]
 # ## 8. Three wrong tapes
 #
-# Each of these was in a program that people used. All look right, and are right on a·b + c. In all three, a step
-# is `(result, sources, backward)` as above, and the results and sources are names, such as `"x"`. This is the first:
+# Each of these was in a program that people used. All look right, and are right on a·b + c. In all three, a step is
+# `(result, sources, backward)` as above, and the results and sources are names, such as `"x"`. This is the first:
 
 # %%
 print(record("u = x * a", "y = u + x", x=3.0, a=2.0))
@@ -507,11 +513,11 @@ def tape_square(tape, last):
 grade("tape_square", tape_square)
 
 # %% [markdown]
-# **Exercise 5: a shared array.** This one adds up. It is right for numbers, and wrong for arrays. In NumPy, `d = dy` does
-# not copy: both names mean the same array, and `d += 1` changes it for both. `d = d + 1` makes a new one.
+# **Exercise 5: a shared array.** This one adds up. It is right for numbers, and wrong for arrays. In NumPy, `d = dy`
+# does not copy: both names mean the same array, and `d += 1` changes it for both. `d = d + 1` makes a new one.
 #
-# > **Predict.** The backward of a sum returns `dy, dy`. For y = a + a: which array is `gradients["a"]` after the first
-# > part, and what does the `+=` of the second part change?
+# > **Predict.** The backward of a sum returns `dy, dy`. For y = a + a: which array is `gradients["a"]` after the
+# > first part, and what does the `+=` of the second part change?
 
 # %% tags=["exercise"]
 def tape_buffer(tape, last, shape):
@@ -541,9 +547,9 @@ def tape_buffer(tape, last, shape):
 grade("tape_buffer", tape_buffer)
 
 # %% [markdown]
-# **Exercise 6: the diamond.** This one does not walk the tape from its end: it follows the arrows back, and goes on as soon
-# as a slope arrives. Where two paths meet, as in section 4, it goes on twice. Repair it, so that all slopes are right and
-# each step is walked only once.
+# **Exercise 6: the diamond.** This one does not walk the tape from its end: it follows the arrows back, and goes on
+# as soon as a slope arrives. Where two paths meet, as in section 4, it goes on twice. Repair it, so that all slopes
+# are right and each step is walked only once.
 
 # %% tags=["exercise"]
 def tape_diamond(tape, last):
@@ -592,23 +598,24 @@ grade("tape_diamond", tape_diamond)
 #
 # ## Change it and see
 #
-# - In section 3, let `slopes` go through `tape` instead of `reversed(tape)`. *For a·b + c only u and c get a slope: when
-#   the product had its turn, nothing had arrived there yet.*
-# - In section 6, step along the slopes: `+ 0.1` instead of `- 0.1`. *The loss grows without end, and the line runs away.*
+# - In section 3, let `slopes` go through `tape` instead of `reversed(tape)`. *For a·b + c only u and c get a slope:
+#   when the product had its turn, nothing had arrived there yet.*
+# - In section 6, step along the slopes: `+ 0.1` instead of `- 0.1`. *The loss grows without end, and the line runs
+#   away.*
 # - In section 6, take steps of 1.5 instead of 0.1. *They are too large: each jumps over the goal and lands further
 #   away.*
 # - In section 7, call `y.backward()` a second time. *An error says that the graph was walked before: what the steps
 #   had saved is freed, as in PyTorch.*
 # - Write `subtract` and `exponential` as recorded operations. *dy and −dy; and dy · eˣ, because eˣ is its own slope.*
-# - With 24 doublings, y = x + x, z = y + y, …, try the solution of exercise 6 and the starter. *2²⁴ is 16 million paths:
-#   the solution is ready at once, the starter after half a minute.*
+# - With 24 doublings, y = x + x, z = y + y, …, try the solution of exercise 6 and the starter. *2²⁴ is 16 million
+#   paths: the solution is ready at once, the starter after half a minute.*
 #
 # ## Where to read on
 #
 # - [`tinyunet/tensor.py`](../../tinyunet/tensor.py): the tape of tinyunet, from the class `Node` on. `_walk` is your
 #   `slopes`.
-# - [`tinyunet/ops/elementwise.py`](../../tinyunet/ops/elementwise.py): `add`, `mul`, `relu` and many more, each with its
-#   backward.
+# - [`tinyunet/ops/elementwise.py`](../../tinyunet/ops/elementwise.py): `add`, `mul`, `relu` and many more, each with
+#   its backward.
 # - [`tinyunet/gradcheck.py`](../../tinyunet/gradcheck.py): the nudge, for every element.
 # - Tutorial 2, [a convolution by hand](02_convolution_by_hand.ipynb): the operation that a U-Net is made of, and the
 #   gradient of one of its weights.

@@ -69,7 +69,7 @@ def u(model: Any, image: Array) -> Figure:
     indent = min(0.8, (WIDTH / 2 - 0.4 - spans[levels - 1] - first) / max(levels - 1, 1))
     lefts = [*(first + indent * row for row in range(levels)), (WIDTH - spans[levels]) / 2]
 
-    figure = Figure(figsize=(WIDTH, tops[-1] + heights[-1] + 0.7))
+    figure = Figure(figsize=(WIDTH, tops[-1] + heights[-1] + 0.7), dpi=80)
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, WIDTH), ylim=(figure.get_figheight(), 0))
     axes.set_axis_off()
 

@@ -15,7 +15,7 @@
 # **You need** a little Python and NumPy, and nothing else. **It takes** about 45 minutes.
 #
 # **How to use it.** Before each result you are asked for a prediction. Write it down first: you learn most where you
-# were wrong.
+# were wrong. The first cell fetches what is needed. Run it, and read on below.
 
 # %%
 # %matplotlib inline
@@ -104,7 +104,7 @@ print("weights:", sum(weights.numel() for weights in model.parameters()))
 # %%
 def probability(model, x):
     """The probability of "cell" for every pixel, (N, 1, H, W)."""
-    with model.evaluating():
+    with model.evaluating():  # it is asked, and does not learn
         return model(x).sigmoid().numpy()
 
 
@@ -129,14 +129,14 @@ def probability(model, x):
 small_pictures, small_masks = data.cells(64, size=64, rng=0)
 batches = data.Batches(
     [data.standardize(picture) for picture in small_pictures], list(small_masks), 8, crop=64, rng=0
-)
-optimizer = optim.Adam(model.parameters(), lr=0.002)
+)  # 8 at a time, in random order, turned and mirrored
+optimizer = optim.Adam(model.parameters(), lr=0.002)  # lr: how far it moves the weights
 moments, losses = {}, []
 for step in range(steps(300) + 1):
     if step in (0, 20, 50, steps(300)):
         moments[f"after {step} steps"] = probability(model, x)[0, 0]
     images, masks = next(batches)
-    loss = F.binary_cross_entropy_with_logits(model(images), masks)
+    loss = F.binary_cross_entropy_with_logits(model(images), masks)  # 0 if every logit is right and sure
     optimizer.zero_grad()  # forget the directions of the step before
     loss.backward()
     optimizer.step()
@@ -274,7 +274,8 @@ for name, p in {"all on": through(x), "skip1 off": detail_off, "deepest maps off
 #
 # We take the encoder that is trained already and ask it of small squares of 16×16 pixels: is there a cell in it? Its
 # deepest maps, 32 of them, are averaged to 32 numbers for each square; and these are weighed and added up to one
-# number, above 0 for yes. The 33 numbers for that are found by least squares, on half of the squares.
+# number, above 0 for yes. The 33 numbers that this takes are fitted to the right answers for half of the squares (by
+# NumPy's `lstsq`).
 #
 # > **Predict.** What is the shape of the deepest maps, for n squares of 16×16?
 
@@ -389,18 +390,18 @@ grade("shapes_up", shapes_up)
 #
 # ## Change it and see
 #
-# - In section 5, switch off `skip2` alone, then the bottleneck alone. *Without `skip2` Dice falls to 0.92; without
-#   the bottleneck nothing changes: on these small cells the other levels see far enough. Tutorial 6 draws how far
-#   each level sees.*
-# - In section 5, switch off all three skips. *Dice 0.10: almost nothing is left. This network has not learned to do
-#   without them.*
-# - Give it the picture as it is: `probability(model, pictures)`. *Dice 0: it learned from pictures that were
-#   standardized, and finds nothing in others. A step that is forgotten here is a common reason why a good network
-#   fails.*
-# - Train with `lr=0.0002`, and with `lr=0.2`. *0.93 and 0.91 instead of 0.99: the small steps have not arrived yet,
-#   and the large ones jump over the goal.*
-# - Give it only 4 pictures to learn from (`data.cells(4, …)`, and 4 at a time). *0.97 on our picture. Pictures of
-#   cells teach much, because each has thousands of pixels.*
+# 1. In section 5, switch off `skip2` alone, and then the bottleneck alone.
+# 2. In section 5, switch off all three skips.
+# 3. Give the network the picture as it is, not standardized: `probability(model, pictures)`.
+# 4. Train with `lr=0.0002`, and with `lr=0.2`: how far every step goes.
+# 5. Give it only 4 pictures to learn from: `data.cells(4, size=64, rng=0)`, and 4 at a time.
+#
+# **What you should have seen.** 1: without `skip2` Dice falls to 0.92. Without the bottleneck nothing changes: on
+# these small cells the other levels see far enough. Tutorial 6 draws how far each level sees. 2: 0.10, almost nothing
+# is left: this network has not learned to do without them. 3: 0. It has learned from standardized pictures, and finds
+# nothing in others. A step that is forgotten here is a common reason why a good network fails. 4: 0.93 and 0.91
+# instead of 0.99: the small steps have not arrived yet, and the large ones jump over the goal. 5: 0.97. Few pictures
+# teach much here, because every one has thousands of pixels.
 #
 # ## Where to read on
 #

@@ -13,8 +13,8 @@
 # - write an operation with its backward, for numbers and for arrays that are repeated to fit;
 # - recognise a wrong gradient by a nudge.
 #
-# **You need** Python with a little NumPy, and to know what a slope is. **It takes** about 90 minutes, half of them
-# for the exercises.
+# **You need** Python with a little NumPy, and to know what a slope is. Nothing of tutorial 0, which shows a whole
+# network at work, is taken for granted. **It takes** about 90 minutes, half of them for the exercises.
 #
 # **How to use it.** Before each result you are asked for a prediction. Write it down first: you learn most where you
 # were wrong.
@@ -142,7 +142,7 @@ print(f"y = {y:g}, slopes: u {du:g}, a {da:g}, b {db:g}, c {dc:g}")
 # %% [markdown]
 # **Exercise 2: ReLU.** The operation that is used most in a U-Net, after convolution: y = x if x is above 0, else y =
 # 0. Write it for a single number, with its backward. (At exactly 0 there is a kink. Take the slope 0 there, as
-# everybody does.)
+#    everybody does.)
 
 # %% tags=["exercise"]
 def relu_scalar(x):
@@ -232,7 +232,9 @@ def slopes(tape, last):
 
 
 # %% [markdown]
-# (`lambda dy: (dy, dy)` is a function without a name; it says the same as the three lines of `backward` above.)
+# Three pieces of Python that you may not have met: `lambda dy: (dy, dy)` is a function without a name, and says the
+# same as the three lines of `backward` above. `*sources` takes all arguments, however many, into one tuple. And
+# `@recorded` above a function means `add = recorded(add)`: from then on `add` is what `recorded` has made of it.
 #
 # > **Predict.** We compute a · b + c with these Numbers. How many steps will be on the tape, and which one is the
 # > last?
@@ -479,8 +481,9 @@ for operation in (broadcast_add, mean_add):
 # %% [markdown]
 # ## 8. Three wrong tapes
 #
-# Each of these was in a program that people used. All look right, and are right on a·b + c. In all three, a step is
-# `(result, sources, backward)` as above, and the results and sources are names, such as `"x"`. This is the first:
+# Each of these was in a program that people used. All three are right on a · b + c, and wrong on something that every
+# network does. In them a step is `(result, sources, backward)` as above, and results and sources are names, such as
+# `"x"`. A tape is printed by what was done, with the numbers that a product had:
 
 # %%
 print(record("u = x * a", "y = u + x", x=3.0, a=2.0))
@@ -513,11 +516,24 @@ def tape_square(tape, last):
 grade("tape_square", tape_square)
 
 # %% [markdown]
-# **Exercise 5: a shared array.** This one adds up. It is right for numbers, and wrong for arrays. In NumPy, `d = dy`
-# does not copy: both names mean the same array, and `d += 1` changes it for both. `d = d + 1` makes a new one.
+# The second one adds up, and is right for numbers. For arrays it is wrong, because of something in Python that is
+# easily overlooked: `d = dy` does not copy an array. Both names mean the same one.
 #
-# > **Predict.** The backward of a sum returns `dy, dy`. For y = a + a: which array is `gradients["a"]` after the
-# > first part, and what does the `+=` of the second part change?
+# > **Predict.** The backward of a sum returns `dy, dy`: the same array twice. What is in `dy` at the end, and what is
+# > in `d_b`?
+
+# %%
+dy = np.ones(3)
+d_a, d_b = dy, dy
+d_a += 10
+print(dy, d_b)
+
+# %% [markdown]
+# `+=` writes into the array itself, so that all three names have changed. `d_a = d_a + 10` would have made a new
+# array, and left `dy` and `d_b` as they were.
+#
+# **Exercise 5: a shared array.** Repair this tape. It takes the shape of the arrays, because `last` is now an array,
+# and the loss is the sum of its elements: each of them has the slope 1.
 
 # %% tags=["exercise"]
 def tape_buffer(tape, last, shape):
@@ -547,9 +563,9 @@ def tape_buffer(tape, last, shape):
 grade("tape_buffer", tape_buffer)
 
 # %% [markdown]
-# **Exercise 6: the diamond.** This one does not walk the tape from its end: it follows the arrows back, and goes on
-# as soon as a slope arrives. Where two paths meet, as in section 4, it goes on twice. Repair it, so that all slopes
-# are right and each step is walked only once.
+# **Exercise 6: the diamond.** The third one does not walk the tape from its end: it follows the arrows back, and goes
+# on as soon as a slope arrives. Where two paths meet, as in section 4, it goes on twice. Repair it, so that all
+# slopes are right and each step is walked only once. (`step.result` is the same as `step[0]`, and so on.)
 
 # %% tags=["exercise"]
 def tape_diamond(tape, last):
@@ -598,17 +614,20 @@ grade("tape_diamond", tape_diamond)
 #
 # ## Change it and see
 #
-# - In section 3, let `slopes` go through `tape` instead of `reversed(tape)`. *For a·b + c only u and c get a slope:
-#   when the product had its turn, nothing had arrived there yet.*
-# - In section 6, step along the slopes: `+ 0.1` instead of `- 0.1`. *The loss grows without end, and the line runs
-#   away.*
-# - In section 6, take steps of 1.5 instead of 0.1. *They are too large: each jumps over the goal and lands further
-#   away.*
-# - In section 7, call `y.backward()` a second time. *An error says that the graph was walked before: what the steps
-#   had saved is freed, as in PyTorch.*
-# - Write `subtract` and `exponential` as recorded operations. *dy and −dy; and dy · eˣ, because eˣ is its own slope.*
-# - With 24 doublings, y = x + x, z = y + y, …, try the solution of exercise 6 and the starter. *2²⁴ is 16 million
-#   paths: the solution is ready at once, the starter after half a minute.*
+# 1. In section 3, let `slopes` go through `tape` instead of `reversed(tape)`. Which Numbers still get a slope?
+# 2. In section 6, step along the slopes: `+ 0.1` instead of `- 0.1`.
+# 3. In section 6, take steps of 1.5 instead of 0.1.
+# 4. In section 7, call `y.backward()` a second time.
+# 5. Write `subtract` and `exponential` as recorded operations. What do their backwards return?
+# 6. Record 24 doublings, `"x1 = x0 + x0"`, `"x2 = x1 + x1"` and so on, and try your repaired tape on them and the one
+#    that exercise 6 began with.
+#
+# **What you should have seen.** 1: for a · b + c only c and the product. When the product had its turn, nothing had
+# arrived there yet. 2: the loss grows without end, and the line runs away. 3: the same, although the direction is
+# right: each step jumps over the goal and lands further away. 4: an error that says that the graph was walked before:
+# what the steps had saved is freed, as in PyTorch. 5: dy and −dy; and dy · eˣ, because eˣ is its own slope. 6: yours
+# is ready at once. The other one walks 2²⁴ paths, 16 million, which takes about half a minute; with each further
+# doubling it takes twice as long.
 #
 # ## Where to read on
 #
@@ -617,5 +636,7 @@ grade("tape_diamond", tape_diamond)
 # - [`tinyunet/ops/elementwise.py`](../../tinyunet/ops/elementwise.py): `add`, `mul`, `relu` and many more, each with
 #   its backward.
 # - [`tinyunet/gradcheck.py`](../../tinyunet/gradcheck.py): the nudge, for every element.
-# - Tutorial 2, [a convolution by hand](02_convolution_by_hand.ipynb): the operation that a U-Net is made of, and the
+# - A worked example: `tinyunet byhand two-layers`, all the way forwards and back through a small network. To
+#   practise: `tinyunet worksheet relu --level 2`. With numbers of your own: `tinyunet lab`.
+# - Next: [2. A convolution by hand](02_convolution_by_hand.ipynb), the operation that a U-Net is made of, and the
 #   gradient of one of its weights.

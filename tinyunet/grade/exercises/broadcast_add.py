@@ -159,6 +159,11 @@ EXERCISE = Exercise(
     mistakes=(
         Mistake("not summed", "db must have the shape of b: add up over all repetitions.", made(lambda dy, shape: dy)),
         Mistake(
+            "always summed",
+            "Where b has as many rows as the result, nothing was repeated, and there is nothing to add up.",
+            lambda a, b: (a + b, lambda dy: (dy, dy.sum(0))),
+        ),
+        Mistake(
             "mean instead of sum",
             "b is used several times, and all of these count: the sum, not the mean.",
             made(mean_of),

@@ -113,6 +113,11 @@ EXERCISE = Exercise(
     ),
     mistakes=(
         Mistake(
+            "nothing cut off",
+            "Of a number below 0 it makes 0, and then its slope is 0, too.",
+            made(lambda x: x, lambda x, dy: dy),
+        ),
+        Mistake(
             "dy always goes through",
             "Below 0, y does not move when x does: there the slope is 0.",
             made(relu, lambda x, dy: dy),

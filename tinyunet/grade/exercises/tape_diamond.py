@@ -74,11 +74,11 @@ def long(rng: np.random.Generator, size: int) -> Inputs:
 
 def calls(answer: Callable[..., Any], tape: Sequence[Any], last: str) -> tuple[Any, Any]:
     """How often the backward of each step is called, and that it must be once."""
-    counts = {step.result: 0 for step in tape}
+    counts = {f"walks of {step.result}": 0 for step in tape}
 
     def counting(step: Any) -> Any:
         def backward(dy: Any) -> Any:
-            counts[step.result] += 1
+            counts[f"walks of {step.result}"] += 1
             return step.backward(dy)
 
         return step._replace(backward=backward)

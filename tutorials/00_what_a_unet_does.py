@@ -169,7 +169,8 @@ plot.training_curve(losses, [])
 drawing.u(model, x[0])
 
 # %% [markdown]
-# Follow it from the upper left, down, and up to the upper right.
+# Follow it from the upper left, down, and up to the upper right. The way down is called the **encoder**, the way up
+# the **decoder**.
 #
 # - On a **level**, a *ConvBlock* looks at each place together with its neighbours. It keeps height and width, and
 #   makes as many channels as the level has.
@@ -184,8 +185,9 @@ drawing.u(model, x[0])
 # columns.
 
 # %% [markdown]
-# The same as a table, for a picture of any size. What an encoder level (`enc`) hands down is *pooled*; its skip is
-# from before pooling, and twice as high and wide. These two are easily confused.
+# The same as a table, for a picture of any size. `enc` are the levels of the encoder, `dec` those of the decoder.
+# What `enc1` hands down is *pooled*; its skip is from before pooling, and twice as high and wide. These two are
+# easily confused.
 #
 # > **Predict.** The picture is now 64×96. Write down the shapes of `enc1`, `enc2`, `enc3` and `bottleneck`, then
 # > those of `dec3`, `dec2`, `dec1`, before you look. (N, C, H, W)
@@ -269,8 +271,8 @@ for name, p in {"all on": through(x), "skip1 off": detail_off, "deepest maps off
 # %% [markdown]
 # ## 6. When only a label is needed
 #
-# The way down is called the **encoder**, the way up the **decoder**. Some questions have one answer for the whole
-# picture: "is this a cat?" Then nothing must be in place again, and the decoder can go.
+# Some questions have one answer for the whole picture: "is this a cat?" Then nothing must be in place again, and the
+# decoder can go.
 #
 # We take the encoder that is trained already and ask it of small squares of 16×16 pixels: is there a cell in it? Its
 # deepest maps, 32 of them, are averaged to 32 numbers for each square; and these are weighed and added up to one

@@ -70,9 +70,10 @@ print(((3 + nudge) * (3 + nudge) - 3 * 3) / nudge)
 # Split the formula into steps of a single operation: u = a · b, then y = u + c. Each step is so small that its slopes
 # can be written down once and for all.
 #
-# We write every operation in the same form: it returns its result, and a function **backward**. That is asked: "if my
-# result grows by 1, the end of the whole formula grows by `dy`. What does that mean for each of my sources?" In a
-# sum, the end grows just as much if one of the parts does:
+# What goes into an operation are its **sources**, and what comes out is its **result**. We write every operation in
+# the same form: it returns its result, and a function **backward**. That is asked: "if my result grows by 1, the end
+# of the whole formula grows by `dy`. What does that mean for each of my sources?" In a sum, the end grows just as
+# much if one of the parts does:
 
 # %%
 def add(a, b):
@@ -403,7 +404,7 @@ def multiply(a, b):
 rng = np.random.default_rng(0)
 x = Number(np.linspace(-1, 1, 20), "x")
 points = 2 * x.value + 1 + rng.normal(0, 0.2, 20)  # near the line with w = 2 and b = 1
-minus_points, one_in_20 = Number(-points, "−points"), Number(np.array(1 / 20), "1/20")
+minus_points, one_in_20 = Number(-points, "−points"), Number(np.array(1 / 20), "1/20")  # there is no − and no / yet
 
 # %% [markdown]
 # > **Predict.** Which numbers should w and b come to? And if the step were along the slopes instead of against them?

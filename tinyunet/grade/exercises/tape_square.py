@@ -163,6 +163,15 @@ def each_source_once(tape: Sequence[Any], last: str) -> dict[str, Any]:
     return gradients
 
 
+def every_step(tape: Sequence[Any], last: str) -> dict[str, Any]:
+    """As if `last` depended on all of them."""
+    gradients: dict[str, Any] = {last: 1.0}
+    for step in reversed(tape):
+        for source, d in zip(step.sources, step.backward(gradients[step.result]), strict=True):
+            add(gradients, source, d)
+    return gradients
+
+
 EXERCISE = Exercise(
     name="tape_square",
     number="01.4",
@@ -234,6 +243,11 @@ EXERCISE = Exercise(
             "dy not handed on",
             "backward is given the slope that arrived at the result, not 1.",
             lambda tape, last: walk(tape, last, hand_on=lambda step, dy: step.backward(1.0)),
+        ),
+        Mistake(
+            "every step walked",
+            "`last` need not depend on every step: ask first whether a slope has arrived at its result.",
+            every_step,
         ),
         Mistake(
             "begins with 0",

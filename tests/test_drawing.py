@@ -57,8 +57,8 @@ def test_every_shape_stands_in_the_drawing_and_every_stack_is_of_its_level(chann
         shown = [one for of in drawn[:-1] if of[0].shape == shape for one in drawing.scaled(of)]
         shown += [1 / (1 + np.exp(-drawn[-1][0]))]
         assert any(one.shape == shape and np.allclose(picture.get_array(), one, atol=1e-6) for one in shown)
-    np.testing.assert_allclose(axes.images[-1].get_array(), 1 / (1 + np.exp(-maps["output"][0, 0])), atol=1e-6)
-    assert axes.images[-1].get_clim() == (0, 1)
+    np.testing.assert_allclose(axes.images[1].get_array(), 1 / (1 + np.exp(-maps["output"][0, 0])), atol=1e-6)
+    assert axes.images[1].get_clim() == (0, 1)
     counts = [min(c, k) for c, k in zip((*channels, channels[-1]), range(3, 9), strict=False)]
     inner = [channels[max(k - 1, 0)] for k in range(len(channels))]  # of the decoder, from the top
     decoder = [min(c, k) for c, k in zip(inner, range(3, 9), strict=False)]
@@ -143,9 +143,12 @@ MUTANTS = {
     ],
     "drawing:u": [
         ("logits are shown", "logistic(of) if", "of if"),
-        ("what is pooled instead of the skip", 'maps[f"skip{row + 1}"]', 'maps[f"enc{row + 1}"]'),
+        ("what is pooled instead of the skip", 'maps[f"skip{k}"]', 'maps[f"enc{k}"]'),
         ("skips that are not there", "if model.skips:\n            arrow", "if True:\n            arrow"),
-        ("levels on each other", "sum(heights[:row]) + GAP * row", "GAP * row"),
+    ],
+    "drawing:_stacks": [
+        ("levels on each other", "stacks[-1].bottom + GAP", "TOP + GAP"),
+        ("no room for the skip", "WIDTH / 2 - 0.4", "WIDTH / 2 + 4"),
     ],
     "drawing:graph": [
         ("arrows on each other", "0.25 if sources[0] == sources[-1] else 0", "0"),

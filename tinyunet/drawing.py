@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -45,6 +45,42 @@ def liveliest(maps: Array, count: int) -> Array:
     return maps[np.sort(np.argsort(-maps.std((1, 2)), kind="stable")[:count])]
 
 
+class _Stack(NamedTuple):
+    """Where the maps of a level lie on the way down. On the way up they lie in the mirror image of that."""
+
+    left: float
+    top: float
+    width: float  # of a map
+    height: float
+    shown: int  # so many maps
+
+    @property
+    def right(self) -> float:
+        return self.left + self.width * (1 + STEP * (self.shown - 1))
+
+    @property
+    def middle(self) -> float:
+        return self.top + self.height / 2
+
+    @property
+    def bottom(self) -> float:
+        return self.top + self.height
+
+
+def _stacks(levels: int, H: int, W: int) -> list[_Stack]:
+    """The levels from the top down, and the bottleneck. Each begins further right, and leaves room for its skip."""
+    stacks: list[_Stack] = []
+    top = TOP
+    for row in range(levels + 1):
+        side = FIRST * SHRINK**row / max(H, W)
+        stacks.append(_Stack(0, top, side * W, side * H, 3 + row))  # more maps the deeper, though not twice as many
+        top = stacks[-1].bottom + GAP
+    first = EDGE + stacks[0].width + 0.5
+    indent = min(0.8, (WIDTH / 2 - 0.4 - stacks[levels - 1].right - first) / max(levels - 1, 1))
+    lefts = [*(first + indent * row for row in range(levels)), (WIDTH - stacks[levels].right) / 2]
+    return [stack._replace(left=left) for stack, left in zip(stacks, lefts, strict=True)]
+
+
 def u(model: Any, image: Array) -> Figure:
     """The U, with the maps that a U-Net makes of an image (C, H, W), and their shapes.
 
@@ -54,67 +90,54 @@ def u(model: Any, image: Array) -> Figure:
     >>> from tinyunet.unet import UNet
     >>> figure = u(UNet(1, 1, channels=(4, 8), rng=0), np.zeros((1, 16, 16), np.float32))
     >>> [text.get_text() for text in figure.axes[0].texts if "×" in text.get_text()]
-    ['1 × 16×16', '4 × 16×16', '4 × 16×16', '8 × 8×8', '4 × 8×8', '8 × 4×4', '1 × 16×16']
+    ['1 × 16×16', '1 × 16×16', '4 × 16×16', '4 × 16×16', '8 × 8×8', '4 × 8×8', '8 × 4×4']
     """
     made = {name: of[0] for name, of in feature_maps(model, np.asarray(image)[None]).items()}
     maps = {name: logistic(of) if name == "output" else scaled(of) for name, of in made.items()}
-    levels = len(model.channels)
-    sides = [FIRST * SHRINK**row for row in range(levels + 1)]
-    H, W = maps["input"].shape[1:]
-    heights, widths = ([side * n / max(H, W) for side in sides] for n in (H, W))
-    tops = [TOP + sum(heights[:row]) + GAP * row for row in range(levels + 1)]
-    counts = [3 + row for row in range(levels + 1)]  # more maps the deeper, though not twice as many
-    spans = [width * (1 + STEP * (count - 1)) for width, count in zip(widths, counts, strict=True)]
-    first = EDGE + widths[0] + 0.5
-    indent = min(0.8, (WIDTH / 2 - 0.4 - spans[levels - 1] - first) / max(levels - 1, 1))
-    lefts = [*(first + indent * row for row in range(levels)), (WIDTH - spans[levels]) / 2]
-
-    figure = Figure(figsize=(WIDTH, tops[-1] + heights[-1] + 0.7), dpi=80)
-    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, WIDTH), ylim=(figure.get_figheight(), 0))
+    *levels, bottleneck = _stacks(len(model.channels), *maps["input"].shape[1:])
+    figure = Figure(figsize=(WIDTH, bottleneck.bottom + 0.7), dpi=80)
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, WIDTH), ylim=(bottleneck.bottom + 0.7, 0))
     axes.set_axis_off()
 
-    def stack(of: Array, row: int, left: float, count: int, color: str = GREY, cmap: str = "magma") -> None:
-        """Draw `count` maps of (C, H, W) one behind the other, and their shape below."""
-        width, height = widths[row], heights[row]
-        for k, one in enumerate(liveliest(of, count)):
-            x, y, order = left + STEP * width * k, tops[row] - 0.05 * k, 2 - 0.01 * k
-            axes.imshow(one, cmap=cmap, vmin=0, vmax=1, extent=(x, x + width, y + height, y), zorder=order)
-            axes.add_patch(Rectangle((x, y), width, height, fill=False, edgecolor="white", lw=1.5, zorder=order))
-        middle = left + width * (1 + STEP * (count - 1)) / 2
-        shape = "{} × {}×{}".format(*of.shape)
-        axes.text(middle, tops[row] + height + 0.09, shape, color=color, ha="center", va="top", fontsize=13)
-
-    def arrow(start: tuple[float, float], end: tuple[float, float], color: str, way: str = "arc3") -> None:
-        head = "-|>,head_width=0.3,head_length=0.55"
-        style = {"arrowstyle": head, "connectionstyle": way, "color": color, "lw": 2.2, "shrinkA": 0, "shrinkB": 0}
-        axes.annotate("", end, start, arrowprops=style)
+    def show(of: Array, at: _Stack, color: str = GREY, cmap: str = "magma") -> None:
+        """Draw some maps of (C, H, W) one behind the other, and their shape below."""
+        for k, one in enumerate(liveliest(of, at.shown)):
+            x, y, order = at.left + STEP * at.width * k, at.top - 0.05 * k, 2 - 0.01 * k
+            axes.imshow(one, cmap=cmap, vmin=0, vmax=1, extent=(x, x + at.width, y + at.height, y), zorder=order)
+            axes.add_patch(Rectangle((x, y), at.width, at.height, fill=False, edgecolor="white", lw=1.5, zorder=order))
+        say("{} × {}×{}".format(*of.shape), (at.left + at.right) / 2, at.bottom + 0.09, color, va="top", fontsize=13)
 
     def say(text: str, x: float, y: float, color: str = GREY, **style: Any) -> None:
         axes.text(x, y, text, color=color, **{"ha": "center", "va": "bottom", "fontsize": 15, **style})
 
-    stack(maps["input"], 0, EDGE, 1, cmap="gray")
-    say("input", EDGE + widths[0] / 2, TOP - 0.1)
-    middles = [top + height / 2 for top, height in zip(tops, heights, strict=True)]
-    arrow((EDGE + widths[0] + 0.08, middles[0]), (first - 0.06, middles[0]), GREY)
-    for row, (left, next_left) in enumerate(pairwise(lefts)):
-        inner = left + spans[row]  # where its left half ends
-        stack(maps[f"skip{row + 1}"], row, left, counts[row], BLUE)
-        stack(maps[f"dec{row + 1}"], row, WIDTH - inner, counts[row], ORANGE)
+    def arrow(start: tuple[float, float], end: tuple[float, float], color: str = GREY, way: str = "arc3") -> None:
+        head = "-|>,head_width=0.3,head_length=0.55"
+        style = {"arrowstyle": head, "connectionstyle": way, "color": color, "lw": 2.2, "shrinkA": 0, "shrinkB": 0}
+        axes.annotate("", end, start, arrowprops=style)
+
+    top = levels[0]
+    before, after = (top._replace(left=x, shown=1) for x in (EDGE, WIDTH - EDGE - top.width))
+    for name, at in {"input": before, "output": after}.items():
+        show(maps[name], at, cmap="gray")
+        say(name, (at.left + at.right) / 2, TOP - 0.1)
+    arrow((before.right + 0.08, top.middle), (top.left - 0.06, top.middle))
+    arrow((WIDTH - top.left + 0.08, top.middle), (after.left - 0.06, top.middle))
+    for k, (level, below) in enumerate(pairwise([*levels, bottleneck]), 1):
+        show(maps[f"skip{k}"], level, BLUE)
+        show(maps[f"dec{k}"], level._replace(left=WIDTH - level.right), ORANGE)
         if model.skips:
-            arrow((inner + 0.1, middles[row]), (WIDTH - inner - 0.1, middles[row]), GREY)
-        below, corner = tops[row] + heights[row] + 0.08, left + 0.18
-        arrow((corner, below), (next_left - 0.06, middles[row + 1]), BLUE, "angle,angleA=90,angleB=0")
-        arrow((WIDTH - next_left + 0.06, middles[row + 1]), (WIDTH - corner, below), ORANGE, "angle,angleA=0,angleB=90")
-    stack(maps["bottleneck"], levels, lefts[levels], counts[levels])
-    say("bottleneck", WIDTH / 2, tops[-1] + heights[-1] + 0.62)
-    arrow((WIDTH - first + 0.08, middles[0]), (WIDTH - EDGE - widths[0] - 0.06, middles[0]), GREY)
-    stack(maps["output"], 0, WIDTH - EDGE - widths[0], 1, cmap="gray")
-    say("output", WIDTH - EDGE - widths[0] / 2, TOP - 0.1)
-    if model.skips:
-        say("skip", WIDTH / 2, middles[0] - 0.08)
-    say("down: smaller maps,\nand more of them:\nwhat is there", EDGE, middles[-1], BLUE, ha="left", va="center")
+            arrow((level.right + 0.1, level.middle), (WIDTH - level.right - 0.1, level.middle))
+        corner, entry = (level.left + 0.18, level.bottom + 0.08), (below.left - 0.06, below.middle)
+        arrow(corner, entry, BLUE, "angle,angleA=90,angleB=0")
+        arrow((WIDTH - entry[0], entry[1]), (WIDTH - corner[0], corner[1]), ORANGE, "angle,angleA=0,angleB=90")
+    show(maps["bottleneck"], bottleneck)
+    say("bottleneck", WIDTH / 2, bottleneck.bottom + 0.62)
+    down = "down: smaller maps,\nand more of them:\nwhat is there"
     up = "up: larger maps,\n" + ("with the skips beside them:\nwhere it is" if model.skips else "without skips")
-    say(up, WIDTH - EDGE, middles[-1], ORANGE, ha="right", va="center")
+    say(down, EDGE, bottleneck.middle, BLUE, ha="left", va="center")
+    say(up, WIDTH - EDGE, bottleneck.middle, ORANGE, ha="right", va="center")
+    if model.skips:
+        say("skip", WIDTH / 2, top.middle - 0.08)
     return figure
 
 

@@ -3,8 +3,8 @@
 #
 # A network learns by turning each of its weights a little, in the direction in which it becomes less wrong. So for
 # each weight it needs a slope: by how much does the result change if this number changes? A small U-Net has 58,649 of
-# them. Here you build what finds all these slopes in one go, in some forty lines, and then repair the three mistakes
-# that nearly everybody makes in them.
+# them. Here you build what finds all these slopes in one go, in some forty lines, and then repair three mistakes that
+# many have made in them.
 #
 # **Afterwards you can**
 #
@@ -71,9 +71,9 @@ print(((3 + nudge) * (3 + nudge) - 3 * 3) / nudge)
 # can be written down once and for all.
 #
 # What goes into an operation are its **sources**, and what comes out is its **result**. We write every operation in
-# the same form: it returns its result, and a function **backward**. That is asked: "if my result grows by 1, the end
-# of the whole formula grows by `dy`. What does that mean for each of my sources?" In a sum, the end grows just as
-# much if one of the parts does:
+# the same form: it returns its result, and a function **backward**. It is asked: "if my result grows by 1, the end of
+# the whole formula grows by `dy`. What does that mean for each of my sources?" In a sum, the end grows just as much
+# if one of the parts does:
 
 # %%
 def add(a, b):
@@ -141,9 +141,9 @@ da, db = first_backward(du)
 print(f"y = {y:g}, slopes: u {du:g}, a {da:g}, b {db:g}, c {dc:g}")
 
 # %% [markdown]
-# **Exercise 2: ReLU.** The operation that is used most in a U-Net, after convolution: y = x if x is above 0, else y =
-# 0. Write it for a single number, with its backward. (At exactly 0 there is a kink. Take the slope 0 there, as
-#    everybody does.)
+# **Exercise 2: ReLU.** The operation that is used most in a U-Net, after convolution: y is x where x is above 0, and
+# 0 elsewhere. Write it for a single number, with its backward. (At exactly 0 there is a kink. Take the slope 0 there,
+# as everybody does.)
 
 # %% tags=["exercise"]
 def relu_scalar(x):

@@ -9,12 +9,11 @@ import numpy as np
 
 import tinyunet.functional as F
 from tinyunet.grade.exercise import Exercise, Inputs, Mistake, Property, whole
-from tinyunet.tensor import Array
+from tinyunet.tensor import Array, Updated
 
 STARTER = '''\
 def batch_norm(x, running_mean, running_var, weight, bias, training=False, momentum=0.1, eps=1e-5):
     """Normalise each channel of x (N, C, H, W); weight is γ, bias is β, all vectors (C,)."""
-    mean, var = running_mean, running_var  # yours: those of the batch, if training
     return x  # yours
 '''
 
@@ -375,8 +374,8 @@ def forward(mine: Callable[..., Array], operation: Callable[..., Any]) -> Callab
 
     def with_mine(
         input: Array,
-        running_mean: Array | None,
-        running_var: Array | None,
+        running_mean: Updated | None,
+        running_var: Updated | None,
         weight: Array | None = None,
         bias: Array | None = None,
         training: bool = False,

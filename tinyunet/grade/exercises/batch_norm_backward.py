@@ -9,7 +9,7 @@ import numpy as np
 
 import tinyunet.functional as F
 from tinyunet.grade.exercise import Exercise, Inputs, Mistake, Property, part, whole
-from tinyunet.tensor import Array, Tensor
+from tinyunet.tensor import Array, Tensor, Updated
 
 Gradients = tuple[Array, Array, Array]
 NAMES = ("dx", "dweight", "dbias")
@@ -259,8 +259,8 @@ def backward(mine: Callable[..., Gradients], operation: Callable[..., Any]) -> C
 
     def with_mine(
         input: Array,
-        running_mean: Array | None,
-        running_var: Array | None,
+        running_mean: Updated | None,
+        running_var: Updated | None,
         weight: Array | None = None,
         bias: Array | None = None,
         training: bool = False,

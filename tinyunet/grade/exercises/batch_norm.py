@@ -383,6 +383,8 @@ def forward(mine: Callable[..., Array], operation: Callable[..., Any]) -> Callab
         eps: float = 1e-5,
     ) -> Any:
         settings = training, momentum, eps
+        if input.ndim != 4:
+            return operation(input, running_mean, running_var, weight, bias, *settings)
         ones = np.ones(input.shape[1], input.dtype)
         vectors = [
             default if given is None else given
@@ -394,7 +396,7 @@ def forward(mine: Callable[..., Array], operation: Callable[..., Any]) -> Callab
             )
         ]
         copies = [None if given is None else given.copy() for given in (running_mean, running_var)]
-        y, backward = operation(input, *copies, weight, bias, *settings)  # moves the copies
-        return (mine(input, *vectors, *settings) if input.ndim == 4 else y), backward
+        _, backward = operation(input, *copies, weight, bias, *settings)  # moves the copies
+        return mine(input, *vectors, *settings), backward
 
     return with_mine

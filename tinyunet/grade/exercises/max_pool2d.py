@@ -335,12 +335,16 @@ EXERCISE = Exercise(
 )
 
 
+DEFAULTS = {"padding": 0, "dilation": 1, "ceil_mode": False, "return_indices": False}
+
+
 def pooled(mine: Callable[..., Both], operation: Callable[..., Any]) -> Callable[..., Any]:
     """The operation as this answer does it; settings that the exercise does not ask for are left to ours."""
 
     def with_mine(input: Array, kernel_size: Any, stride: Any = None, *others: Any, **settings: Any) -> Any:
-        plain = input.ndim == 4 and isinstance(kernel_size, int) and (stride is None or isinstance(stride, int))
-        if not plain or any(others) or any(value not in (0, 1, False) for value in settings.values()):
+        asked = input.ndim == 4 and isinstance(kernel_size, int) and isinstance(stride, int | None)
+        given = dict(zip(DEFAULTS, others, strict=False)) | settings
+        if not asked or DEFAULTS | given != DEFAULTS:
             return operation(input, kernel_size, stride, *others, **settings)
         return mine(input, kernel_size, stride)
 

@@ -57,7 +57,7 @@ def test_settings_that_the_exercise_does_not_ask_for_are_left_to_ours():
 
 MUTANTS = {
     "grade.exercises.batch_norm:forward": [
-        ("moved twice", "given.copy() for given in (running_mean", "given for given in (running_mean"),
+        ("moved twice", "v.copy() for v in (running_mean", "v for v in (running_mean"),
     ],
     "grade.exercises.batch_norm_backward:backward": [
         ("evaluation as training", "not training or input.ndim != 4", "input.ndim != 4"),

@@ -292,7 +292,7 @@ EXERCISE = Exercise(
         Mistake(
             "one mean for each place",
             "A channel has one mean over all of its places: average axes 2 and 3, too.",
-            wrong(axes=(0,), normal=lambda x, mean, var, eps: (x - mean) / np.sqrt(var + eps)),
+            wrong(axes=(0,)),
         ),
         Mistake(
             "running statistics in training",
@@ -386,16 +386,9 @@ def forward(mine: Callable[..., Array], operation: Callable[..., Any]) -> Callab
         if input.ndim != 4:
             return operation(input, running_mean, running_var, weight, bias, *settings)
         ones = np.ones(input.shape[1], input.dtype)
-        vectors = [
-            default if given is None else given
-            for given, default in (
-                (running_mean, 0 * ones),
-                (running_var, ones.copy()),
-                (weight, ones),
-                (bias, 0 * ones),
-            )
-        ]
-        copies = [None if given is None else given.copy() for given in (running_mean, running_var)]
+        given, defaults = (running_mean, running_var, weight, bias), (0 * ones, ones.copy(), ones, 0 * ones)
+        vectors = [default if v is None else v for v, default in zip(given, defaults, strict=True)]
+        copies = [None if v is None else v.copy() for v in (running_mean, running_var)]
         _, backward = operation(input, *copies, weight, bias, *settings)  # moves the copies
         return mine(input, *vectors, *settings), backward
 

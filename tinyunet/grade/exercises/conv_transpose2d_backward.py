@@ -59,7 +59,8 @@ def by_pixels(dy: Array, x: Array, w: Array, stride: int = 2) -> Gradients:
 def right(dy: Array, x: Array, w: Array, stride: int = 2) -> Gradients:
     """Ours."""
     leaves = [Tensor(a, requires_grad=True) for a in (x, w, np.zeros(w.shape[1], w.dtype))]
-    im2col.conv_transpose2d(*leaves, stride).backward(dy)
+    operation: Any = im2col.conv_transpose2d
+    operation(*leaves, stride).backward(dy)
     dx, dw, db = (leaf.grad.numpy() for leaf in leaves)  # type: ignore[union-attr]
     return dx, dw, db
 

@@ -224,10 +224,11 @@ plot.maps(
 # %%
 rng = np.random.default_rng(3)
 random2, random3 = rng.uniform(0, 1, (2, 2)), rng.uniform(0, 1, (1, 1, 3, 3))
+random2, random3 = random2 / random2.mean(), random3 / random3.sum()  # both keep the mean brightness
 up = grow(flat, random2, times=1)
 repeated = F.interpolate(flat[None], scale_factor=2)
-smooth = F.conv2d(repeated, random3).numpy()[0]
-plot.maps({"transposed, 2×2": up[0], "repeat, then convolve": smooth[0]}, limits=(0, smooth.max()))
+smooth = F.conv2d(repeated, random3).numpy()[0]  # without padding: no border
+plot.maps({"transposed, 2×2": up[0], "repeat, then convolve": smooth[0]}, limits=(0, 2))
 
 # %% [markdown]
 # What the convolution sees is the same in every window, so its result is flat whatever its weights are. In the 2×2

@@ -254,6 +254,10 @@ figure.axes[0].set_ylim(len(names) - 0.5, -0.5)
 figure
 
 # %% [markdown]
+# Numbers learned are at the bottom, numbers in maps at the top. On the right two bars differ from the others: the
+# bottleneck has a quarter of the places of enc4, but no more channels. And dec1 would have to make 32 channels to be
+# like the others; it makes 64.
+#
 # > **Predict.** A picture twice as high and twice as wide, 256×256. What becomes of the numbers learned, the numbers in
 # > the maps, and the multiplications?
 
@@ -383,8 +387,8 @@ print("the same:", yours is not None and np.array_equal(ours, yours))
 # 4. A fifth level with 1024 channels: how many numbers more? How large is the bottleneck's map for 128×128?
 #
 # **What you should have seen.** 1: each decoder's first convolution has 9·c·b weights fewer, 1,585,152 in all, and
-# 13,203,907 numbers are left. 2: about 25 million; the bottleneck alone has 14 million. 3: nearly 4. 4: 44 million more,
-# four times as many in all, and 4×4.
+# 13,203,907 numbers are left. 2: about 25 million; the bottleneck alone has 14 million. 3: nearly 4. 4: 44 million
+# more, four times as many in all, and 4×4.
 #
 # ## Where to read on
 #

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinyunet.metrics import dice, iou, pixel_accuracy, roc_auc
+from tinyunet.metrics import dice, edge_distance, iou, pixel_accuracy, roc_auc
 
 binary_pairs = st.lists(st.tuples(st.booleans(), st.booleans()), max_size=12)
 
@@ -63,13 +63,51 @@ def test_auc_takes_infinite_scores():
     assert roc_auc([-np.inf, 0.0, np.inf], [0, 1, 1]) == 1
 
 
-@pytest.mark.parametrize("metric", [dice, iou, pixel_accuracy, roc_auc])
+masks = st.tuples(st.integers(1, 5), st.integers(1, 5)).flatmap(
+    lambda shape: st.tuples(
+        *[st.lists(st.booleans(), min_size=shape[0] * shape[1], max_size=shape[0] * shape[1])] * 2
+    ).map(lambda pair: [np.reshape(flat, shape) for flat in pair])
+)
+
+
+def edge_pixels(mask):
+    """Pixels of 1 with a neighbour of 0, by the definition."""
+    ones = {(int(i), int(j)) for i, j in np.argwhere(mask)}
+    zeros = {(int(i), int(j)) for i, j in np.argwhere(~mask)}
+    return [(i, j) for i, j in ones if zeros & {(i - 1, j), (i + 1, j), (i, j - 1), (i, j + 1)}]
+
+
+@given(masks)
+def test_edges_are_as_far_apart_as_their_nearest_pixels(pair):
+    p, t = map(edge_pixels, pair)
+    result = edge_distance(*pair)
+    if not p or not t:
+        assert result == (0 if not p and not t else math.inf)
+        return
+    distances = [min(math.dist(a, b) for b in t) for a in p] + [min(math.dist(a, b) for a in p) for b in t]
+    assert result == pytest.approx(sum(distances) / len(distances))
+
+
+def test_the_inside_of_a_mask_and_the_border_of_the_picture_are_no_edges():
+    mask = np.zeros((8, 9), int)
+    mask[:, 2:7] = 1  # a band from top to bottom: two edges
+    moved = np.roll(mask, 1, axis=1)
+    assert edge_distance(mask, moved) == 1
+    assert edge_distance(mask, np.ones_like(mask)) == math.inf
+
+
+def test_edges_are_those_of_one_picture():
+    with pytest.raises(ValueError, match=r"a mask is \(H, W\), not \(2, 1, 8, 8\)"):
+        edge_distance(np.zeros((2, 1, 8, 8)), np.zeros((2, 1, 8, 8)))
+
+
+@pytest.mark.parametrize("metric", [dice, edge_distance, iou, pixel_accuracy, roc_auc])
 def test_two_shapes_are_refused_and_not_broadcast(metric):
     with pytest.raises(ValueError, match=r"\(1, 3\).*\(2, 3\)"):
         metric(np.ones((1, 3)), np.ones((2, 3)))
 
 
-@pytest.mark.parametrize("metric", [dice, iou, pixel_accuracy])
+@pytest.mark.parametrize("metric", [dice, edge_distance, iou, pixel_accuracy])
 @pytest.mark.parametrize("wrong", [0.37, 2, 255, np.nan, -1])
 def test_values_besides_0_and_1_are_refused(metric, wrong):
     with pytest.raises(ValueError, match=f"prediction must hold 0 and 1 only, but holds {wrong}"):
@@ -91,3 +129,17 @@ def test_values_besides_0_and_1_are_refused(metric, wrong):
 def test_refusals_of_auc(score, truth, error, message):
     with pytest.raises(error, match=message):
         roc_auc(score, truth)
+
+
+MUTANTS = {
+    "metrics:edge_distance": [
+        ("from the prediction to the truth alone", "[apart.min(axis=1), apart.min(axis=0)]", "[apart.min(axis=1)]"),
+        ("the farthest pixel", "apart.min(axis=1)", "apart.max(axis=1)"),
+        ("one edge against none is no distance", 'if len(a) == len(b) else float("inf")', ""),
+    ],
+    "metrics:_edge_pixels": [
+        ("all pixels are edges", "mask & ~inside", "mask"),
+        ("the border of the picture is an edge", 'mode="edge"', 'mode="constant"'),
+        ("nothing is compared below", " & around[2:, 1:-1]", ""),
+    ],
+}

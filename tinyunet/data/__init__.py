@@ -13,7 +13,7 @@ from tinyunet.data.folder import (
     write_mask,
     write_probability,
 )
-from tinyunet.data.synthetic import cells
+from tinyunet.data.synthetic import cells, filaments
 
 __all__ = [
     "Batches",
@@ -21,6 +21,7 @@ __all__ = [
     "Pair",
     "cells",
     "elastic_deform",
+    "filaments",
     "find_pairs",
     "load_pairs",
     "random_crop",

@@ -299,8 +299,9 @@ def passing(model, x, skip=lambda level, features: features, deep=lambda feature
     """What a U-Net makes of x; `skip` and `deep` may change what comes across and what comes from below."""
     x, skips = model.encoder(x)  # the smallest map, and every level's from before pooling
     x = deep(model.bottleneck(x))
-    for level, block in zip((3, 2, 1), model.decoder):
-        x = block(x, skip(level, skips.pop()))  # the deepest skip first
+    for block in model.decoder:
+        level = len(skips)  # 3, 2, 1: the deepest skip first
+        x = block(x, skip(level, skips.pop()))
     return model.output(x)
 
 
@@ -413,7 +414,7 @@ p_cells = {
 
 def edge_error(p, truth):
     """How many pixels the edges of what is marked lie beside the true ones, mean of all pictures."""
-    return np.mean([metrics.edge_distance(one[0] > 0.5, mask[0]) for one, mask in zip(p, truth)])
+    return np.mean([metrics.edge_distance(p[k, 0] > 0.5, truth[k, 0]) for k in range(len(p))])
 
 
 for skips, p in p_cells.items():

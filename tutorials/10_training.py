@@ -260,9 +260,10 @@ def curves(lines, what, title, width=11):
     """Losses over steps: each step pale, and the mean of its neighbours."""
     figure = Figure(figsize=(9, 4.2), layout="constrained")
     axes = figure.subplots()
-    for (name, (x, y)), color, style in zip(lines.items(), plot.MARKS, ("-", "--", "-.", ":")):
-        axes.plot(x, y, color=color, alpha=0.25)
-        axes.plot(x, plot.running_mean(y, width), style, color=color, linewidth=3, label=name)
+    for k, (name, (x, y)) in enumerate(lines.items()):
+        axes.plot(x, y, color=plot.MARKS[k], alpha=0.25)
+        style = ["-", "--", "-.", ":"][k]
+        axes.plot(x, plot.running_mean(y, width), style, color=plot.MARKS[k], linewidth=3, label=name)
     axes.set_title(title, fontsize=18)
     axes.set_xlabel("training step", fontsize=15)
     axes.set_ylabel(what, fontsize=15)
@@ -330,8 +331,8 @@ print(f"Dice on the others: {test_dice(varied):.2f}")
 # %%
 seen = {
     "learned from, as they are": (np.arange(len(heart_losses)) + 1, heart_losses),
-    "others, as they are": tuple(zip(*heart_seen)),
-    "others, with augmentation": tuple(zip(*varied_seen)),
+    "others, as they are": np.transpose(heart_seen),
+    "others, with augmentation": np.transpose(varied_seen),
 }
 curves(seen, "loss", "Learning by heart: the loss on other pictures rises", width=3)
 
@@ -450,7 +451,8 @@ def dice_by_name(model):
 
 
 mine = UNet(1, 1, channels=(8, 16), rng=0)
-with grade.mine():
+with grade.mine() as yours:
+    print("yours:", ", ".join(yours))
     my_losses, my_seen = train(mine, pieces(64), steps(150), kind=MyAdam, watch=dice_by_name)
     marked = probabilities(mine, x_test) > 0.5
 print(f"Dice {dice(marked, masks):.2f}")

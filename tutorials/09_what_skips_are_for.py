@@ -31,15 +31,17 @@ from tinyunet.unet import UNet
 # %% [markdown]
 # ## 1. The same network, twice
 #
-# Here is a small U-Net with three levels, with its skips and without them.
+# Here is a small U-Net with three levels, which have 8, 16 and 32 channels: once with its skips, once without them.
 
 # %%
 with_skips = UNet(in_channels=1, out_channels=1, channels=(8, 16, 32), rng=0)
 without_skips = UNet(in_channels=1, out_channels=1, channels=(8, 16, 32), skips=False, rng=0)
 
 # %% [markdown]
-# > **Predict.** Both are drawn for pictures of 64×64. What is the size of the smallest map? How many pixels of the
-# > picture does one of its positions stand for?
+# Below, both are drawn for one grey picture of 64×64 pixels. A shape is (pictures, channels, rows, columns).
+#
+# > **Predict.** What is the size of the smallest map? How many pixels of the picture does one of its positions stand
+# > for?
 
 # %%
 print(with_skips.trace((1, 1, 64, 64)).drawing())
@@ -63,8 +65,8 @@ print(without_skips.trace((1, 1, 64, 64)).drawing())
 images, masks = data.filaments(16, rng=1000)
 cells, cell_masks = data.cells(16, rng=1000)
 plot.maps({
-    "filaments": images[1, 0], "their mask": masks[1, 0],
-    "cells": cells[1, 0], "their mask ": cell_masks[1, 0],
+    "filaments": images[1, 0], "mask of filaments": masks[1, 0],
+    "cells": cells[1, 0], "mask of cells": cell_masks[1, 0],
 }, limits=(0, 1))
 
 # %% [markdown]
@@ -75,7 +77,7 @@ plot.maps({
 # 1 is perfect, and 0 means that not one pixel is right.
 #
 # > **Predict.** Take the mask itself as the answer, but moved to the right by one pixel, or by two. Roughly which
-# > Dice does it get for cells? And for filaments?
+# > Dice does it get for cells? And for filaments? (`np.roll` moves it. What leaves on the right comes in on the left.)
 
 # %%
 for right in (0, 1, 2):
@@ -382,7 +384,7 @@ for level in range(3):
 # %% [markdown]
 # They add up, and nearly all of the gradient comes through skips. Through the finest skip the way from the loss to
 # the first convolution leads through four convolutions: the last one, two of the decoder, one of the encoder. Through
-# the bottleneck it leads through seventeen.
+# the bottleneck it leads through seventeen, three of them transposed.
 #
 # It is often said that without skips the first layers get no gradient at all.
 #
@@ -418,7 +420,7 @@ def edge_error(p, truth):
 
 
 for skips, p in p_cells.items():
-    print(f"{'with' if skips else 'without':8} skips: Dice {score(p, cell_masks):.2f}, "
+    print(f"{'with' if skips else 'without'} skips: Dice {score(p, cell_masks):.2f}, "
           f"edges {edge_error(p, cell_masks):.2f} pixels beside the true ones")
 
 # %%
@@ -475,11 +477,10 @@ grade("predictions", predictions)
 # %% tags=["exercise"]
 def add_skip(up, skip):
     """up and skip, both (N, C, H, W), added. Returns y and backward(dy) → dup, dskip."""
-    y = np.concatenate([up, skip], axis=1)
+    y = up.copy()
 
     def backward(dy):
-        channels = up.shape[1]
-        return dy[:, :channels], dy[:, channels:]
+        return dy, np.zeros_like(dy)
 
     return y, backward
 

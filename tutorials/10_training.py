@@ -217,7 +217,10 @@ def pieces(count, seed=0, crop=32, flips=True):
 
 
 def train(model, batches, number, lr=0.01, kind=optim.Adam, watch=None):
-    """Train for a number of steps. Returns the loss of each one, and what `watch` saw after every 20."""
+    """Train for a number of steps. Returns the loss of each one, and what `watch(model)` gave after every 20.
+
+    `kind` says how weights move: by Adam, if nothing else is said.
+    """
     optimizer = kind(model.parameters(), lr=lr)
     losses, seen = [], []
     for step in range(1, number + 1):
@@ -428,7 +431,8 @@ grade("adam_step", adam_step)
 # ## 9. Your U-Net
 #
 # Everything is there. `grade.mine()` puts every operation that you have passed, in all tutorials, into the place of
-# ours: inside the `with`, the network runs on them. Your step of Adam becomes an optimizer in a few lines.
+# ours: inside the `with`, the network runs on them. Your step of Adam becomes an optimizer in a few lines. It is called
+# for every array of weights, with the m and v that belong to it. (`m[:] = …` writes into the array that is there.)
 
 # %%
 class MyAdam(optim.Optimizer):

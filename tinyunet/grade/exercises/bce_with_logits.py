@@ -85,6 +85,11 @@ def _naive(x: Array, t: Array) -> Array:
     return -(t * np.log(p) + (1 - t) * np.log(1 - p)).mean()
 
 
+def _clipped(x: Array, t: Array, eps: float) -> Array:
+    p = np.clip(logistic(x), eps, 1 - eps)
+    return -(t * np.log(p) + (1 - t) * np.log(1 - p)).mean()
+
+
 def _of_probabilities(x: Array, t: Array) -> Array:
     return -(t * np.log(x) + (1 - t) * np.log(1 - x)).mean()
 
@@ -182,11 +187,14 @@ EXERCISE = Exercise(
             "nothing is rounded away: log σ(x) = −log(1 + e^−x).",
             _wrong(_naive, _right),
         ),
-        Mistake(
-            "clipped",
-            "It keeps the probabilities away from 0 and 1, so that a logit of −1000 costs as much as one of −30 "
-            "where it is wrong.",
-            _wrong(lambda x, t: _mean(np.clip(x, -30, 30), t), _right),
+        *(
+            Mistake(
+                f"clipped at {short}",
+                f"It keeps the probabilities {short} away from 0 and 1. Then a logit of −1000 costs no more than "
+                f"{-np.log(eps):.0f} where it is wrong, and there is no slope to learn by.",
+                _wrong(lambda x, t, eps=eps: _clipped(x, t, eps), _right),
+            )
+            for short, eps in (("10⁻⁷", 1e-7), ("10⁻¹²", 1e-12))
         ),
         Mistake(
             "0 or 1", "It takes every t for 0 or 1.", _wrong(lambda x, t: _mean(x, np.where(t < 0.5, 0.0, 1.0)), _right)

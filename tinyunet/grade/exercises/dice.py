@@ -119,6 +119,11 @@ EXERCISE = Exercise(
             lambda p, t: 1 - metrics.dice(p, t),
         ),
         Mistake(
+            "smoothed",
+            "It adds 1 above and below. That makes a loss smooth, but a score wrong.",
+            lambda p, t: (2 * _both(p, t) + 1) / (p.sum() + t.sum() + 1),
+        ),
+        Mistake(
             "mean of pictures",
             "It is the mean of the Dice of each picture. One with a single cell would count as much as a full one.",
             lambda p, t: np.mean([metrics.dice(a, b) for a, b in zip(p, t, strict=True)]),

@@ -72,6 +72,7 @@ def test_any_drawing_has_its_two_halves_side_by_side(channels, skips):
         assert f"dec{i}" in line
         assert (f"skip{i}" in line) == skips
         assert ("►" in line) == skips
+    assert [line.index("↑") for line in lines[2:-1:2]] == [line.index("dec") for line in lines[1:-1:2]]
 
 
 @pytest.mark.parametrize("skips", [True, False])
@@ -172,6 +173,9 @@ def test_a_pass_that_fails_leaves_no_trace_either(part):
 
 
 MUTANTS = {
+    "trace:Trace.drawing": [
+        ("the right half runs into the pooled shapes", "max(len(a) + len(b), len(c))", "(len(a) + len(b))"),
+    ],
     "trace:watch": [
         ("the running statistics are updated", "model.eval()", "model.train()"),
         ("a graph is recorded", "with no_grad():", "if True:"),

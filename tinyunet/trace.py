@@ -38,20 +38,22 @@ class Trace(list[Stage]):
         down = [s for s in self if s.name.startswith("enc")]
         up = [s for s in self if s.name.startswith("dec")][::-1]
         bottom = next(s for s in self if s.name == "bottleneck")
-        left, across = [], []
+        left, across, below = [], [], []
         for i, (enc, dec) in enumerate(zip(down, up, strict=True), 1):
             left.append(f"{'  ' * i}{enc.name} {enc.skip}")
             across.append(f"  ──── skip{i} {enc.skip} ────►  " if dec.skip else "  ")
+            below.append(f"{'  ' * (i + 1)}↓ pool {enc.shape}  ")
         # the right half starts in one column per level, further left the deeper it is
-        column = max(len(a) + len(b) + 2 * i for i, (a, b) in enumerate(zip(left, across, strict=True), 1))
+        rows = enumerate(zip(left, across, below, strict=True), 1)
+        column = max(max(len(a) + len(b), len(c)) + 2 * i for i, (a, b, c) in rows)
         lines = [f"{f'input {self[0].shape}':<{column}}output {self[-1].shape}"]
-        for i, (enc, dec) in enumerate(zip(down, up, strict=True), 1):
+        for i, dec in enumerate(up, 1):
             start = column - 2 * i
             skip = across[i - 1]
             if dec.skip:  # stretch the arrow to its column
                 skip = skip.replace("────►", "─" * (4 + start - len(left[i - 1]) - len(skip)) + "►")
             lines.append(f"{left[i - 1] + skip:<{start}}{dec.name} {dec.shape}")
-            lines.append(f"{'  ' * (i + 1) + f'↓ pool {enc.shape}':<{start}}↑ up")
+            lines.append(f"{below[i - 1]:<{start}}↑ up")
         lines.append(f"{'  ' * (len(down) + 1)}{bottom.name} {bottom.shape}")
         return "\n".join(line.rstrip() for line in lines)
 

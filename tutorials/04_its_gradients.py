@@ -519,4 +519,4 @@ grade("conv2d_backward", conv2d_backward)
 # - [`tinyunet/gradcheck.py`](../../tinyunet/gradcheck.py): the check, in thirty lines.
 # - A worked example: `tinyunet byhand input-gradient` and `tinyunet byhand weight-gradient`. To type numbers of your
 #   own: `tinyunet lab`. On paper: `tinyunet worksheet conv2d --level 6`.
-# - Next: 5. The ConvBlock. What do BatchNorm and ReLU do?
+# - Next: [5. The ConvBlock](05_the_conv_block.ipynb). What do BatchNorm and ReLU do?

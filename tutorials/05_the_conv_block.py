@@ -700,4 +700,4 @@ print("the largest difference of a loss is below 0.001:", bool(difference < 1e-3
 #   Numbers of your own: `tinyunet lab`.
 # - S. Ioffe and C. Szegedy, *Batch Normalization* (2015), where it was proposed.
 #
-# Next: 6. Going down. What is lost, what is won?
+# Next: [6. Going down](06_going_down.ipynb). What is lost, what is won?

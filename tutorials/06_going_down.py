@@ -453,4 +453,4 @@ print("the largest difference is below 0.00001:", bool(np.abs(mine - ours).max()
 #   As a command: `tinyunet size conv:64,3 relu conv:64,3 relu pool:2 --input 1x572x572`.
 # - A worked example: `tinyunet byhand maxpool`. Problems for a pencil: `tinyunet worksheet max_pool2d --level 5`.
 #   Numbers of your own: `tinyunet lab`.
-# - Next: 7. Going up. How does an image grow?
+# - Next: [7. Going up](07_going_up.ipynb). How does an image grow?

@@ -537,4 +537,4 @@ print("the same to five digits:", np.allclose(ours, yours, rtol=1e-5, atol=1e-5)
 # - Worked examples: `tinyunet byhand transposed2x2`, `tinyunet byhand transposed-overlap`, `tinyunet byhand bilinear`.
 #   Problems for a pencil: `tinyunet worksheet conv_transpose2d`. Numbers of your own: `tinyunet lab`.
 # - Odena, Dumoulin and Olah (2016), *Deconvolution and Checkerboard Artifacts*, distill.pub/2016/deconv-checkerboard.
-# - Next: tutorial 8, The U. Where are its 14,789,059 numbers?
+# - Next: [8. The U](08_the_u.ipynb). Where are its 14,789,059 numbers?

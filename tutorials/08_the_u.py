@@ -398,4 +398,4 @@ print("the same:", yours is not None and np.array_equal(ours, yours))
 # - Layer by layer, with the arithmetic: `tinyunet size conv:64,3,padding=1 bn relu conv:64,3,padding=1 bn relu pool:2
 #   --input 3x128x128`.
 # - Ronneberger, Fischer and Brox (2015), *U-Net: Convolutional Networks for Biomedical Image Segmentation*.
-# - Next: tutorial 9, What skips are for. Sharp and in place, or blurred?
+# - Next: [9. What skips are for](09_what_skips_are_for.ipynb). Sharp and in place, or blurred?

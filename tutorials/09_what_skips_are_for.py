@@ -569,3 +569,4 @@ for name, model, p in [
 # - A worked example: `tinyunet byhand maxpool` shows which places a pooling forgets, and `tinyunet lab` lets you type
 #   numbers of your own.
 # - A worksheet: `tinyunet worksheet max_pool2d --out sheet.pdf --key key.pdf`.
+# - Next: [10. Training](10_training.ipynb). How does it learn, and how do I see that it does?

@@ -14,7 +14,7 @@ from tinyunet import grade
 from tinyunet.grade import compare, desk, exercises
 from tinyunet.grade.calling import TimeUp, within
 from tinyunet.grade.checking import check
-from tinyunet.grade.exercise import Refused, gradient, pair, part, plain, value
+from tinyunet.grade.exercise import Mistake, Refused, gradient, pair, part, plain, value
 
 
 @pytest.fixture(autouse=True)
@@ -70,6 +70,12 @@ def test_two_mistakes_that_give_the_same_are_both_told():
     checked = check(dataclasses.replace(LINE, mistakes=twice), lambda x, a, b=0: a * x)
     assert [m.name for m in checked.mistakes] == ["b forgotten", "b taken as 0"]
     assert "Each of these mistakes gives it" in desk.words.failed(LINE, checked)
+
+
+def test_of_mistakes_that_fit_where_it_fails_those_are_told_that_fit_everywhere():
+    doubled = Mistake("a forgotten, b doubled", "Neither is right.", lambda x, a, b=0: x + 2 * b)
+    checked = check(dataclasses.replace(LINE, mistakes=(*LINE.mistakes, doubled)), lambda x, a, b=0: x + b)
+    assert [m.name for m in checked.mistakes] == ["a forgotten"]
 
 
 def test_a_mistake_is_one_only_if_it_explains_the_whole_property():
@@ -410,6 +416,14 @@ MUTANTS = {
         ("the program ends", "except BaseException as error", "except Exception as error"),
     ],
     "grade.calling:outcome": [("what is printed is printed", "redirect_stdout(printed)", "nullcontext()")],
+    "grade.checking:_made": [
+        ("of several mistakes that fit here, all are told", "tuple(everywhere or here)", "tuple(here)"),
+        (
+            "mistakes are not compared on the whole property",
+            "here = _agreeing(exercise, failure.of, answer, known)",
+            "here = known",
+        ),
+    ],
     "grade.checking:_failure": [("None is compared", "result.came is None and", "False and")],
     "grade.checking:_in_float32": [("float64 is let through", "np.float32 != came.dtype", "np.float32 == came.dtype")],
     "grade.checking:_by_hand": [("one input decides", "if name in found", "if True")],

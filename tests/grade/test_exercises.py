@@ -155,14 +155,6 @@ MUTANTS = {
             "                return Checked(tuple(held), tuple(failures), tried)\n        else:",
         ),
     ],
-    "grade.checking:_made": [
-        ("of several mistakes that fit here, all are told", "tuple(everywhere or here)", "tuple(here)"),
-        (
-            "mistakes are not compared on the whole property",
-            "here = _agreeing(exercise, failure.of, answer, known)",
-            "here = known",
-        ),
-    ],
     "grade.exercises.conv2d:right": [("the stride is forgotten", "b, stride, padding", "b, 1, padding")],
     "grade.exercises.conv2d_backward:right": [("the padding is forgotten", "stride, padding)", "stride, 0)")],
 }

@@ -59,7 +59,8 @@ nudge = 0.001
 print(((3 + nudge) * (3 + nudge) - 3 * 3) / nudge)
 
 # %% [markdown]
-# Nearly 6, which is 2 · x. (With ever smaller nudges it comes ever nearer.)
+# Nearly 6, which is 2 · x. (With ever smaller nudges it comes ever nearer.) From here on, "y grows by 6 when x grows
+# by 1" is short for: for a tiny nudge y grows 6 times as much as x.
 #
 # So a nudge finds a slope. But only one: for 58,649 weights we would have to run the network 58,649 times, for every
 # single step of learning. We want all of them from one run.
@@ -319,6 +320,17 @@ def total(x):
 
 tape.clear()
 x = Number(np.array([1.0, 2.0, 3.0]), "x")
+loss = total(x)
+print("loss:    ", loss)
+print("gradient:", slopes(tape, loss)[x])
+
+# %% [markdown]
+# A 1 for each element: `total` hands on what it is asked about to all of them.
+#
+# > **Predict.** And if the loss is the sum of x · x, for x = 1, 2, 3?
+
+# %%
+tape.clear()
 loss = total(x * x)
 print("loss:    ", loss)
 print("gradient:", slopes(tape, loss)[x])
@@ -603,7 +615,7 @@ grade("tape_diamond", tape_diamond)
 #
 # | | in words | example |
 # |---|---|---|
-# | slope | by how much the end grows when this number grows by 1 | y = a·b + c: b for a |
+# | slope | how many times as much the end grows as this number, for a tiny nudge | y = a·b + c: b for a |
 # | backward | of dy, the slope of a result, it makes the slopes of its sources | a·b: dy·b and dy·a |
 # | chain rule | along a path slopes are multiplied | 3 · 9 = 27 |
 # | several uses | where paths meet slopes are added | x·x: x + x |

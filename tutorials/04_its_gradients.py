@@ -507,7 +507,8 @@ grade("conv2d_backward", conv2d_backward)
 # after 300 steps the kernel is far from done. 2: yes; what can be made by one kernel can be learned by one kernel. 3:
 # it rises from the first step on. 4: both checks find it, since L as a sum also sees the border, where it matters
 # which weight meets the pixel; with nine times 1/9 neither does. 5: one zero between each two neighbours, as many as
-# the window skipped; then convolve as before.
+# the window skipped; then convolve as before. That gives 5×5: the sixth row and column, which no window reached, are
+# zeros to be added at the end.
 #
 # ## Where to read on
 #

@@ -39,7 +39,7 @@ from tinyunet.unet import DecoderBlock, EncoderBlock, UNet
 # one more ConvBlock, the **bottleneck**. On the way **up** each level has a decoder, which doubles the size. From every
 # encoder a **skip connection** leads straight across to the decoder of the same level. The shape is a U.
 #
-# The article's network has four levels, with 64, 128, 256 and 512 channels. A picture of 128×128 with three colours
+# Our network has four levels, with 64, 128, 256 and 512 channels. A picture of 128×128 with three colours
 # goes in.
 #
 # > **Predict.** Which shape has the map in the bottleneck? Four halvings of 128, and 512 channels.
@@ -67,8 +67,8 @@ print("pooled:  ", pooled.shape)
 print("features:", features.shape)
 
 # %% [markdown]
-# The skip is twice as large as what is handed down. In the table of the article each line names what is handed down,
-# and its note the skip; many readers mix them up.
+# The skip is twice as large as what is handed down. In the table below the note of each line names the skip; it is
+# easily mixed up with what is handed down.
 
 # %%
 print(trace.table())
@@ -115,7 +115,7 @@ print("to the skip:     ", b.grad.numpy().ravel())
 # The array of slopes is cut where the maps were joined. So the skip is a short way for slopes, too: from the loss to
 # the first encoder without passing the bottleneck.
 #
-# The largest decoder of the article: (1, 512, 8, 8) comes from below, the skip is (1, 512, 16, 16), and its ConvBlock
+# The largest decoder of our network: (1, 512, 8, 8) comes from below, the skip is (1, 512, 16, 16), and its ConvBlock
 # makes 256 channels.
 #
 # > **Predict.** Write down the shapes after the up-convolution, after the concatenation, and after the ConvBlock.
@@ -307,7 +307,7 @@ def ledger(in_channels, out_channels, channels):
 
 # %%
 grade("ledger", ledger)
-print("of the article's network:", sum(ledger(3, 3, (64, 128, 256, 512)).values()))
+print("of our network:", sum(ledger(3, 3, (64, 128, 256, 512)).values()))
 
 # %% [markdown]
 # **Exercise 2: the decoder block.** `up` and `conv_block` are given as functions: call them. (`up(x)` is twice as high

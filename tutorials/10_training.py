@@ -357,7 +357,8 @@ curves(seen, "loss", "Learning by heart: the loss on other pictures rises", widt
 # pixel −t · log σ(x) − (1 − t) · log(1 − σ(x)), and of all pixels the mean. It returns the loss and `backward`, which
 # takes dy, the gradient of what comes after, and returns dx.
 #
-# With −log σ(x) = log(1 + e⁻ˣ) you can avoid what happened in section 2. `np.log1p(z)` is log(1 + z).
+# Use −log σ(x) = log(1 + e⁻ˣ) and −log(1 − σ(x)) = log(1 + eˣ), with the natural logarithm; `np.log1p(z)` is
+# log(1 + z). But e¹⁰⁰⁰ is too large for a number: let only the exponential of a negative number be taken.
 
 # %% tags=["exercise"]
 def bce_with_logits(x, t):

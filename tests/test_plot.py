@@ -10,8 +10,10 @@ from tinyunet import plot
 
 def test_running_mean_against_a_loop():
     values = np.random.default_rng(0).random(30)
-    by_loop = [values[max(0, i - 3) : i + 4].mean() for i in range(30)]
+    by_loop = [values[i - k : i + k + 1].mean() for i in range(30) for k in [min(3, i, 29 - i)]]
     np.testing.assert_allclose(plot.running_mean(values, 7), by_loop)
+    np.testing.assert_allclose(plot.running_mean(5 - np.arange(9.0), 5), 5 - np.arange(9.0))  # no kink at an end
+    assert plot.running_mean([], 5).shape == (0,)
 
 
 def test_the_training_curve_shows_every_loss_and_score():
@@ -92,6 +94,12 @@ def test_bright_is_large():
     assert set(drawn(plot.grids({"x": [[3, 3]]}))[1].values()) == {1}
 
 
+def test_a_zero_has_the_same_grey_whatever_is_around_it():
+    _, cells, _ = drawn(plot.grids({"a": [[0, 1, 2]], "b": [[0, -1, -2]], "c": [[0, 0, 0]]}))
+    assert {cells[left, 0] for left in (0.5, 4.5, 8.5)} == {0.8}
+    assert cells[1.5, 0] > 0.8 > cells[5.5, 0] > cells[6.5, 0] >= 0.5
+
+
 def test_grids_stand_beside_each_other_in_the_middle():
     _, cells, _ = drawn(plot.grids({"a": np.zeros((4, 2)), "b": [[1, 2, 3]], "a longer name": [[5]]}))
     assert [cell for cell in cells if cell[0] > 3] == [(3.5, 1.5), (4.5, 1.5), (5.5, 1.5), (8.755, 1.5)]
@@ -145,6 +153,10 @@ def test_marks_of_no_array():
 
 
 MUTANTS = {
+    "plot:running_mean": [
+        ("one side longer than the other at an end", "np.minimum(here, here[::-1])", "here"),
+        ("too wide", "width // 2)", "width)"),
+    ],
     "plot:grids": [
         ("all grids at the same place", "left += width + 1", "left += 0"),
         ("grids at the top", "(tall - len(values)) / 2", "0"),
@@ -156,7 +168,8 @@ MUTANTS = {
         ("nothing marked", "mask[mark] = True", "mask[mark] = False"),
     ],
     "plot:_draw_grid": [
-        ("dark is large", "(high - values[i, j])", "(values[i, j] - low)"),
+        ("dark is large", "+ 0.2 * values[i, j]", "- 0.2 * values[i, j]"),
+        ("from the least to the largest", "np.nanmax([0, *np.abs(values.flat)])", "np.nanmax([0, *values.flat])"),
         ("transposed", "corner[0] + j, corner[1] + i", "corner[0] + i, corner[1] + j"),
         ("a long number is cut off", "3.2 / max(3.2, *map(len, texts))", "1"),
     ],

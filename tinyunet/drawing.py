@@ -23,6 +23,7 @@ FIRST = 1.6  # the longer side of the maps of the first level
 SHRINK = 0.76  # from one level to the next (in truth ½, but then the deepest could not be seen)
 GAP = 0.6  # between levels
 STEP = 0.3  # from one map of a stack to the next, in sides of a map
+ACROSS, DOWN = 2.6, 1.2  # from one box of a graph to the next
 GREY = "#555555"
 
 
@@ -142,7 +143,10 @@ def u(model: Any, image: Array) -> Figure:
 
 
 def graph(
-    made_of: Mapping[Any, Sequence[Any]], labels: Mapping[Any, str], notes: Mapping[Any, str] | None = None
+    made_of: Mapping[Any, Sequence[Any]],
+    labels: Mapping[Any, str],
+    notes: Mapping[Any, str] | None = None,
+    along: Mapping[Any, Sequence[str]] | None = None,
 ) -> Figure:
     """What was made of what, from left to right, each in a box; below the boxes, in orange, there is room for notes.
 
@@ -150,6 +154,7 @@ def graph(
         made_of: the sources of each result, in the order in which they were made.
         labels: what stands in the boxes.
         notes: what stands below them, for those that have something.
+        along: what stands on the arrows to a result, one for each of its sources.
 
     >>> figure = graph({"u": "ab", "y": "uc"}, {name: name for name in "abcuy"}, {"u": "1"})
     >>> sorted(text.get_text() for text in figure.axes[0].texts if text.get_text())
@@ -157,7 +162,7 @@ def graph(
     """
     places = _places(made_of)
     across, down = 1 + max(x for x, _ in places.values()), 1 + max(y for _, y in places.values())
-    figure = Figure(figsize=(2.6 * across, 1.2 * (down + 0.3)), facecolor="white")
+    figure = Figure(figsize=(ACROSS * across, DOWN * (down + 0.3)), facecolor="white")
     axes = figure.add_axes((0, 0, 1, 1), xlim=(-0.5, across - 0.5), ylim=(down - 0.4, -0.7))
     axes.set_axis_off()
     box = {"boxstyle": "round,pad=0.5", "facecolor": "white", "edgecolor": BLUE, "linewidth": 2}
@@ -169,6 +174,7 @@ def graph(
         for k, source in enumerate(sources):
             twice = 0.25 if sources[0] == sources[-1] else 0  # both arrows are seen
             far = -0.25 if places[result][0] - places[source][0] > 1 else 0  # around what stands between
+            bend = far or (twice if k else -twice)
             axes.annotate(
                 "",
                 places[result],
@@ -176,13 +182,18 @@ def graph(
                 zorder=3,
                 arrowprops={
                     "arrowstyle": "-|>,head_width=0.3,head_length=0.6",
-                    "connectionstyle": f"arc3,rad={far or (twice if k else -twice)}",
+                    "connectionstyle": f"arc3,rad={bend}",
                     "patchA": drawn[source].get_bbox_patch(),
                     "patchB": drawn[result].get_bbox_patch(),
                     "color": GREY,
                     "linewidth": 2,
                 },
             )
+            if along:
+                (x, y), (to_x, to_y), ratio = places[source], places[result], ACROSS / DOWN
+                middle = (x + to_x - bend * (to_y - y) / ratio) / 2, (y + to_y + bend * (to_x - x) * ratio) / 2
+                cut = {"facecolor": "white", "edgecolor": "none", "pad": 2}  # the arrow is seen before and after it
+                axes.text(*middle, along[result][k], color=ORANGE, bbox=cut, zorder=4, **style)
     return figure
 
 

@@ -65,27 +65,29 @@ def maps(arrays: Mapping[str, Any], limits: tuple[float, float] | None = None) -
 
 
 def running_mean(values: Sequence[float], width: int) -> Array:
-    """The mean of each value and its neighbours, up to width // 2 on either side.
+    """The mean of each value and its neighbours, width // 2 on either side; near an end as many as both sides have.
+
+    So a curve that falls steeply at first begins where its values begin.
 
     >>> running_mean([1.0, 3.0, 8.0], 3)
-    array([2. , 4. , 5.5])
+    array([1., 4., 8.])
     """
     sums = np.cumsum([0.0, *values])
     here = np.arange(len(values))
-    first, last = np.maximum(here - width // 2, 0), np.minimum(here + width // 2 + 1, len(values))
-    return (sums[last] - sums[first]) / (last - first)
+    reach = np.minimum(np.minimum(here, here[::-1]), width // 2)
+    return (sums[here + reach + 1] - sums[here - reach]) / (2 * reach + 1)
 
 
 def draw_training(axes: Any, losses: Sequence[float], scores: Sequence[tuple[int, Mapping[str, float]]]) -> None:
     """The loss of every step with its running mean, and the validation scores on a second scale."""
     steps = np.arange(1, len(losses) + 1)
-    axes.plot(steps, losses, color=BLUE, alpha=0.25, linewidth=0.8)
+    axes.plot(steps, losses, color=BLUE, alpha=0.5, linewidth=0.8)
     axes.plot(steps, running_mean(losses, 21), color=BLUE, linewidth=1.8)
     axes.set_xlabel("training step")
     axes.set_ylabel("loss (each step, and mean of 21)", color=BLUE)
     axes.set_ylim(bottom=0)
     axes.set_xlim(0, max(len(losses), 1))
-    axes.spines["top"].set_visible(False)
+    axes.spines[["top", "right"]].set_visible(False)
     if not scores:
         return
     right = axes.twinx()
@@ -108,9 +110,10 @@ def training_curve(losses: Sequence[float], scores: Sequence[tuple[int, Mapping[
 
 
 def grids(arrays: Mapping[str, Any], marks: Mapping[str, Any] | None = None) -> Figure:
-    """Small arrays of numbers side by side, as on squared paper, each under its name; bright cells hold large numbers.
+    """Small arrays of numbers side by side, as on squared paper, each under its name; bright is large.
 
-    Of an array with more than two axes every plane is drawn, and named by its index. nan is an empty cell.
+    A 0 is of the same grey in all of them. Of an array with more than two axes every plane is drawn, and named by its
+    index. nan is an empty cell.
 
     Args:
         marks: by the name of an array, which of its cells to mark: what stands in brackets in NumPy, such as
@@ -161,10 +164,10 @@ def _draw_grid(axes: Any, values: Array, corner: tuple[float, float], style: dic
     """The cells and their numbers."""
     texts = [_short(value) for value in values.flat]
     size = style["fontsize"] * 3.2 / max(3.2, *map(len, texts))
-    low, high = np.nanmin([0, *values.flat]), np.nanmax([0, *values.flat])
+    most = np.nanmax([0, *np.abs(values.flat)]) or 1
     for (i, j), text in zip(np.ndindex(values.shape), texts, strict=True):
         x, y = corner[0] + j, corner[1] + i
-        bright = 1 - 0.2 * (high - values[i, j]) / ((high - low) or 1) if text else 1  # a number stays legible
+        bright = 0.8 + 0.2 * values[i, j] / most if text else 1  # from 0.6 on a number is legible
         axes.add_patch(Rectangle((x, y), 1, 1, facecolor=str(bright), edgecolor="gray", linewidth=0.8))
         axes.text(x + 0.5, y + 0.53, text, **{**style, "fontsize": size, "va": "center"})
 

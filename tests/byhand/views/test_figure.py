@@ -42,7 +42,7 @@ def test_the_example_of_the_article():
     shown = texts(picture)
     assert shown[:2] == ["y[0, 0, 0]", "conv2d"]
     assert shown[-2:] == ["30 + 5 + 2 = 37", "channel 0 + channel 1 + bias = y[0, 0, 0]"]
-    assert {"x[0]", "x[1]", "w[0, 0]", "w[0, 1]", "products", "30", "5", "y[0]", "×", "=", "→"} <= set(shown)
+    assert {"x[0]", "x[1]", "w[0, 0]", "w[0, 1]", "products", "Σ = 30", "Σ = 5", "y[0]", "×", "=", "→"} <= set(shown)
     width, height = picture.get_size_inches()
     assert math.isclose(width / height, 16 / 9)
 
@@ -58,7 +58,7 @@ def test_the_grids_of_the_example():
     assert kernel.texts == [["1", "0", "−1"]] * 3
     assert products.texts == [["0"] * 3] * 3
     assert set(products.looks.values()) == {"zero"}
-    assert plan.rows[0].value == "0"
+    assert plan.rows[0].value == "Σ = 0"
     assert plan.output.frames == (Frame(0, 3, 1, 1, plot.ORANGE),)
     assert plan.subtitle == "conv2d(padding=1)"
 
@@ -170,7 +170,7 @@ def test_a_linear_layer_is_products_too():
     ]:
         (row,) = planned(whole.at(*at)).rows
         assert [text for line in row.grids[2].texts for text in line] == products
-        assert row.value == value
+        assert row.value == f"Σ = {value}"
         met = [by_letter(grid) for grid in row.grids]
         assert {k: met[0][k] * met[1][k] for k in met[0]} == met[2]
 

@@ -145,7 +145,7 @@ def _channel(element: Element, part: Part, name: str, plane: Index, met: dict[Ce
         several = len(next(iter(met.values())).factors) > 2
         factors = block("weights" if several else place(first.name, first.at[:-axes]), values, most)
     products = block("products", {cell: term.value for cell, term in met.items()}, most, True, letters)
-    return Row((seen, factors, products), "×==", write(part.value))
+    return Row((seen, factors, products), "×=", f"Σ = {write(part.value)}")
 
 
 def _letters(whole: Explanation, kernel: dict[Cell, Factor]) -> dict[Cell, str]:

@@ -31,7 +31,7 @@ TOP, SIGN, BESIDE, GAP, LINE = (
     0.25,
     1.4,
 )  # below the title; for a sign, or none; between rows and lines
-FRAME = 0.08  # around a number beyond its margin: lines of frames are as thick in small cells
+FRAME = 0.09  # around a number beyond its margin: lines of frames are as thick in small cells
 DOTS, LABEL = 0.3, 1.4  # for what is left out on a side of a grid; what its name may need, if it is wider than the grid
 LEGIBLE = 0.31  # rather than smaller cells there are fewer of them
 CELLS = 10, 7, 5, 3  # rows or columns of an image around the window, the first with which the numbers are legible

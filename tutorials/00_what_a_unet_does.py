@@ -9,13 +9,14 @@
 #
 # - say what goes into a U-Net, what comes out, and what it learns from;
 # - write down the shape of everything on its way down and up, before you run it;
-# - say what its deep parts know, and what its skips know;
+# - say what its deepest maps know, and what its first maps know;
 # - tell which jobs a U-Net can do, and when half of it is enough.
 #
 # **You need** a little Python and NumPy, and nothing else. **It takes** about 45 minutes.
 #
 # **How to use it.** Before each result you are asked for a prediction. Write it down first: you learn most where you
-# were wrong. The first cell fetches what is needed. Run it, and read on below.
+# were wrong. If results are in sight already, choose *Edit → Clear Outputs of All Cells* before you begin. A cell is
+# run with Shift+Enter. The first one fetches what is needed: run it, and read on below.
 
 # %%
 # %matplotlib inline
@@ -23,7 +24,7 @@ import numpy as np
 
 import tinyunet.functional as F
 from tinyunet import classical, data, drawing, grade, metrics, optim, plot
-from tinyunet.grade import steps
+from tinyunet.grade import steps  # steps(300) is 300, and fewer when the tutorials are only tested
 from tinyunet.unet import UNet
 
 # %% [markdown]
@@ -84,9 +85,9 @@ x = np.stack([data.standardize(picture) for picture in pictures])
 print(x.shape)
 
 # %% [markdown]
-# Here is the network. It is told how many channels come in and go out, and how many it is to have inside, on its
-# three levels. `rng=0` chooses the random numbers that it begins with: they are its **weights**, and all that it will
-# ever learn is stored in them.
+# Here is the network. It is told how many channels come in and go out, and how many it is to have inside, on each of
+# its three levels (section 4 shows them). `rng=0` chooses the random numbers that it begins with: they are its
+# **weights**, and all that it will ever learn is stored in them.
 #
 # > **Predict.** One channel is to come out. What is the shape of the output?
 
@@ -94,7 +95,7 @@ print(x.shape)
 model = UNet(in_channels=1, out_channels=1, channels=(8, 16, 32), rng=0)
 y = model(x)
 print("shape: ", y.shape)
-print("weights:", sum(weights.numel() for weights in model.parameters()))
+print("weights:", sum(weights.numel() for weights in model.parameters()))  # numel: how many numbers
 
 # %% [markdown]
 # The same height and width: one number for each pixel. It is called a **logit**. Above 0 it says "cell", below 0 "no
@@ -115,7 +116,8 @@ def probability(model, x):
 # and does the following again and again:
 #
 # 1. It looks at 8 of them and says what it thinks.
-# 2. The **loss** says how wrong that is, in one number.
+# 2. The **loss** says how wrong that is, in one number. (Ours is called *binary cross-entropy*. Tutorial 10 works it
+#    out.)
 # 3. `backward()` finds for each weight whether the loss would fall if it were a little larger or a little smaller.
 #    (How, is the subject of tutorial 1.)
 # 4. The **optimizer** moves every weight a little in that direction.
@@ -130,7 +132,7 @@ small_pictures, small_masks = data.cells(64, size=64, rng=0)
 batches = data.Batches(
     [data.standardize(picture) for picture in small_pictures], list(small_masks), 8, crop=64, rng=0
 )  # 8 at a time, in random order, turned and mirrored
-optimizer = optim.Adam(model.parameters(), lr=0.002)  # lr: how far it moves the weights
+optimizer = optim.Adam(model.parameters(), lr=0.002)  # Adam is one way to move weights, and lr says how far
 moments, losses = {}, []
 for step in range(steps(300) + 1):
     if step in (0, 20, 50, steps(300)):
@@ -147,9 +149,10 @@ for moment, p in moments.items():
 plot.maps(moments, limits=(0, 1))
 
 # %% [markdown]
-# At first it knows nothing: nearly one half everywhere, a grey picture. After 20 steps it has found that bright means
-# cell, and specks are a little bright, too. Then it finds what no threshold can: dark insides of cells are cell, and
-# bright specks are not.
+# At first it knows nothing: nearly one half everywhere, a grey picture. (Dice is 0.00 because every probability happens
+# to lie just below one half, and so no pixel is called cell.) After 20 steps it has beaten the threshold: most cells
+# are there, but blurred; some faint ones are hardly seen, and specks show a little. After 300 steps the outlines are
+# sharp, the faint cells are filled, and the specks are gone.
 
 # %% [markdown]
 # > **Predict.** What does the curve of the loss look like: a straight line down, first steep and then flat, or first
@@ -157,6 +160,9 @@ plot.maps(moments, limits=(0, 1))
 
 # %%
 plot.training_curve(losses, [])
+
+# %% [markdown]
+# First steep and then flat: what is easy is learned first.
 
 # %% [markdown]
 # ## 4. The U
@@ -178,7 +184,8 @@ drawing.u(model, x[0])
 # - At the bottom, the **bottleneck**: a ConvBlock on the smallest maps. It keeps the number of channels.
 # - From level to level going up, an **up-convolution** doubles height and width. It keeps the number of channels.
 # - Then comes the **skip**: the maps of the same level from the way down, from before pooling, are laid beside the
-#   maps from below. Another ConvBlock combines both, into as many channels as the next level up needs.
+#   maps from below. Another ConvBlock combines both, into as many channels as the level above has. (The topmost
+#   has none above it, and makes as many as it has itself.)
 # - At the end each pixel's 8 channels are combined to its logit.
 #
 # Only some of the maps are drawn; the numbers tell how many there are: 8 × 128×128 is 8 channels of 128 rows and 128
@@ -214,7 +221,8 @@ for height, width in [(72, 64), (100, 100), (128, 120)]:
 #
 # Why go down and up again? A place on the lowest maps has seen a large piece of the picture: it can know **what** is
 # there. But it stands for 8×8 pixels, so it cannot say exactly **where**. The maps of the first level know exactly
-# where an edge is, but not whether it is the edge of a cell or of a speck. The skips bring both together.
+# where an edge is, but not whether it is the edge of a cell or of a speck. The skips bring what they know across, and
+# so both come together.
 #
 # Is that true? We can switch parts off and look. This is the whole way through the network, in five lines, with a
 # switch for each skip and one for the bottleneck: 1 is on, 0 replaces all its numbers by 0.
@@ -237,7 +245,7 @@ def through(x, skip1=1, skip2=1, skip3=1, bottleneck=1):
 
 # %%
 detail_off = through(x, skip1=0)
-part = np.s_[40:104, 20:84]  # a part of the picture, enlarged
+part = np.s_[40:104, 20:84]  # rows 40 to 103 and columns 20 to 83, enlarged
 plot.maps(
     {"picture": pictures[0, 0][part], "all on": through(x)[part], "skip1 off": detail_off[part]},
     limits=(0, 1),
@@ -247,8 +255,11 @@ plot.maps(
 # All cells are there, but soft and round, as if cut out with a blunt knife: the network still knows what there is,
 # and no longer exactly where it ends.
 #
-# > **Predict.** Now the other way round: without the deepest maps, `skip3` and the bottleneck. The outlines, which
-# > come through `skip1`, are there. What will be missing?
+# Now the other way round: without the deepest maps, those of level 3 and of the bottleneck. The maps of level 3 come
+# through a skip, `skip3`; but each of their places has seen 32×32 pixels, a whole cell and more. So what counts is not
+# whether a map comes through a skip, but how deep it was made.
+#
+# > **Predict.** The outlines, which come through `skip1`, are there. What will be missing?
 
 # %%
 depth_off = through(x, skip3=0, bottleneck=0)
@@ -258,8 +269,9 @@ plot.maps(
 )
 
 # %% [markdown]
-# Sharp, but full of holes: the dark inside of a cell looks like glass to somebody who sees only a few pixels around.
-# That there is a rim on all sides of it is visible from afar only.
+# Sharp, but with holes. Some are in the dark inside of a cell, which looks like glass to somebody who sees only a few
+# pixels around. Some are at a bright spot in a cell, which looks like a speck. That there is a rim on all sides is
+# visible from afar only.
 
 # %%
 for name, p in {"all on": through(x), "skip1 off": detail_off, "deepest maps off": depth_off}.items():
@@ -271,15 +283,15 @@ for name, p in {"all on": through(x), "skip1 off": detail_off, "deepest maps off
 # %% [markdown]
 # ## 6. When only a label is needed
 #
-# Some questions have one answer for the whole picture: "is this a cat?" Then nothing must be in place again, and the
-# decoder can go.
+# Some questions have one answer for the whole picture: "is this a cat?" Then nothing has to be put back in its
+# place, and the decoder can go.
 #
-# We take the encoder that is trained already and ask it of small squares of 16×16 pixels: is there a cell in it? Its
-# deepest maps, 32 of them, are averaged to 32 numbers for each square; and these are weighed and added up to one
-# number, above 0 for yes. The 33 numbers that this takes are fitted to the right answers for half of the squares (by
-# NumPy's `lstsq`).
+# We take the encoder that is trained already and show it small squares of 16×16 pixels: is there a cell in it? What it
+# hands down at its end, after its last pooling, are 32 maps of each square. Each map is averaged to one number. These
+# 32 numbers are multiplied by 32 weights and added up, and one more number, a *bias*, is added: the result is above 0
+# for yes. The 32 weights and the bias are fitted to the right answers for half of the squares (by NumPy's `lstsq`).
 #
-# > **Predict.** What is the shape of the deepest maps, for n squares of 16×16?
+# > **Predict.** For n squares of 16×16, what is the shape of what the encoder hands down?
 
 # %%
 pictures_6, masks_6 = data.cells(60, size=64, rng=1)
@@ -295,15 +307,15 @@ clear = (covered == 0) | (covered > 0.3)  # not those with just a bit of one
 label = np.where(covered[clear] > 0, 1, -1)
 inputs = squares(np.stack([data.standardize(picture) for picture in pictures_6]))[clear]
 with model.evaluating():
-    deepest, _ = model.encoder(inputs)
-print(deepest.shape)
+    handed_down, _ = model.encoder(inputs)  # and the skips, which nobody needs here
+print(handed_down.shape)
 
 # %% [markdown]
 # > **Predict.** Somebody who always says "there is a cell" is right in 84 of 100 cases. How often is the encoder
 # > right, on the half of the squares that nothing was fitted to?
 
 # %%
-averages = np.column_stack([deepest.numpy().mean(axis=(2, 3)), np.ones(len(label))])  # and a 1 for the bias
+averages = np.column_stack([handed_down.numpy().mean(axis=(2, 3)), np.ones(len(label))])  # and a 1 for the bias
 half = len(label) // 2
 weights, *_ = np.linalg.lstsq(averages[:half], label[:half], rcond=None)
 answers = np.where(averages @ weights > 0, 1, -1)
@@ -311,8 +323,8 @@ print(f"always yes:  {np.mean(label[half:] == 1):.0%} right")
 print(f"the encoder: {np.mean(answers[half:] == label[half:]):.0%} right")
 
 # %% [markdown]
-# What it has learned to find the outlines of cells by also tells whether there is one. With more classes, and trained
-# for it, this half of a U-Net says "this is a cat".
+# The features that it has learned for the outlines of cells also tell whether there is a cell. With more classes, and
+# trained for it, this half of a U-Net says "this is a cat".
 
 # %% [markdown]
 # ## 7. One network, many jobs
@@ -339,8 +351,9 @@ print(f"the encoder: {np.mean(answers[half:] == label[half:]):.0%} right")
 # `grade.hint("shapes_down")` you get help, a little at a time.
 
 # %% [markdown]
-# **Exercise 1: down.** Two colour pictures of 96 rows and 160 columns go into `UNet(3, 4, channels=(16, 32, 64))`.
-# Write the shapes of what `enc1`, `enc2` and `enc3` hand down, after pooling, and of the bottleneck.
+# **Exercise 1: down.** Two colour pictures of 96 rows and 160 columns go into
+# `UNet(in_channels=3, out_channels=4, channels=(16, 32, 64))`. Write the shapes of what `enc1`, `enc2` and `enc3` hand
+# down, after pooling, and of the bottleneck.
 
 # %% tags=["exercise"]
 shapes_down = [

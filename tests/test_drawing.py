@@ -104,11 +104,12 @@ def test_a_graph_has_an_arrow_for_every_use_from_left_to_right(made_of):
 @pytest.mark.parametrize("made_of", [DIAMOND, LATE])
 def test_nothing_in_a_graph_lies_on_something_else(made_of):
     nodes = {*made_of, *"".join(made_of.values())}
-    figure = drawing.graph(made_of, {node: "multiply: 30" for node in nodes}, dict.fromkeys(nodes, "slope 27"))
+    labels, notes = dict.fromkeys(nodes, "multiply: 30"), dict.fromkeys(nodes, "slope 27")
+    figure = drawing.graph(made_of, labels, notes, dict.fromkeys(made_of, "78"))
     figure.draw_without_rendering()
     texts = [text for text in figure.axes[0].texts if text.get_text()]
     boxes = [(t.get_bbox_patch() or t).get_window_extent() for t in texts]
-    assert len(boxes) == 2 * len(nodes)
+    assert len(boxes) == 2 * len(nodes) + 2 * len(made_of)
     for k, box in enumerate(boxes):
         assert figure.bbox.x0 <= box.x0 < box.x1 <= figure.bbox.x1
         assert figure.bbox.y0 <= box.y0 < box.y1 <= figure.bbox.y1
@@ -124,7 +125,7 @@ def test_two_arrows_between_the_same_boxes_are_both_seen():
 
 
 @pytest.mark.parametrize("made_of", [DIAMOND, SKIP, LATE])
-def test_what_stands_along_an_arrow_stands_in_its_middle(made_of):
+def test_what_stands_along_an_arrow_stands_on_it(made_of):
     names = {node: node for node in {*made_of, *"".join(made_of.values())}}
     along = {result: [f"{source} in {result}, {k}" for k, source in enumerate(made_of[result])] for result in made_of}
     axes = drawing.graph(made_of, names, along=along).axes[0]
@@ -133,7 +134,10 @@ def test_what_stands_along_an_arrow_stands_in_its_middle(made_of):
     uses = [(result, k, source) for result in made_of for k, source in enumerate(made_of[result])]
     for (result, k, source), way in zip(uses, ways, strict=True):
         start, control, end = way(place[source], place[result], shrinkA=0, shrinkB=0).vertices
-        np.testing.assert_allclose(place[along[result][k]], (start + 2 * control + end) / 4)
+        t = drawing.NEARER
+        np.testing.assert_allclose(
+            place[along[result][k]], (1 - t) ** 2 * start + 2 * t * (1 - t) * control + t**2 * end
+        )
 
 
 @pytest.mark.slow
@@ -165,8 +169,8 @@ MUTANTS = {
     ],
     "drawing:graph": [
         ("arrows on each other", "0.25 if sources[0] == sources[-1] else 0", "0"),
-        ("beside its arrow, if that is bent", "* (to_x - x) * ratio) / 2", "* (to_x - x) * ratio)"),
-        ("beside its arrow, if that is steep", "(to_y - y) / ratio", "(to_y - y) * ratio"),
+        ("beside its arrow, if that is bent", "2 * NEARER * (1", "NEARER * (1"),
+        ("beside its arrow, if that is steep", "below / ratio", "below * ratio"),
         ("on the arrow of another source", "along[result][k]", "along[result][-1 - k]"),
         (
             "arrows turned round",

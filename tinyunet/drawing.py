@@ -24,6 +24,7 @@ SHRINK = 0.76  # from one level to the next (in truth ½, but then the deepest c
 GAP = 0.6  # between levels
 STEP = 0.3  # from one map of a stack to the next, in sides of a map
 ACROSS, DOWN = 2.6, 1.2  # from one box of a graph to the next
+NEARER = 0.38  # of the way along an arrow stands what it says, nearer to its source than where arrows cross
 GREY = "#555555"
 
 
@@ -191,9 +192,10 @@ def graph(
             )
             if along:
                 (x, y), (to_x, to_y), ratio = places[source], places[result], ACROSS / DOWN
-                middle = (x + to_x - bend * (to_y - y) / ratio) / 2, (y + to_y + bend * (to_x - x) * ratio) / 2
-                cut = {"facecolor": "white", "edgecolor": "none", "pad": 2}  # the arrow is seen before and after it
-                axes.text(*middle, along[result][k], color=ORANGE, bbox=cut, zorder=4, **style)
+                right, below, aside = to_x - x, to_y - y, 2 * NEARER * (1 - NEARER) * bend
+                place = x + NEARER * right - aside * below / ratio, y + NEARER * below + aside * right * ratio
+                cut = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}  # the arrow is seen before and after it
+                axes.text(*place, along[result][k], color=ORANGE, bbox=cut, zorder=4, **style)
     return figure
 
 

@@ -1,15 +1,16 @@
 # %% [markdown]
 # # 1. A number that remembers
 #
-# A network learns by turning each of its weights a little, in the direction in which it becomes less wrong. So for
-# each weight it needs a slope: by how much does the result change if this number changes? A small U-Net has 58,649 of
-# them. Here you build what finds all these slopes in one go, in some forty lines, and then repair three mistakes that
-# many have made in them.
+# A network is made of many numbers, its **weights**, and learns by changing each a little, in the direction in which
+# it becomes less wrong. So for each weight it needs a slope: by how much does the result change if this weight
+# changes? A small U-Net has 58,649 weights. Here you build what finds all their slopes in one go, in some forty
+# lines, and then repair three mistakes that many have made in such a program.
 #
 # **Afterwards you can**
 #
 # - find the slope of any formula with pencil and paper, one operation at a time;
-# - explain what `backward()` does in PyTorch and here, and why slopes add up;
+# - explain what `backward()` does, here and in PyTorch, the library that most networks are written with;
+# - say why slopes add up;
 # - write an operation with its backward, for numbers and for arrays that are repeated to fit;
 # - recognise a wrong gradient by a nudge.
 #
@@ -17,7 +18,7 @@
 # network at work, is taken for granted. **It takes** about 90 minutes, half of them for the exercises.
 #
 # **How to use it.** Before each result you are asked for a prediction. Write it down first: you learn most where you
-# were wrong.
+# were wrong. If results are in sight already, choose *Edit → Clear Outputs of All Cells* before you begin.
 
 # %%
 # %matplotlib inline
@@ -68,13 +69,16 @@ print(((3 + nudge) * (3 + nudge) - 3 * 3) / nudge)
 # %% [markdown]
 # ## 2. One operation at a time
 #
-# Split the formula into steps of a single operation: u = a · b, then y = u + c. Each step is so small that its slopes
-# can be written down once and for all.
+# Split the formula into steps of a single operation: first u = a · b, then u + c. Each step is so small that its
+# slopes can be written down once and for all.
 #
-# What goes into an operation are its **sources**, and what comes out is its **result**. We write every operation in
-# the same form: it returns its result, and a function **backward**. It is asked: "if my result grows by 1, the end of
-# the whole formula grows by `dy`. What does that mean for each of my sources?" In a sum, the end grows just as much
-# if one of the parts does:
+# What goes into an operation are its **sources**, and what comes out is its **result**, y. What comes out of the last
+# operation is the **end** of the whole formula. We write every operation in the same form: it returns its result, and
+# a function **backward**. This function is asked: "if your result y grows by 1, the end grows by `dy`. By how much
+# does it grow when one of your sources grows by 1?" (`dy` is one name, to be read as *the slope of y*. If you know
+# derivatives: it is not the dy of dy/dx, but all of d end/dy.)
+#
+# In a sum, the end grows just as much if one of the parts grows:
 
 # %%
 def add(a, b):
@@ -87,8 +91,8 @@ def add(a, b):
 
 
 # %% [markdown]
-# **Exercise 1: a product.** Write the backward of `multiply`. Two things are multiplied in it: what the *result*
-# means to the end, which is dy, and what the *source* means to the result, which you have found above.
+# **Exercise 1: a product.** Write the backward of `multiply`. Two slopes are multiplied in it: by how much the end
+# grows with the result, which is dy, and by how much the result grows with the source, which you have found above.
 
 # %% tags=["exercise"]
 def multiply(a, b):
@@ -115,36 +119,40 @@ def multiply(a, b):
 grade("multiply", multiply)
 
 # %% [markdown]
-# Now we go through y = a · b + c forwards, and then back. At the end, where y is the end itself, dy is 1.
+# Now we go through a · b + c forwards, and then back. The result of the last operation *is* the end, so the first dy
+# is 1.
 #
 # > **Predict.** Which number does the backward of `multiply` get as its dy? Which slopes come out?
 
 # %%
 u, multiply_backward = multiply(2.0, 3.0)
-y, add_backward = add(u, 4.0)
+end, add_backward = add(u, 4.0)
 
 du, dc = add_backward(1.0)
 da, db = multiply_backward(du)
-print(f"y = {y:g}, slopes: u {du:g}, a {da:g}, b {db:g}, c {dc:g}")
+print(f"end = {end:g}, slopes: u {du:g}, a {da:g}, b {db:g}, c {dc:g}")
 
 # %% [markdown]
 # The same as by nudging, all three from one run. What we used is the **chain rule**: if u grows twice as fast as a,
-# and y five times as fast as u, then y grows ten times as fast as a. Along a chain, slopes are multiplied.
+# and the end five times as fast as u, then the end grows ten times as fast as a. Along a chain, slopes are multiplied.
 #
-# > **Predict.** With a = 2, b = 3, c = 4 once more, but y = (a · b) · c: what are the slopes of u, a, b and c?
+# > **Predict.** With a = 2, b = 3, c = 4 once more, but (a · b) · c, where u is a · b: what are the slopes of u, a, b
+# > and c?
 
 # %%
 u, first_backward = multiply(2.0, 3.0)
-y, second_backward = multiply(u, 4.0)
+end, second_backward = multiply(u, 4.0)
 
 du, dc = second_backward(1.0)
 da, db = first_backward(du)
-print(f"y = {y:g}, slopes: u {du:g}, a {da:g}, b {db:g}, c {dc:g}")
+print(f"end = {end:g}, slopes: u {du:g}, a {da:g}, b {db:g}, c {dc:g}")
 
 # %% [markdown]
-# **Exercise 2: ReLU.** The operation that is used most in a U-Net, after convolution: y is x where x is above 0, and
-# 0 elsewhere. Write it for a single number, with its backward. (At exactly 0 there is a kink. Take the slope 0 there,
-# as everybody does.)
+# u has the slope 4, because it is multiplied by 4. So a has 4 · 3 = 12 and b has 4 · 2 = 8. And c has 6, which is u.
+#
+# **Exercise 2: ReLU.** An operation that a U-Net uses nearly as often as convolution: y is x where x is above 0, and 0
+# elsewhere. Write it for a single number, with its backward. (At exactly 0 there is a kink. Take the slope 0 there, as
+# everybody does.)
 
 # %% tags=["exercise"]
 def relu_scalar(x):
@@ -234,9 +242,14 @@ def slopes(tape, last):
 
 
 # %% [markdown]
-# Three pieces of Python that you may not have met: `lambda dy: (dy, dy)` is a function without a name, and says the
-# same as the three lines of `backward` above. `*sources` takes all arguments, however many, into one tuple. And
-# `@recorded` above a function means `add = recorded(add)`: from then on `add` is what `recorded` has made of it.
+# (`add` and `multiply` are those of section 2, once more, on a line each, to be recorded.) Four pieces of Python that
+# you may not have met:
+#
+# - `lambda dy: (dy, dy)` is a function without a name, and says the same as `backward` of `add` in section 2.
+# - `*sources` takes all arguments, however many, into one tuple.
+# - `@recorded` above a function means `add = recorded(add)`: from then on `add` is what `recorded` has made of it.
+# - When Python meets `a * b`, it calls `a.__mul__(b)`, and for `a + b` it calls `a.__add__(b)`. So two Numbers are
+#   multiplied by our `multiply`, and the step is on the tape.
 #
 # > **Predict.** We compute a · b + c with these Numbers. How many steps will be on the tape, and which one is the
 # > last?
@@ -248,16 +261,19 @@ for result, sources, _ in tape:
     print(result, " made of ", *sources, sep="   ")
 
 # %% [markdown]
-# A tape can be drawn as a **graph**: a box for each number, and an arrow from each source to what it was used for.
-# Below the boxes stand the slopes; they are found from the right to the left, against the arrows.
+# A tape can be drawn as a **graph**: a box for each number, and an arrow from each source to what it was used for. On
+# an arrow stands the slope of this one use: by how much the result grows with the source. Below a box stands the
+# slope that we are after: by how much the end grows with this number. These are found from the right to the left,
+# against the arrows.
 
 # %%
 def picture(tape, last):
-    """The graph of a tape, and the slopes of its last number."""
+    """The graph of a tape, with the slope of each use, and the slopes of the last number."""
     numbers = {number for result, sources, _ in tape for number in (result, *sources)}
     made_of = {result: sources for result, sources, _ in tape}
     notes = {number: f"slope {d:g}" for number, d in slopes(tape, last).items()}
-    return drawing.graph(made_of, {number: str(number) for number in numbers}, notes)
+    along = {result: [f"{d:g}" for d in backward(1.0)] for result, _, backward in tape}
+    return drawing.graph(made_of, {number: str(number) for number in numbers}, notes, along)
 
 
 picture(tape, y)
@@ -267,7 +283,7 @@ picture(tape, y)
 #
 # Now a number is used twice: y = x · x + x, at x = 3.
 #
-# > **Predict.** How many arrows leave x? What is the slope of each of these three uses, and what is the slope of x?
+# > **Predict.** How many arrows leave x, what is the slope along each of them, and what is the slope of x?
 
 # %%
 tape.clear()
@@ -278,12 +294,13 @@ print("by a nudge:", round(((3 + nudge) * (3 + nudge) + (3 + nudge) - (3 * 3 + 3
 picture(tape, y)
 
 # %% [markdown]
-# If x grows, all of its uses grow with it, and each makes y grow: 3 by the first factor, 3 by the second, 1 by the
-# sum. That makes 7. **Along a path slopes are multiplied; where paths meet, they are added.** This is what
+# Three arrows. If x grows, each of its uses makes y grow: 3 by the first factor, 3 by the second, 1 by the sum. That
+# makes 7. **Along a path slopes are multiplied; where paths meet, they are added.** This is what
 # `found.get(source, 0.0) + d` does.
 #
-# And why from the newest step to the oldest? When it is a step's turn, everything that used its result must have
-# reported. What used a result was done later than what made it. So newest first is an order that always works.
+# And why from the newest step to the oldest? A step can hand on the slope of its result only when this slope is
+# complete: when every use of the result has added its part. A result is used later than it is made, so with the newest
+# step first all of its uses have had their turn.
 #
 # > **Predict.** u = x · a, and y = u · b + u · c, with x = 2, a = 3, b = 4, c = 5. Two paths lead from y back to u.
 # > What is the slope of u, and of x?
@@ -296,8 +313,8 @@ y = u * b + u * c
 picture(tape, y)
 
 # %% [markdown]
-# u has 4 + 5 = 9, and x gets 9 · 3 = 27. In a U-Net this happens at every skip: the maps of a level are used by the
-# next level, and once more on the way up.
+# u has 4 + 5 = 9, and x gets 9 · 3 = 27. In a U-Net this happens again and again: its *skips* are results that are used
+# twice, once in the next step and once more much later.
 
 # %% [markdown]
 # ## 5. From numbers to arrays
@@ -325,7 +342,7 @@ print("loss:    ", loss)
 print("gradient:", slopes(tape, loss)[x])
 
 # %% [markdown]
-# A 1 for each element: `total` hands on what it is asked about to all of them.
+# A 1 for each element: `total` hands its dy to all of them.
 #
 # > **Predict.** And if the loss is the sum of x · x, for x = 1, 2, 3?
 
@@ -351,17 +368,20 @@ print(table + row)
 # > is the gradient of `row`, and what is its shape?
 
 # %%
-changed = row + np.array([0, 1, 0])
-print("it grows by", (table + changed).sum() - (table + row).sum())
+for k in range(3):
+    larger = row.copy()
+    larger[k] += 1
+    print(f"with element {k} larger by 1, the loss grows by", (table + larger).sum() - (table + row).sum())
 
 # %% [markdown]
-# By 2, because the number is used in both rows. It was used several times, and slopes add up: so the gradient of what
-# was repeated is the sum over the repetitions, here [2, 2, 2]. It has the shape of `row`, not of the result.
+# By 2, because each number of `row` is used in both rows of the table. Slopes of several uses add up. So the gradient
+# of what was repeated is the sum over the repetitions, here [2, 2, 2]. It has the shape of `row`, (3,), and not that
+# of the result.
 #
 # **Exercise 3: broadcasting.** Write a + b with a backward that gives da in the shape of a, and db in the shape of b,
 # whichever of them was repeated. NumPy lines shapes up at their right ends: (2, 3) and (3,), or (2, 3) and (2, 1), or
-# (2, 1) and (1, 3), or (2, 3) and (), a single number. `dy.sum(axis, keepdims=True)` adds up over an axis and keeps
-# it, with length 1.
+# (2, 1) and (1, 3), or (2, 3) and (), a single number. (All of them are NumPy arrays with a `.shape`, also the single
+# number.) `dy.sum(axis, keepdims=True)` adds up over an axis and keeps it, with length 1.
 
 # %% tags=["exercise"]
 def broadcast_add(a, b):
@@ -396,8 +416,8 @@ grade("broadcast_add", broadcast_add)
 # ## 6. It learns
 #
 # This is all that learning needs. Here are twenty points near a line, and a line w · x + b that knows nothing yet: w
-# and b are 0. The loss is the mean of the squared distances between the line and the points. Each step moves w and b
-# against their slopes.
+# and b are 0. The loss is the mean of the squared distances between the line and the points, measured straight up and
+# down. Each step moves w and b against their slopes.
 #
 # From here on `add` and `multiply` allow broadcasting, with `unbroadcast` of tinyunet, which does what you have just
 # written: w and b are used for all twenty points.
@@ -443,20 +463,23 @@ for step, y in lines.items():
     axes.plot(x.value, y, linewidth=3, color="#0072B2", alpha=0.25 + 0.75 * (step / 100) ** 0.5)
     axes.text(1.03, y[-1], f"step {step}", fontsize=14, va="center")
 axes.set_title("The line comes to the points, step by step", fontsize=16)
+axes.set_xlabel("x", fontsize=15)
+axes.set_ylabel("y", fontsize=15)
 axes.tick_params(labelsize=13)
 axes.spines[["top", "right"]].set_visible(False)
 figure
 
 # %% [markdown]
-# With ten thousand weights in place of two, and convolutions in place of the line, this is how a U-Net learns.
+# Near 2 and 1: the noise moves them a little. (Along the slopes the loss would grow: see *Change it*.) With
+# 58,649 weights in place of two, and convolutions in place of the line, this is how a U-Net learns.
 
 # %% [markdown]
 # ## 7. The same in tinyunet
 #
 # `tinyunet.tensor` is your Number: it holds a `node`, a step of the tape, that knows its backward and its sources.
 # `tinyunet.differentiable` is `recorded`, and `backward()` is `slopes`. It puts what it finds into `.grad` of the
-# numbers that were there from the beginning, if they were made with `requires_grad=True`. All names are those of
-# PyTorch.
+# numbers that were there from the beginning, if they were made with `requires_grad=True`. (`tensor`, `backward`,
+# `.grad` and `requires_grad` are PyTorch's names, too.)
 #
 # > **Predict.** y = a · b + c with a = 2, b = 3, c = 4. What will the three gradients be?
 
@@ -472,7 +495,8 @@ print(a.grad.item(), b.grad.item(), c.grad.item())
 # one that takes the mean over the repetitions in place of the sum. `gradcheck` nudges every element and compares:
 # that is how one finds out whether a gradient is right.
 #
-# > **Predict.** What will `gradcheck` say of each?
+# > **Predict.** Which of the two does it accept? Of the other: in which input does it find the wrong slope, 0 (the
+# > table) or 1 (the row), and how many times too large or too small is it?
 
 # %%
 def mean_add(a, b):
@@ -489,20 +513,24 @@ for operation in (broadcast_add, mean_add):
         print(f"{operation.__name__}: {error}")
 
 # %% [markdown]
-# Element 0 of input 1, which is `row`: half of what it should be, the mean of two rows instead of their sum.
+# Element 0 of input 1, which is `row`: half of what it should be, the mean of two rows instead of their sum. (The
+# *central difference* is the slope by a nudge up and a nudge down. The two numbers are not 1 and 2, because
+# `gradcheck` first multiplies each element of the result by a random number. Tutorial 4 says why.)
 
 # %% [markdown]
 # ## 8. Three wrong tapes
 #
 # Each of these was in a program that people used. All three are right on a · b + c, and wrong on something that every
 # network does. In them a step is `(result, sources, backward)` as above, and results and sources are names, such as
-# `"x"`. A tape is printed by what was done, with the numbers that a product had:
+# `"x"`. If yours is not right, `grade` shows a tape on which it fails. `record` makes such a tape, so that you can
+# read one: every step as it was done, and the numbers that a product multiplied.
 
 # %%
 print(record("u = x * a", "y = u + x", x=3.0, a=2.0))
 
 # %% [markdown]
-# **Exercise 4: x · x.** This tape gives x · x the slope x. Find out why, and repair it.
+# **Exercise 4: x · x.** This tape gives x · x the slope x. Find out why, and repair it. (You have met the right one in
+# section 3. Do not look back.)
 
 # %% tags=["exercise"]
 def tape_square(tape, last):
@@ -532,8 +560,8 @@ grade("tape_square", tape_square)
 # The second one adds up, and is right for numbers. For arrays it is wrong, because of something in Python that is
 # easily overlooked: `d = dy` does not copy an array. Both names mean the same one.
 #
-# > **Predict.** The backward of a sum returns `dy, dy`: the same array twice. What is in `dy` at the end, and what is
-# > in `d_b`?
+# > **Predict.** The backward of a sum returns `dy, dy`: the same array twice. Read the next cell, which adds 10 to
+# > one of them, before you run it. What will it print?
 
 # %%
 dy = np.ones(3)
@@ -578,7 +606,8 @@ grade("tape_buffer", tape_buffer)
 # %% [markdown]
 # **Exercise 6: the diamond.** The third one does not walk the tape from its end: it follows the arrows back, and goes
 # on as soon as a slope arrives. Where two paths meet, as in section 4, it goes on twice. Repair it, so that all
-# slopes are right and each step is walked only once. (`step.result` is the same as `step[0]`, and so on.)
+# slopes are right and each step is walked only once. You may begin anew: nothing of `arrive` need remain.
+# (`step.result` is the same as `step[0]`, and so on.)
 
 # %% tags=["exercise"]
 def tape_diamond(tape, last):
@@ -616,18 +645,19 @@ grade("tape_diamond", tape_diamond)
 # | | in words | example |
 # |---|---|---|
 # | slope | how many times as much the end grows as this number, for a tiny nudge | y = a·b + c: b for a |
-# | backward | of dy, the slope of a result, it makes the slopes of its sources | a·b: dy·b and dy·a |
+# | backward | turns dy, the slope of a result, into the slopes of its sources | a·b: dy·b and dy·a |
 # | chain rule | along a path slopes are multiplied | 3 · 9 = 27 |
 # | several uses | where paths meet slopes are added | x·x: x + x |
 # | broadcasting | what was repeated gets the sum over the repetitions | a row in two rows: 2 |
 # | tape | all steps in the order in which they were done | multiply, add |
-# | order | newest first: then all uses have reported | the diamond |
+# | order | newest first: then all uses have had their turn | the diamond |
 # | gradient | the slopes of all elements of an array, in its shape | sum of x·x: 2·x |
 # | gradcheck | compares with a nudge of every element | finds a mean that should be a sum |
 #
 # ## Change it and see
 #
-# 1. In section 3, let `slopes` go through `tape` instead of `reversed(tape)`. Which Numbers still get a slope?
+# 1. In section 3, let `slopes` go through `tape` instead of `reversed(tape)`. Which Numbers besides y still get a
+#    slope?
 # 2. In section 6, step along the slopes: `+ 0.1` instead of `- 0.1`.
 # 3. In section 6, take steps of 1.5 instead of 0.1.
 # 4. In section 7, call `y.backward()` a second time.
@@ -635,12 +665,12 @@ grade("tape_diamond", tape_diamond)
 # 6. Record 24 doublings, `"x1 = x0 + x0"`, `"x2 = x1 + x1"` and so on, and try your repaired tape on them and the one
 #    that exercise 6 began with.
 #
-# **What you should have seen.** 1: for a · b + c only c and the product. When the product had its turn, nothing had
-# arrived there yet. 2: the loss grows without end, and the line runs away. 3: the same, although the direction is
-# right: each step jumps over the goal and lands further away. 4: an error that says that the graph was walked before:
-# what the steps had saved is freed, as in PyTorch. 5: dy and −dy; and dy · eˣ, because eˣ is its own slope. 6: yours
-# is ready at once. The other one walks 2²⁴ paths, 16 million, which takes about half a minute; with each further
-# doubling it takes twice as long.
+# **What you should have seen.** 1: for a · b + c only c and the product: a and b get none. When the product had its
+# turn, nothing had arrived there yet. 2: the loss grows without end, and the line runs away. 3: the same, although
+# the direction is right: each step jumps over the goal and lands further away. 4: an error that says that the graph
+# was walked before: what the steps had saved is freed, as in PyTorch. 5: dy and −dy; and dy · eˣ, because eˣ is its
+# own slope. 6: yours is ready at once. The other one walks 2²⁴ paths, 16 million, which takes about half a minute;
+# with each further doubling it takes twice as long.
 #
 # ## Where to read on
 #

@@ -54,7 +54,8 @@ byhand.conv2d(window, edge).at(0, 0).figure()
 
 # %% [markdown]
 # What lies under the kernel is called x here, the kernel w (for weights), and the result y. `y[0, 0]` is its number
-# in row 0, column 0, which we asked for with `at(0, 0)`: all counting begins at 0.
+# in row 0, column 0, which we asked for with `at(0, 0)`: all counting begins at 0. (**Σ** is the Greek S. It stands
+# for the sum, here of all nine products.)
 #
 # In each row the kernel subtracts the pixel on the right from the pixel on the left. The sum is large where the
 # picture goes from bright to dark: this kernel finds vertical **edges**.
@@ -132,9 +133,9 @@ padded.at(0, 0).figure()
 # Two settings say how far apart things are. The **stride** is the distance from one window to the next, the
 # **dilation** the distance from one cell of the kernel to the next. Both are 1 unless you say otherwise.
 #
-# To see what they do, here is a picture in which every pixel holds its own address: 23 is row 2, column 3. With
-# stride 2 the window moves two pixels at a time. These are the first two windows in blue and orange, and where their
-# numbers will stand in the map:
+# To see what they do, here is a picture in which every pixel holds its own address: 23 is row 2, column 3, and 5 is
+# row 0, column 5. With stride 2 the window moves two pixels at a time. These are the first two windows in blue and
+# orange, and where their numbers will stand in the map:
 
 # %%
 address = np.array([[10 * row + column for column in range(6)] for row in range(6)])
@@ -183,7 +184,8 @@ plot.grids({"addresses": address, "kernel": last, "map, dilation 2": dilated},
 #
 # Count the places where the first pixel of a window can be. With dilation d, a kernel of k cells covers d·(k − 1) + 1
 # pixels. With stride s, windows begin at pixel 0, s, 2s and so on, as long as they fit into the n pixels with p more
-# on either side. (`//` divides and leaves the rest out: what remains is no room for one more window.)
+# on either side. (`//` divides and drops the remainder: the pixels left over are too few for another window. The + 1
+# counts the window that begins at pixel 0.)
 
 # %%
 def size(n, k, s=1, p=0, d=1):
@@ -203,7 +205,7 @@ for s, p, d in [(1, 0, 1), (1, 1, 1), (2, 1, 1), (1, 2, 2)]:
     print(f"stride {s}, padding {p}, dilation {d}: {rows}×{columns}, by the formula {n}×{n}")
 
 # %% [markdown]
-# ## 6. Channels and bias: 30 + 5 + bias
+# ## 6. Channels and bias
 #
 # A colour picture has three numbers at each pixel, for red, green and blue: three **channels**. Inside a U-Net there
 # are dozens or hundreds. A **filter** has one kernel for each channel, and the sums of all channels are added up to
@@ -242,10 +244,6 @@ byhand.conv2d(x, w, b=[2]).result
 
 # %% [markdown]
 # Once: 30 + 5 + 2 = 37, in all four places.
-#
-# **Which one is output (1, 1)?** You may meet this example elsewhere, as "35 + bias at row 1, column 1". With
-# `padding=1` that is our window, as in section 3. Without padding, our window makes row 0, column 0. Row 1, column 1
-# is then another window, one step further down and to the right, and it happens to be 35 as well.
 #
 # A layer of a network has many filters. Each of them reads all channels, and makes one channel of the result.
 #
@@ -402,7 +400,7 @@ check(exercise_4.at(0, 0, 0), answer)
 
 # %% [markdown]
 # **Exercise 5: stride and padding and dilation.** With stride 2, padding 1 and dilation 2, the whole map. First say
-# how large it is. Then, for each window, mark the four pixels that it reads.
+# how large it is. Then, for each window, mark the four cells that it reads (some are zeros of the border).
 
 # %%
 x_5, w_5 = [[2, 1, 0, 3], [4, 2, 1, 1], [0, 3, 5, 2], [1, 0, 2, 1]], [[1, 2], [3, -1]]
@@ -441,10 +439,10 @@ check(exercise_5, answer)
 # 5. In section 5: with which padding does a 5×5 kernel keep the size? And a 2×2 kernel?
 #
 # **What you should have seen.** 1: the first blurs, since it takes the mean of nine pixels; the second sharpens. 2:
-# all four, from 35 to 75, since nine fives take the place of one. 3: at most −18, where a vertical edge gives −27:
-# not all three rows of the window meet the edge in the same column. 4: the one with its 1 in the middle row on the
-# left: it takes the left neighbour of each pixel. Column 0 becomes 0. 5: 2 for 5×5; for 2×2 none does, since the map
-# is one pixel smaller or one larger.
+# all four, from 35 to 75, since nine fives take the place of one. 3: −18 at the strongest, where a vertical edge
+# gives −27: not all three rows of the window meet the edge in the same column. 4: the one with its 1 in the middle
+# row on the left: it takes the left neighbour of each pixel. Column 0 becomes 0. 5: 2 for 5×5; for 2×2 none does,
+# since the map is one pixel smaller or one larger.
 #
 # ## Where to read on
 #
@@ -453,7 +451,8 @@ check(exercise_5, answer)
 # - [`tinyunet/ops/window.py`](../../tinyunet/ops/window.py): where a window lies; `fit` is the size of the map.
 # - [`tinyunet/byhand/`](../../tinyunet/byhand/): how every product on this page was found, and how mistakes are
 #   named.
-# - A worked example: `tinyunet byhand conv3x3` prints this one, `tinyunet byhand --list` shows the others.
+# - A worked example: `tinyunet byhand conv3x3` prints that of section 6, `tinyunet byhand --list` shows the others.
+#   (Where its sum is said to stand in row 1, column 1, there is padding, as at the end of section 3.)
 # - A worksheet: `tinyunet worksheet conv2d --level 2 --out sheet.pdf --key key.pdf`; there are levels 1 to 5, one for
 #   each section of this tutorial.
 # - The lab: `tinyunet lab` opens a page to type numbers of your own into.

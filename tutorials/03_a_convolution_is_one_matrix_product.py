@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 3. A convolution is one matrix product
 #
-# Why is it fast? A small layer of a U-Net multiplies hundreds of millions of times for a single picture. Written as
+# Why is it fast? A single layer of a U-Net multiplies hundreds of millions of times for a single picture. Written as
 # the formula says it, that takes a program in Python minutes. Here the same sum is brought into another order, and
 # takes milliseconds. At the end you write it yourself.
 #
@@ -80,8 +80,8 @@ print(by_loops(image, w, b))
 # %% [markdown]
 # 30 + 5 + 2 in all four places.
 #
-# Now a layer from the middle of a U-Net: one picture of 128×128 with 64 channels goes in, and 64 filters of 3×3 with
-# padding 1 make 64 channels of the same size.
+# Now a layer of a U-Net: one picture of 128×128 with 64 channels goes in, and 64 filters of 3×3 with padding 1 make 64
+# channels of the same size.
 #
 # > **Predict.** How many numbers are in y? How many products is each of them made of? So how often is there a
 # > multiplication?
@@ -94,8 +94,8 @@ print(f"{numbers:,} numbers, each of {products} products: {numbers * products:,}
 # %% [markdown]
 # A loop in Python does a few million of them in a second. This layer would take it some minutes, and a U-Net has
 # about twenty layers. The multiplications themselves are no trouble: a processor does thousands of millions in a
-# second. The time goes into everything around them. For each product Python looks up two indices, makes two objects
-# of the numbers that it finds, multiplies them, makes an object of the result, and forgets all three.
+# second. The time goes into everything around them. For each product Python looks up two numbers, by four indices
+# each, makes an object of either, multiplies them, makes an object of the result, and forgets all three.
 #
 # What we need is one call that does all of the multiplications at once. There is one that computers have been tuned
 # for since there have been computers: **the product of two matrices**, in NumPy `A @ B`.
@@ -103,11 +103,12 @@ print(f"{numbers:,} numbers, each of {products} products: {numbers * products:,}
 # %% [markdown]
 # ## 2. Each window becomes a column
 #
-# Each number of `A @ B` is a sum of products, too: one row of A times one column of B, number by number, added up. A
-# row of weights times a column of pixels would be just what happens in a window. So let us write the pixels of each
-# window into one column, from left to right and from top to bottom.
+# Each number of `A @ B` is a sum of products, too: the number in row r, column c is row r of A times column c of B,
+# number by number, added up. So every row meets every column. A row of weights times a column of pixels would be just
+# what happens in a window. So let us write the pixels of each window into one column, from left to right and from top
+# to bottom.
 #
-# In this picture of 4×4 pixels every pixel holds its address: 23 is row 2, column 3.
+# In this picture of 4×4 pixels every pixel holds its address: 23 is row 2, column 3, and 3 is row 0, column 3.
 #
 # > **Predict.** The kernel is 3×3. How many columns does the matrix have, and how many rows? Write down its first
 # > column, and its second.
@@ -265,17 +266,20 @@ measured = {name: [seconds(function, n) for n in sizes] for name, (function, siz
 at_64 = {name: times[3] for name, times in measured.items()}
 figure = Figure(figsize=(11, 5.5), layout="constrained")
 axes = figure.subplots()
-axes.set_title(f"at 64×64 im2col is {at_64['loops'] / at_64['im2col']:,.0f} times as fast as loops", fontsize=20)
+axes.set_title(f"At 64×64 im2col is {at_64['loops'] / at_64['im2col']:,.0f} times as fast as the loops", fontsize=20)
 for (name, times), colour in zip(measured.items(), plot.MARKS, strict=False):
-    sizes = ways[name][1]
+    sizes, side = ways[name][1], -1 if name == "engine" else 1
     axes.loglog(sizes, times, "o-", color=colour, linewidth=2.5)
-    axes.annotate(f" {name}: {1000 * at_64[name]:.3g} ms at 64×64", (sizes[-1], times[-1]), color=colour, fontsize=16,
-                  va="top" if name == "engine" else "bottom")
+    axes.annotate(f"  {name}", (sizes[-1], times[-1]), color=colour, fontsize=18, va="center")
+    for k in range(1, len(sizes)):  # how many times as long as one size before
+        middle = np.sqrt(sizes[k - 1] * sizes[k]), np.sqrt(times[k - 1] * times[k])
+        axes.annotate(f"×{times[k] / times[k - 1]:.1f}", middle, (-9 * side, 13 * side), textcoords="offset points",
+                      color=colour, fontsize=14, ha="center", va="center")
 axes.set_xlabel("rows and columns of the picture", fontsize=16)
 axes.set_xticks([8, 16, 32, 64, 128, 256], ["8", "16", "32", "64", "128", "256"])
 axes.set_yticks([1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1], ["0.01 ms", "0.1 ms", "1 ms", "10 ms", "100 ms", "1 second"])
-axes.set_xlim(7, 2000)
-axes.set_ylim(top=3)
+axes.set_xlim(7, 500)
+axes.set_ylim(1e-5, 3)
 axes.minorticks_off()
 axes.tick_params(labelsize=14)
 axes.spines[["top", "right"]].set_visible(False)
@@ -285,9 +289,10 @@ figure
 # Each step up at the left is ten times as long. At 64×64 the loops take hundreds or thousands of times as long as the
 # other two.
 #
-# Twice as high and wide is four times the pixels, and four times the products. The loops take four times as long,
-# from the first step on. The other two hardly notice the small sizes: a call has its own cost, whatever it computes.
-# For large pictures they rise as steeply as the loops, from much further down.
+# The small numbers say how many times as long each took as for the size before. Twice as high and wide is four times
+# the pixels, and four times the products. The loops take about four times as long, from the first step on. The other
+# two hardly notice the small sizes: a call has its own cost, whatever it computes. For large pictures they rise as
+# steeply as the loops, from much further down.
 #
 # Where does im2col still lose time to the engine? It copies every pixel nine times before it multiplies anything.
 # That is a matter of memory.
@@ -307,8 +312,8 @@ print(f"columns: {9 * 64 * 128 * 128 * 4:>12,} bytes, by the computer {im2col(pi
 
 # %% [markdown]
 # Nine times as much: 38 million instead of 4. In the article that introduced the U-Net the pictures are larger. For
-# 64 channels of 570×570 it would be 83 million for the picture and 743 million for the columns: for one picture, in
-# one of about twenty layers.
+# 64 channels of 570×570 it would be 83 million for the picture and 743 million for the columns. (Without padding, as
+# there, they are those of 568×568 windows.) And this is one picture, in one of about twenty layers.
 #
 # The engine does not make them all at once. It makes columns for a few rows of the picture, in memory that fits into
 # the fast part next to the processor (the cache), multiplies them while they are there, and uses the same memory for
@@ -334,8 +339,8 @@ else:
 
 # %% [markdown]
 # **Exercise 2: `conv2d`.** Now the whole: x (N, C, H, W), w (O, C, k, k) and b (O,) → y (N, O, Ho, Wo). The kernel
-# need not be square: its shape is kh×kw. You may use `im2col` from section 4 as a pattern. It should return plain
-# NumPy arrays, of float32 for float32.
+# need not be square: its shape is kh×kw. You may use `im2col` from section 4 as a pattern. Return y alone, a
+# NumPy array; its backward comes in tutorial 4. If x, w and b are float32, y must be, too.
 #
 # `grade` tries it on small inputs. If something is not right, it shows on which, and looks for the mistake that leads
 # to just your numbers. `grade.hint("conv2d")` helps one step at a time.
@@ -374,7 +379,7 @@ grade("conv2d", conv2d)
 # %%
 model = UNet(in_channels=1, out_channels=1, channels=(8, 16), rng=0)
 images, _ = data.cells(1, size=64, rng=0)
-with tinyunet.no_grad():
+with tinyunet.no_grad():  # nothing is learned here, so nothing need be remembered for gradients
     ours = model(images).numpy()
     with grade.mine() as passed:
         yours = model(images).numpy()

@@ -31,7 +31,7 @@ TOP, SIGN, BESIDE, GAP, LINE = (
     0.25,
     1.4,
 )  # below the title; for a sign, or none; between rows and lines
-FRAME = 0.09  # around a number beyond its margin: lines of frames are as thick in small cells
+FRAME = 0.08  # around a number beyond its margin: lines of frames are as thick in small cells
 DOTS, LABEL = 0.3, 1.4  # for what is left out on a side of a grid; what its name may need, if it is wider than the grid
 LEGIBLE = 0.31  # rather than smaller cells there are fewer of them
 CELLS = 10, 7, 5, 3  # rows or columns of an image around the window, the first with which the numbers are legible
@@ -58,7 +58,7 @@ class Layout:
     def width(self) -> float:
         """From the first grid to the output."""
         drawn = chart.WIDTH * self.chart + SIGN if self.chart else 0
-        value = self.value + SIGN if self.value else 0
+        value = BESIDE + self.value if self.value else 0
         return sum(self.widths) + self.beside * (len(self.widths) - 2) + SIGN + value + drawn
 
 
@@ -242,7 +242,7 @@ def paint(picture: Picture, layout: Layout) -> Figure:
                 _paint_grid(figure, grid, (x + width / 2, y), layout.cell, wide)
                 _text(figure, x + width + SIGN / 2, y, sign or "", VALUE)
             x += width + layout.beside
-        _text(figure, x, y, row.value, VALUE, ha="left", weight="bold")
+        _text(figure, x - layout.beside + BESIDE, y, row.value, VALUE, ha="left", weight="bold")
     _text(figure, left, top + layout.shown * pitch + SMALL, rest, SMALL, ha="left", color=GREY)
     x = left + layout.width - layout.widths[-1]
     y = top + (layout.shown * pitch - GAP + layout.names) / 2

@@ -25,7 +25,7 @@ import numpy as np
 import tinyunet
 import tinyunet.functional as F
 from tinyunet import byhand, data, grade, plot
-from tinyunet.grade import steps
+from tinyunet.grade import steps  # steps(300) is 300, and fewer when the tutorials are only tested
 
 # %% [markdown]
 # ## 1. One weight
@@ -192,8 +192,9 @@ plot.grids({"dy": dy, "w": w, "dx": dx.result}, marks={"dx": [np.s_[0, 0], np.s_
 # 2. turn the kernel by 180°;
 # 3. slide it, multiply, and add up.
 #
-# > **Predict.** `dy` is 2×2, the kernel 3×3, the picture 4×4. How many zeros are needed on each side? Which number of
-# > the turned kernel then lies on the slope 1, in the first window?
+# > **Predict.** `dy` is 2×2, the kernel 3×3, the picture 4×4. How many zeros are needed on each side? In the first
+# > window only one cell of the turned kernel then lies on a slope. In which row and column of the kernel is it, and
+# > which weight stands there?
 
 # %%
 turned = w[::-1, ::-1]
@@ -207,7 +208,7 @@ print("the same as dx:", np.array_equal(as_convolution, dx.result))
 
 # %% [markdown]
 # Two zeros on each side, k − 1 for a kernel of k cells: then the kernel just touches the first slope with its last
-# cell, the 1.
+# cell, in row 2, column 2. Because it is turned, the weight there is the 1.
 #
 # **The other way to see it.** Instead of asking each pixel where its gradient comes from, ask each output where its
 # slope goes. An output was made of nine pixels, each times its weight. So it lays the kernel, times its slope, back
@@ -232,7 +233,8 @@ plot.grids({**laid, "sum": sum(laid.values())}, marks=dict(zip(laid, places, str
 # %% [markdown]
 # ## 5. One sum, three gradients
 #
-# There is a way to remember all of this at once. Put the convolution into the loss:
+# There is a way to remember all of this at once. As long as nudges are tiny, every loss grows like the one of section
+# 1, which is the sum of all outputs, each times its slope. Put the convolution into it:
 #
 # $$L = \sum_{i,j} dy_{i,j} \; y_{i,j} = \sum_{i,j,u,v} dy_{i,j} \cdot w_{u,v} \cdot x_{i+u,\,j+v}$$
 #
@@ -275,8 +277,8 @@ plot.grids({"w": w, "dx, stride 2": one_sum(large, w, np.ones((2, 2)), stride=2)
 # windows, once under each corner of the kernel: 9 + 7 + 3 + 1 = 20.
 #
 # **As matrix products.** In tutorial 3, y = W @ columns, where the rows of W are the filters, and each column holds
-# the pixels of one window. The same sum again, so dW is made of slopes and pixels, and what arrives at the columns of
-# slopes and weights:
+# the pixels of one window. The same sum again: so dW, the gradient of W, is made of slopes and pixels, and
+# dcolumns, the gradient of the columns, of slopes and weights.
 #
 # | | product | shapes |
 # |---|---|---|
@@ -376,7 +378,7 @@ print(verdict(mistaken, some_x, some_w))
 # %%
 edge = np.array([[1., 0, -1]] * 3)
 images, _ = data.cells(1, size=(80, 110), rng=4)
-picture = images.astype(float) - images.mean()  # 1 picture, 1 channel, 80 rows, 110 columns
+picture = images.astype(float) - images.mean()  # (1, 1, 80, 110); around 0, or steps of rate 2 would go too far
 wanted = F.conv2d(picture, edge[None, None]).numpy()
 
 
@@ -398,16 +400,17 @@ for _ in range(steps(300)):
 print(f"L before the first step: {losses[0]:.4f}, before the second: {losses[1]:.4f}")
 
 # %%
-shown = {f"{k} steps": history[k][0, 0].round(1) for k in (0, 1, 10, 100, 300) if k < len(history)}
+shown = {f"{k} step{'s' * (k != 1)}": history[k][0, 0].round(1) for k in (0, 1, 10, 100, 300) if k < len(history)}
 plot.grids({**shown, "edge kernel": edge})
 
 # %% [markdown]
 # L falls with the first step. Not every weight has come closer: they move together, and first do what helps most,
-# which is to make their sum 0. Where a picture is bright and smooth, nothing else matters. Differences between
-# neighbours come later. At the end it is the edge kernel, although nobody has told the computer what that is.
+# which is to make their sum 0. Where a picture is smooth, the map is the pixel times the sum of the weights, and 0 is
+# wanted. Differences between neighbours come later. At the end it is the edge kernel, to within a tenth, although
+# nobody has told the computer what that is.
 #
-# A U-Net learns in this way, with 14 million weights in place of nine, and with slopes that come from the layers
-# after: from their `dx`.
+# A U-Net learns in this way, with thousands or millions of weights in place of nine, and with slopes that come from
+# the layers after: from their `dx`.
 
 # %%
 first, last = (F.conv2d(picture, w).numpy()[0, 0] for w in (history[0], history[-1]))

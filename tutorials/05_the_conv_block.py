@@ -16,8 +16,9 @@
 # them for the three exercises.
 #
 # **Taken for granted:** what a convolution and a channel are (tutorial 2), and what the slopes `dy` and a `backward`
-# are (tutorials 1 and 4). In one line: `dy` holds, for each output of an operation, by how much the loss grows when
-# that output grows by 1; `backward(dy)` turns this into the same for each input.
+# are (tutorials 1 and 4). In short: `dy` holds, for each output of an operation, by how much the loss grows when that
+# output grows by 1, and `backward(dy)` turns this into the same for each input. ("By 1" is said for short. The nudge
+# is tiny, and the loss grows `dy` times as much.)
 
 # %%
 # %matplotlib inline
@@ -27,7 +28,7 @@ from matplotlib.figure import Figure
 import tinyunet
 import tinyunet.functional as F
 from tinyunet import byhand, data, grade, nn, optim, plot
-from tinyunet.grade import steps
+from tinyunet.grade import steps  # steps(300) is 300, and fewer when the tutorials are only tested
 from tinyunet.unet import ConvBlock
 
 # %% [markdown]
@@ -88,9 +89,10 @@ plot.maps({"picture": picture[0, 0], "added": without[0, 0], "ReLU, then added":
 
 # %% [markdown]
 # Without ReLU the maps cancel: nothing is left. With ReLU each map keeps only the edges that it is *for*, and the sum
-# shows them all. That no single kernel can do: whatever a kernel gives for a picture, it gives the negative of that
-# for the negative of the picture. ReLU gives a layer the word *if*: if there is such an edge, say how strong it is,
-# and else say nothing.
+# shows all edges on the left and on the right of cells. (Those above and below would need two more kernels.) That no
+# single kernel can do. For the negative of a picture it gives the negative of its map, while the strength of an edge
+# is the same in both. ReLU gives a layer the word *if*: if there is such an edge, say how strong it is, and else say
+# nothing.
 
 # %% [markdown]
 # ## 3. The slope of ReLU
@@ -153,6 +155,7 @@ grade("relu", relu)
 
 # %%
 rng = np.random.default_rng(0)
+# divided by 4.5 they are of a size with which the numbers neither grow nor shrink much
 weights = [rng.normal(size=(8, 1 if layer == 0 else 8, 3, 3)) / 4.5 for layer in range(10)]
 
 
@@ -162,7 +165,7 @@ def spread(factor, normalise):
     for w in weights:
         x = F.conv2d(x, factor * w, padding=1).numpy()
         if normalise:
-            x = (x - x.mean((0, 2, 3), keepdims=True)) / x.std((0, 2, 3), keepdims=True)
+            x = (x - x.mean((0, 2, 3), keepdims=True)) / x.std((0, 2, 3), keepdims=True)  # each channel by itself
         x = F.relu(x).numpy()
         found.append(x.std())
     return found
@@ -180,12 +183,16 @@ for name, found in plain.items():
 # The cure is blunt: after each convolution bring the numbers to mean 0 and standard deviation 1, whatever they were.
 # That is **batch normalisation**.
 #
-# > **Predict.** With normalisation after each convolution: how much do the three curves differ?
+# > **Predict.** With normalisation after each convolution: how much do the numbers for × 2, × 1 and × 0.5 differ?
 
 # %%
 cured = {f"normalised, × {factor:g}": spread(factor, normalise=True) for factor in (2, 1, 0.5)}
 for name, found in cured.items():
     print(f"{name:18} after layer 1: {found[0]:.3f}   after layer 10: {found[-1]:.3f}")
+
+# %% [markdown]
+# Not at all: twice the weights give twice the numbers, and normalisation divides by 2 again. (0.6 and not 1, because
+# this is measured after ReLU, which has cut off what was below 0.)
 
 # %%
 figure = Figure(figsize=(9, 4.5), layout="constrained")
@@ -193,16 +200,14 @@ axes = figure.subplots()
 axes.set_title("Ten layers: the numbers explode, or vanish, or are normalised", fontsize=16)
 axes.set_xlabel("layer", fontsize=15)
 axes.set_ylabel("standard deviation", fontsize=15)
-for (name, found), colour in zip({**plain, "normalised": cured["normalised, × 1"]}.items(), plot.MARKS, strict=True):
+curves = {**plain, "normalised, all three": cured["normalised, × 1"]}
+for (name, found), colour in zip(curves.items(), plot.MARKS, strict=True):
     axes.semilogy(range(1, 11), found, "o-", color=colour)
     axes.text(10.2, found[-1], name, color=colour, fontsize=15, va="center")
-axes.set_xlim(0.8, 13)
+axes.set_xlim(0.8, 14)
 axes.set_xticks(range(1, 11))
 axes.spines[["top", "right"]].set_visible(False)
 figure
-
-# %% [markdown]
-# Not at all: twice the weights give twice the numbers, and normalisation divides by 2 again.
 
 # %% [markdown]
 # ## 5. Four numbers
@@ -213,6 +218,9 @@ figure
 # 2. the **variance** σ²: how far is each from the mean? Square that, and take the mean of the squares;
 # 3. the **standard deviation** s = √σ²;
 # 4. from each number subtract μ, and divide by s. The results are called x̂, *x hat*.
+#
+# (The first line that is printed below has more in it. Its letters γ, β and ε come soon: read them as 1, 0 and 0. A
+# *biased* variance is one that is divided by how many numbers there are, as in step 2.)
 #
 # > **Predict.** With a pencil: μ, σ², s, and the four x̂.
 
@@ -234,8 +242,9 @@ for numbers in ([101, 107, 109, 115], [10, 70, 90, 150]):
     print(byhand.batch_norm(np.reshape(numbers, (4, 1)), training=True, eps=0).result.ravel())
 
 # %% [markdown]
-# The same x̂, all three times. Where the numbers lie and how far apart they are is gone; how they lie to each other is
-# left. (So a convolution in front of a batch normalisation needs no bias: what it adds is subtracted again.)
+# The same x̂, all three times. Where the numbers lie and how far apart they are is gone; only their positions relative
+# to each other are left. (So a convolution in front of a batch normalisation needs no bias: what it adds is subtracted
+# again.)
 #
 # Perhaps the network needs another mean or another spread. So it may choose both: each channel has a weight **γ**
 # (gamma), which multiplies, and a bias **β** (beta), which is added. They are learned like all weights, and begin with
@@ -245,7 +254,7 @@ for numbers in ([101, 107, 109, 115], [10, 70, 90, 150]):
 #
 # The **ε** (epsilon) under the root is tiny, 0.00001, and there for one case alone.
 #
-# > **Predict.** γ = 10 and β = 20: what becomes of x̂ = −1.4? And for which channel is ε needed?
+# > **Predict.** γ = 10 and β = 20: what becomes of x̂ = −1.4? And for what kind of numbers in a channel is ε needed?
 
 # %%
 print(byhand.batch_norm(channel, weight=[10], bias=[20], training=True, eps=0))
@@ -368,8 +377,8 @@ for numbers in ([1, 7, 9, 15], [1, 7, 9, 16]):
 
 # %% [markdown]
 # It does, although its own output does not count: it moves the mean and the variance, and with them all outputs. So
-# each number has three ways to the loss. Let one number, xᵢ, grow by a tiny h, and follow each way. There are m numbers
-# in the channel, and s is √(σ² + ε).
+# each number has three ways to the loss. Let one number, xᵢ, grow by a tiny h, and follow each way. There are m
+# numbers in the channel, and s is √(σ² + ε).
 #
 # | way | what happens | what it does to the outputs |
 # |---|---|---|
@@ -377,10 +386,13 @@ for numbers in ([1, 7, 9, 15], [1, 7, 9, 16]):
 # | through the mean | μ grows by h/m | every x̂ⱼ **shrinks by h/(m·s)** |
 # | through the variance | σ² grows by 2·(xᵢ − μ)·h/m, and so s by x̂ᵢ·h/m | every x̂ⱼ **shrinks by x̂ⱼ·x̂ᵢ·h/(m·s)** |
 #
-# (The last row: the square (xᵢ − μ)² grows by 2·(xᵢ − μ)·h, and σ² is the mean of m squares. A root √σ² grows by
-# 1/(2s) of what is under it. And when s grows by a hundredth, what is divided by it shrinks by a hundredth.)
+# (The last row: the square (xᵢ − μ)² grows by 2·(xᵢ − μ)·h, and σ² is the mean of m squares. That μ moves as well
+# changes σ² by nothing: it makes all deviations smaller by the same amount, and since the deviations add up to 0, so
+# do the changes of their squares. When what is under a root grows by something, the root grows by 1/(2s) of that. And
+# when s grows by a hundredth, what is divided by it shrinks by a hundredth.)
 #
-# What an output does, the loss feels `dy` times. Add it up over all outputs, j = 1 … m, and divide by h:
+# When an output grows by something, the loss grows by `dy` times that. Add it up over all outputs, j = 1 … m, and
+# divide by h:
 #
 # dxᵢ = 1/s · ( dyᵢ − mean(dy) − x̂ᵢ · mean(dy·x̂) )
 #
@@ -397,7 +409,8 @@ print(dx)
 
 # %% [markdown]
 # The direct way alone would give 10/5 = 2 for the first number, and 0 for the others. This is the mistake that is made
-# most, and the other two ways are not small: 0.52 is left of the 2.
+# most, and the other two ways are not small: 0.52 is left of the 2. (The whole step from 15 to 16 gave −13.536 + 14 =
+# 0.464. That is near to 0.48, and not the same, since the slope changes on the way.)
 #
 # There are two laws by which to notice it. Add the same to all numbers of the channel: nothing changes, and so the
 # slopes must cancel. Pull all numbers away from their mean, in proportion: again nothing changes.
@@ -410,7 +423,9 @@ print("sum of dx:   ", abs(dx.result.sum().round(9)))
 print("sum of dx·x̂:", abs((dx.result * normal).sum().round(9)))
 
 # %% [markdown]
-# Both are 0. The terms that are subtracted take out of the gradient just what normalisation makes impossible.
+# Both are 0. The terms that are subtracted take out of the gradient the two changes that normalisation undoes: all
+# numbers up together, and all further apart. (The second is exactly 0 for ε = 0, as here. With ε it is next to
+# nothing.)
 #
 # The gradients of γ and β are short. In y = γ·x̂ + β each x̂ is multiplied by γ, and β is added everywhere:
 #
@@ -458,8 +473,7 @@ grade("batch_norm_backward", batch_norm_backward)
 # Now put the brick together: convolution 3×3 with padding 1, batch normalisation, ReLU; and once more. Here is one
 # with 1 channel in and 8 out, with the first three of its six parts written out.
 #
-# > **Predict.** After batch normalisation, before ReLU: about which share of the numbers is below 0? So which share of
-# > the numbers does ReLU turn into zeros?
+# > **Predict.** About which share of the numbers that batch normalisation hands to it does ReLU turn into zeros?
 
 # %%
 cells, masks = data.cells(64, size=48, rng=0)  # 64 pictures of 48×48, and where the cells are
@@ -471,7 +485,7 @@ print("zeros after ReLU:", f"{(stages['ReLU'] == 0).mean():.0%}")
 
 figure = Figure(figsize=(12, 3.2), layout="constrained")
 for axes, (name, x) in zip(figure.subplots(1, 4, sharey=True), stages.items(), strict=True):
-    axes.hist(x.ravel(), bins=np.arange(-3, 3.01, 0.1), weights=np.full(x.size, 1 / x.size), color=plot.BLUE)
+    axes.hist(x.ravel(), bins=np.arange(-3.05, 3.1, 0.1), weights=np.full(x.size, 1 / x.size), color=plot.BLUE)
     axes.set_title(name, fontsize=16)
     axes.set_yticks([])
     axes.spines[["top", "right", "left"]].set_visible(False)
@@ -491,7 +505,10 @@ for name, parameter in block.named_parameters():
 print("together", sum(parameter.numel() for parameter in block.parameters()))
 
 # %% [markdown]
-# The block keeps height and width, because of the padding, and changes the number of channels.
+# The block keeps height and width, because of the padding, and changes the number of channels. Its parts are numbered
+# from 0. 0 and 3 are the convolutions; 1 and 4 are the batch normalisations, whose `weight` is γ and whose `bias` is
+# β; 2 and 5 are the ReLUs, which learn nothing. (By section 5 the biases of the convolutions are not needed. They are
+# there because a layer has one unless it is told not to, and they do no harm.)
 
 # %% [markdown]
 # ## 10. What happens without
@@ -548,7 +565,7 @@ unseen, truth = data.cells(16, size=48, rng=1)
 
 def predict(model, pictures):
     """1 where the network says cell."""
-    with tinyunet.no_grad():
+    with tinyunet.no_grad():  # nothing is learned here, so nothing need be remembered for gradients
         return (model(pictures).numpy() > 0).astype(float)
 
 
@@ -580,8 +597,9 @@ figure
 # slopes, are so small that learning does not begin. (It can be made to begin, with larger initial weights: see *Change
 # it*. Batch normalisation makes it begin by itself.)
 #
-# **Without ReLU** the network learns, and quickly, but it soon stops getting better. Its six convolutions are one, as
-# in section 1. One sum of products finds what is brighter than its surroundings, and there it ends.
+# **Without ReLU** the network learns, and quickly, but it soon stops getting better. Its seven convolutions are one,
+# as in section 1: a batch normalisation between them only multiplies each channel by a number and adds another, and
+# changes nothing about that. One sum of products finds what is brighter than its surroundings, and there it ends.
 
 # %% [markdown]
 # ## 11. The trap
@@ -608,7 +626,7 @@ model.eval()
 alone, together = both(model)
 print("evaluation: pixels with another answer:", int((alone != together).sum()), "of", alone.size)
 
-kept = model.state_dict()
+kept = model.state_dict()  # a copy of all weights and running statistics
 model.train()
 wrong_alone, wrong_together = both(model)
 print("training:   pixels with another answer:", int((wrong_alone != wrong_together).sum()), "of", alone.size)
@@ -653,8 +671,8 @@ difference = np.abs(np.array(mine) - losses["ConvBlock"][:count]).max()
 print("the largest difference of a loss is below 0.001:", bool(difference < 1e-3))
 
 # %% [markdown]
-# The same. (Sums in another order are rounded differently in the last digit. After many large steps one sees that, too,
-# because each step begins where the one before has ended.)
+# The same. (Sums in another order are rounded differently in the last digit. After many large steps one sees that,
+# too, because each step begins where the one before has ended.)
 
 # %% [markdown]
 # ## Summary

@@ -65,17 +65,19 @@ def maps(arrays: Mapping[str, Any], limits: tuple[float, float] | None = None) -
 
 
 def running_mean(values: Sequence[float], width: int) -> Array:
-    """The mean of each value and its neighbours, width // 2 on either side; near an end as many as both sides have.
+    """The mean of each value and its neighbours, up to width // 2 on either side.
 
-    So a curve that falls steeply at first begins where its values begin.
+    At the beginning it takes as many after a value as there are before it: a curve that falls steeply at first begins
+    where its values begin.
 
     >>> running_mean([1.0, 3.0, 8.0], 3)
-    array([1., 4., 8.])
+    array([1. , 4. , 5.5])
     """
     sums = np.cumsum([0.0, *values])
     here = np.arange(len(values))
-    reach = np.minimum(np.minimum(here, here[::-1]), width // 2)
-    return (sums[here + reach + 1] - sums[here - reach]) / (2 * reach + 1)
+    reach = np.minimum(here, width // 2)
+    first, last = here - reach, np.minimum(here + reach + 1, len(values))
+    return (sums[last] - sums[first]) / (last - first)
 
 
 def draw_training(axes: Any, losses: Sequence[float], scores: Sequence[tuple[int, Mapping[str, float]]]) -> None:

@@ -124,7 +124,7 @@ def test_two_arrows_between_the_same_boxes_are_both_seen():
     assert len({*ways}) == len(ways) == 6
 
 
-@pytest.mark.parametrize("made_of", [DIAMOND, SKIP, LATE])
+@pytest.mark.parametrize("made_of", [DIAMOND, SKIP, LATE, {"u": "ab", "v": "uc", "y": "va"}])
 def test_what_stands_along_an_arrow_stands_on_it(made_of):
     names = {node: node for node in {*made_of, *"".join(made_of.values())}}
     along = {result: [f"{source} in {result}, {k}" for k, source in enumerate(made_of[result])] for result in made_of}

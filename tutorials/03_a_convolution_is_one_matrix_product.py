@@ -95,7 +95,7 @@ print(f"{numbers:,} numbers, each of {products} products: {numbers * products:,}
 # A loop in Python does a few million of them in a second. This layer would take it some minutes, and a U-Net has
 # about twenty layers. The multiplications themselves are no trouble: a processor does thousands of millions in a
 # second. The time goes into everything around them. For each product Python looks up two numbers, by four indices
-# each, makes an object of either, multiplies them, makes an object of the result, and forgets all three.
+# each, makes an object of each, multiplies them, makes an object of the result, and forgets all three.
 #
 # What we need is one call that does all of the multiplications at once. There is one that computers have been tuned
 # for since there have been computers: **the product of two matrices**, in NumPy `A @ B`.
@@ -312,8 +312,8 @@ print(f"columns: {9 * 64 * 128 * 128 * 4:>12,} bytes, by the computer {im2col(pi
 
 # %% [markdown]
 # Nine times as much: 38 million instead of 4. In the article that introduced the U-Net the pictures are larger. For
-# 64 channels of 570×570 it would be 83 million for the picture and 743 million for the columns. (Without padding, as
-# there, they are those of 568×568 windows.) And this is one picture, in one of about twenty layers.
+# 64 channels of 570×570 it would be 83 million for the picture and 743 million for the columns. (There is no
+# padding there, and so there are only 568×568 windows.) And this is one picture, in one of about twenty layers.
 #
 # The engine does not make them all at once. It makes columns for a few rows of the picture, in memory that fits into
 # the fast part next to the processor (the cache), multiplies them while they are there, and uses the same memory for

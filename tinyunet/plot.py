@@ -55,12 +55,14 @@ def maps(arrays: Mapping[str, Any], limits: tuple[float, float] | None = None) -
     shapes = [np.shape(array) for array in arrays.values()]
     ratios = [width / height for height, width in shapes]
     tall = min(4.0, 12.0 / sum(ratios))  # inches; as wide as a slide at most
-    figure = Figure(figsize=(tall * sum(ratios) + 0.2 * len(ratios), tall + 0.6), layout="constrained")
+    figure = Figure(figsize=(tall * sum(ratios) + 0.2 * len(ratios), tall + 0.6))
+    figure.set_layout_engine("constrained", w_pad=0.08)
     panels = figure.subplots(1, len(arrays), squeeze=False, width_ratios=ratios)[0]
     for axes, (name, array) in zip(panels, arrays.items(), strict=True):
         axes.imshow(np.asarray(array), cmap="gray", vmin=low, vmax=high, interpolation="nearest")
         axes.set_title(name, fontsize=16)
-        axes.set_axis_off()
+        axes.set(xticks=[], yticks=[])
+        axes.spines[:].set_color("gray")  # the frame and the gap tell the edge of a picture from a line in it
     return figure
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from tinyunet.grade import desk, exercises
 from tinyunet.grade.checking import check
+from tutorials import make
 
 EXERCISES = list(exercises.everything().values())
 every_exercise = pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.name)
@@ -39,6 +40,14 @@ def test_it_has_all_its_parts(exercise):
     assert all(of.says[-1] == "." for of in exercise.properties)
     assert all((exercises.ROOT / file).exists() for file in exercise.read_on)
     assert (exercise.operation is None) == (exercise.stand_in is None)
+
+
+def test_their_numbers_are_in_the_order_in_which_the_tutorials_ask_for_them():
+    for source in make.sources():
+        asked = re.findall(r'^grade\("(\w+)"', source.read_text(encoding="utf-8"), re.MULTILINE)
+        numbers = [exercises.load(name).number for name in asked]
+        assert numbers == sorted(numbers)
+        assert {number.partition(".")[0] for number in numbers} <= {source.stem.partition("_")[0]}
 
 
 @every_exercise

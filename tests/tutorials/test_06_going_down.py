@@ -32,8 +32,7 @@ def test_dark_lines_are_erased_by_the_largest(tutorial):
 def test_the_measured_receptive_field_is_that_of_the_table(tutorial):
     assert (tutorial["rows"].min(), tutorial["rows"].max()) == (18, 49)
     assert (tutorial["columns"].min(), tutorial["columns"].max()) == (18, 49)
-    slopes = tutorial["slopes"]
-    assert slopes[29:39, 29:39].mean() > 3 * slopes[18:28, 18:28].mean()
+    assert 10 < tutorial["times"] < 25
 
 
 def test_140_pixels_and_a_formula_for_any_number_of_levels():
@@ -58,8 +57,10 @@ def test_a_move_by_eight_moves_the_deepest_map_by_one(tutorial):
 
     picture = tutorial["picture"]
     np.testing.assert_array_equal(pooled(np.roll(picture, 8, axis=1)), np.roll(pooled(picture), 1, axis=1))
-    assert (pooled(np.roll(picture, 1, axis=1)) == pooled(picture)).mean() > 0.5
+    assert (pooled(np.roll(picture, 1, axis=1)) == pooled(picture)).mean() == pytest.approx(0.6, abs=0.05)
 
 
 def test_the_operations_of_the_learner_make_the_same_maps(tutorial):
-    np.testing.assert_allclose(tutorial["mine"], tutorial["ours"], atol=1e-5)
+    assert len(tutorial["mine"]) == len(tutorial["ours"]) == 2
+    for mine, ours in zip(tutorial["mine"], tutorial["ours"], strict=True):
+        np.testing.assert_array_equal(mine, ours)

@@ -134,7 +134,7 @@ def pooled_first(x: Array, conv_block: Any) -> Any:
 
 EXERCISE = Exercise(
     name="encoder_block",
-    number="06.2",
+    number="06.3",
     asks="Write a level of the encoder: conv_block makes features of x, and max-pooling halves them. Return both, "
     "pooled first, and a backward for the slopes that come back to both.",
     starter=STARTER,

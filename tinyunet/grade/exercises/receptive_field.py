@@ -42,7 +42,7 @@ SAYS = (
 
 EXERCISE = Exercise(
     name="receptive_field",
-    number="06.3",
+    number="06.2",
     asks="How many pixels of the picture, in one direction, does a number see behind each of these six layers? A 5×5 "
     "convolution, 2×2 pooling, a 3×3 convolution, a 3×3 convolution with stride 2, a 3×3 convolution, 2×2 pooling.",
     starter="""\

@@ -37,8 +37,8 @@ from tinyunet import byhand, data, grade, nn, optim, plot
 # multiplied by every weight of a kernel, and the products are laid down in the shape of the kernel.
 
 # %%
-kernel = np.array([[1, 2],
-                   [3, 4]])
+kernel = np.array([[5, 1],
+                   [2, 3]])
 
 # %% [markdown]
 # > **Predict.** The pixel is 3. Which four numbers does it lay down?
@@ -47,7 +47,7 @@ kernel = np.array([[1, 2],
 print(byhand.conv_transpose2d([[3]], kernel).result)
 
 # %% [markdown]
-# 3·1, 3·2, 3·3 and 3·4. The kernel is a stamp, and the pixel says how hard it is pressed.
+# 3·5, 3·1, 3·2 and 3·3. The kernel is a stamp, and the pixel says how hard it is pressed.
 
 # %% [markdown]
 # ## 2. Four pixels, four squares
@@ -75,17 +75,17 @@ y.at(1, 2).figure()
 # This operation is called a **transposed convolution** (section 6 says why), in U-Nets also *up-convolution*. With
 # other weights it does more than repeat.
 #
-# > **Predict.** Now with the kernel 1 2, 3 4 from section 1. Which number is in the last row, and there in column 2?
+# > **Predict.** Now with the kernel 5 1, 2 3 from section 1. Which number is in the last row, and there in column 2?
 # > (All counting begins at 0.) Whose square is that, and which of its cells?
 
 # %%
 y = byhand.conv_transpose2d(picture, kernel, stride=2)
-print(y)
-print(y.at(3, 2))
+print(y.result)
+y.at(3, 2).figure()
 
 # %% [markdown]
-# The first line of each print is the formula for all cases, with letters that you need not know yet. The place (3, 2)
-# lies in the square of the pixel 4. It is the lower left cell of that square, where the kernel has a 3.
+# The place (3, 2) lies in the square of the pixel 4. It is the lower left cell of that square, where the kernel has a
+# 2: 4·2 = 8.
 #
 # **How large is the result?** With stride s, the squares of n pixels in a row begin at 0, s, 2s, … and the last one
 # at (n − 1)·s. A kernel of k cells reaches k places from there.
@@ -123,8 +123,8 @@ print(y.result)
 y.at(2, 2).figure()
 
 # %% [markdown]
-# In the middle all four squares meet: 1 + 2 + 3 + 4 = 10. (The letters in the corners of the cells say which pixel
-# meets which weight.)
+# In row 2 and in column 2 two squares overlap, but where these cross, in the middle, all four meet: 1 + 2 + 3 + 4 = 10.
+# (The letters in the corners of the cells say which pixel meets which weight.)
 #
 # To see nothing but the overlaps, let every pixel be 1, too. Then each place counts the squares that lie on it.
 #
@@ -160,7 +160,7 @@ w = np.array([[[[1, 0],
 # %%
 y = byhand.conv_transpose2d(x, w, b=[5], stride=2)
 print(y.result)
-print(y.at(0, 1, 1))
+y.at(0, 1, 1).figure()
 
 # %% [markdown]
 # The bias is added once to every place of the result, also where squares overlap, and where a weight is 0.
@@ -176,8 +176,8 @@ print(f"counted in the layer: {sum(p.numel() for p in layer.parameters()):,}")
 # %% [markdown]
 # ## 5. Checkerboards
 #
-# Take a grey picture, the same everywhere, and let it grow twice by kernels of ones. It should stay the same
-# everywhere.
+# Take a grey picture, the same everywhere, and let it grow twice, by kernels whose weights are all alike. It should stay
+# the same everywhere.
 #
 # > **Predict.** With kernels of 3×3, 2×2 and 4×4, always with stride 2: which of the three results have a pattern?
 
@@ -189,18 +189,19 @@ def grow(x, weights, times=2, padding=0):
     return x
 
 
-def ones(k):
-    """A kernel of equal weights that keeps the mean brightness: k·k cells, and a quarter of the places is new."""
+def equal(k):
+    """k·k equal weights. They add up to 4, because a pixel makes 4 places: so the mean brightness stays."""
     return np.full((k, k), 4 / k**2)
 
 
 flat = np.ones((1, 6, 6))  # 1 channel, 6 rows, 6 columns
-plot.maps({f"kernel {k}×{k}": grow(flat, ones(k))[0] for k in (3, 2, 4)}, limits=(0, 2))
+plot.maps({f"kernel {k}×{k}": grow(flat, equal(k))[0] for k in (3, 2, 4)}, limits=(0, 2))
 
 # %% [markdown]
-# Only 3×3 draws a **checkerboard**. It is the pattern of section 3: some places lie under one square, some under two,
-# some under four. With 2×2 each place lies under one square, and with 4×4 each lies under four, but for the border.
-# So there is no pattern when the kernel's size is a multiple of the stride.
+# Only 3×3 draws a **checkerboard** (the usual name, though it looks more like a cloth of threads). It is the pattern of
+# section 3: some places lie under one square, some under two, some under four. With 2×2 each place lies under one
+# square, and with 4×4 each lies under four, but for the border. So *as long as all weights are alike* there is no
+# pattern when the kernel's size is a multiple of the stride.
 #
 # On a picture of cells it looks like this.
 
@@ -210,8 +211,8 @@ images = images.astype(float)
 cell = images[0, :, 40:64, 40:76]  # 1 channel, 24 rows, 36 columns
 plot.maps(
     {
-        "kernel 3×3: a checkerboard": grow(cell, ones(3))[0, 8:-8, 8:-8],
-        "kernel 4×4: none": grow(cell, ones(4))[0, 8:-8, 8:-8],
+        "kernel 3×3: a checkerboard": grow(cell, equal(3))[0, 8:-8, 8:-8],
+        "kernel 4×4: no checkerboard": grow(cell, equal(4))[0, 8:-8, 8:-8],
     }
 )
 
@@ -232,11 +233,17 @@ plot.maps({"transposed, 2×2": up[0], "repeat, then convolve": smooth[0]}, limit
 
 # %% [markdown]
 # What the convolution sees is the same in every window, so its result is flat whatever its weights are. In the 2×2
-# squares the four weights show. But they can *learn* to be alike where that is better, and in a U-Net two
-# convolutions follow, which can even the pattern out. The squares of a 3×3 kernel are harder to balance.
+# squares the four weights show. But they can *learn* to be alike where that is better. The squares of a 3×3 kernel are
+# harder to balance, since they also overlap unevenly.
 #
-# So the three ways out are: a kernel that the stride divides (what the U-Net does), growing without weights followed
-# by a convolution, or a convolution afterwards that learns to clean up.
+# So three things help:
+#
+# - a kernel whose size is a multiple of the stride: it covers all places equally often, and its weights can learn to
+#   balance;
+# - growing without weights, and then a convolution: that is even from the beginning;
+# - convolutions afterwards, which can learn to clean up.
+#
+# The U-Net has the first and the last: kernels of 2×2 with stride 2, and two convolutions after each.
 
 # %% [markdown]
 # ## 6. Why "transposed"
@@ -245,7 +252,7 @@ plot.maps({"transposed, 2×2": up[0], "repeat, then convolve": smooth[0]}, limit
 # pixels? An output takes each pixel of its window times a weight. So it hands its slope back to each of them, times
 # that weight: **it lays the kernel down, times dy.** That is what this tutorial began with.
 #
-# > **Predict.** The kernel is 1 2, 3 4, the stride 2, and dy is 1 2, 3 4. You have seen the slopes of the 16 pixels
+# > **Predict.** The kernel is 5 1, 2 3, the stride 2, and dy is 1 2, 3 4. You have seen the slopes of the 16 pixels
 # > before. Where?
 
 # %%
@@ -256,11 +263,12 @@ print(going_down.grad("x", dy).result)
 print(byhand.conv_transpose2d(dy, kernel, stride=2).result)
 
 # %% [markdown]
-# They are the same numbers: **a transposed convolution is the gradient of a convolution**, with respect to its
-# pixels. Whatever the pixels are; here they were 0.
+# They are the same numbers, and those of section 2: **a transposed convolution is the gradient of a convolution**, with
+# respect to its pixels. Whatever the pixels are; here they were 0.
 #
 # The name comes from matrices. To see it take a single row: five pixels, a kernel of three weights 1 2 3, and stride
-# 2. There are two windows, so the convolution is a matrix with two rows, one for each output.
+# 2. There are two windows, so the convolution is a matrix with two rows, one for each output. (The larger a number, the
+# brighter its cell.)
 
 # %%
 M = np.array([[1, 2, 3, 0, 0],
@@ -310,26 +318,25 @@ dy = np.array([[1, 0, 0, 2],
                [1, 0, 0, 1]])
 
 # %% [markdown]
-# > **Predict.** The pixel in row 0, column 1 lies over the last two columns of the first two rows. What is its slope?
-# > The kernel is 1 2, 3 4.
+# > **Predict.** The pixel in row 0, column 1 lays its square onto the last two columns of the first two rows. What is
+# > its slope? The kernel is 5 1, 2 3.
 
 # %%
-print(y.grad("x", dy).at(0, 1))
 y.grad("x", dy).at(0, 1).figure()
 
 # %% [markdown]
-# 2·2 + 1·3 = 7. A window of dy, multiplied by the kernel and added up: going back down is a **convolution** of dy, with
+# 2·1 + 1·2 = 4. A window of dy, multiplied by the kernel and added up: going back down is a **convolution** of dy, with
 # the same kernel and the same stride.
 #
-# > **Predict.** What is the slope of the weight in the upper left corner? The four squares begin in (0, 0), (0, 2),
-# > (2, 0) and (2, 2).
+# > **Predict.** What is the slope of the weight in the upper right corner? It was laid down four times, in the places
+# > (0, 1), (0, 3), (2, 1) and (2, 3).
 
 # %%
-print(y.grad("w", dy).at(0, 0))
+y.grad("w", dy).at(0, 1).figure()
 
 # %% [markdown]
-# 1·1 from the first square; the others begin in places where dy is 0. And `backward()`, with which networks are trained
-# here, finds the same?
+# 2·2 + 3·3 = 13: in the other two places dy is 0. And `backward()`, with which networks are trained here, finds the
+# same?
 
 # %%
 pixels, weights = (tinyunet.tensor(a[None, None].astype(float), requires_grad=True) for a in (picture, kernel))
@@ -340,17 +347,21 @@ print("weights:", np.array_equal(weights.grad.numpy()[0, 0], y.grad("w", dy).res
 # %% [markdown]
 # ## 8. Learned, or fixed?
 #
-# There are ways to grow that learn nothing. **Nearest** writes every pixel down four times. **Bilinear** mixes: each
-# new pixel is ¾ of the nearest row and ¼ of the second nearest, and the same for columns. Both are transposed
-# convolutions with fixed kernels.
+# There are ways to grow that learn nothing. **Nearest** writes every pixel down four times. **Bilinear** mixes: along a
+# row each new pixel is ¾ of the nearest old one and ¼ of the second nearest. Seen from an old pixel: it gives ¼, ¾, ¾
+# and ¼ of itself to four new ones in a row. The same holds for columns, and for both together the shares are
+# multiplied. Both ways are transposed convolutions with fixed kernels.
 #
-# > **Predict.** Nearest is section 2: which kernel? And bilinear, with a kernel of 4×4: which number is in its corner,
-# > which in its centre?
+# > **Predict.** Nearest is section 2: which kernel? And bilinear has a kernel of 4×4: which number is in its corners,
+# > and which in the four cells in the middle?
 
 # %%
 share = np.array([1 / 4, 3 / 4, 3 / 4, 1 / 4])
 bilinear = np.outer(share, share)
-plot.grids({"nearest": np.ones((2, 2)), "bilinear": bilinear})
+plot.grids({"nearest": np.ones((2, 2)), "16 times bilinear": 16 * bilinear})
+
+# %% [markdown]
+# ¼·¼ is a sixteenth, and ¾·¾ are nine of them. Is it what others call bilinear?
 
 # %%
 inner = np.s_[..., 4:-4, 4:-4]  # at the border there is a neighbour less
@@ -386,7 +397,8 @@ plot.grids({f"learned, {k}×{k}": learned[k].round(2) + 0.0 for k in (2, 4, 6)})
 # %% [markdown]
 # The 2×2 kernel has found *nearest*: if all that is known is the mean of four pixels, it is the best guess for each.
 # The larger ones have found a hill with its top in the middle, like bilinear, but steeper, and with something negative
-# at the edge of the largest: they keep edges sharper. Was it worth it, on pictures that they had not seen?
+# at the corners, in the largest nearly all around: they keep edges sharper. Was it worth it, on pictures that they had
+# not seen?
 
 # %%
 def error(y):
@@ -432,8 +444,8 @@ overlaps = [[2, 4, 1, 2, 0],
 grade("overlaps", overlaps)
 
 # %% [markdown]
-# **Exercise 2: conv_transpose2d.** With all pictures, channels, the bias, and any stride. Begin with one picture and
-# one channel.
+# **Exercise 2: conv_transpose2d.** Write it, for several pictures, with channels, a bias and any stride; the result is
+# float32 if x is. Begin with one picture and one channel.
 
 # %% tags=["exercise"]
 def conv_transpose2d(x, w, b, stride=2):
@@ -457,7 +469,8 @@ def conv_transpose2d(x, w, b, stride=2):
 grade("conv_transpose2d", conv_transpose2d)
 
 # %% [markdown]
-# **Exercise 3: its gradients.** Section 7 in NumPy: dx, dw and db from dy.
+# **Exercise 3: its gradients.** Section 7 in NumPy: dx, dw and db from dy. (`grade` counts which of the nine operations
+# of a U-Net you have passed in all tutorials. Where these results were stored, only this one was run.)
 
 # %% tags=["exercise"]
 def conv_transpose2d_backward(dy, x, w, stride=2):
@@ -487,7 +500,7 @@ grade("conv_transpose2d_backward", conv_transpose2d_backward)
 # %% [markdown]
 # Inside `with grade.mine():` what you have passed stands in for ours. Here a layer grows a picture by your code.
 #
-# > **Predict.** Does the layer give the same as before?
+# > **Predict.** Does the layer give the same as with ours?
 
 # %%
 layer = nn.ConvTranspose2d(1, 3, kernel_size=2, stride=2, rng=0)
@@ -502,30 +515,30 @@ print("the same to five digits:", np.allclose(ours, yours, rtol=1e-5, atol=1e-5)
 #
 # | | in words | example |
 # |---|---|---|
-# | transposed convolution | every pixel lays the kernel down, times its value | 3 makes 3 6, 9 12 |
+# | transposed convolution | every pixel lays the kernel down, times its value | 3 makes 15 3, 6 9 |
 # | stride s | squares begin s places apart | 2×2 becomes 4×4 |
 # | size | (n − 1)·s + k | (8 − 1)·2 + 2 = 16 |
 # | overlaps | are added | 1 + 2 + 3 + 4 = 10 |
-# | checkerboard | places lie under different numbers of squares | kernel 3, stride 2 |
+# | checkerboard | places lie under different numbers of squares, or weights differ | kernel 3, stride 2 |
 # | weights | (input channels, output channels, rows, columns) | 512·512·2·2 + 512 |
 # | its name | the gradient of a convolution: the matrix transposed | M.T @ y |
-# | its gradient | dx is a convolution of dy | 2·2 + 1·3 = 7 |
+# | its gradient | dx is a convolution of dy | 2·1 + 1·2 = 4 |
 # | nearest, bilinear | the same with fixed kernels | 1 1, 1 1 |
 #
 # ## Change it and see
 #
-# 1. In section 5 let the flat picture grow three times by a 3×3 kernel. How much do the brightest places differ from
-#    the darkest?
+# 1. In section 5 let the flat picture grow once, twice and three times by the equal 3×3 kernel. How many times as bright
+#    as the darkest places are the brightest, away from the border?
 # 2. In section 5 try a kernel of 5×5 with equal weights. Is there a pattern? Is it stronger or weaker than that of 3×3?
 # 3. In section 6 draw a random x of five and a random y of two numbers. Compare `(M @ x) @ y` with `x @ (M.T @ y)`.
 # 4. In section 8 make the small pictures from every other pixel, `large[..., ::2, ::2]`, instead of means. Which 2×2
 #    kernel is found now, and which 4×4 kernel?
 #
-# **What you should have seen.** 1: each time the ratio is multiplied, by up to 4. 2: there is one, since 2 does not
-# divide 5, but a weaker one: places lie under 4, 6 or 9 squares. 3: they are equal, for all x and y. That is what
-# "transposed" means when there is no matrix to look at. 4: the weight in the corner of the 2×2 kernel is 1, since that
-# pixel is known exactly, and the others are a little less. In the 4×4 kernel the hill has moved to where the pixel
-# came from.
+# **What you should have seen.** 1: 4 times after one growth, 9 after two, 25 after three. 2: there is one, since 2 does
+# not divide 5, but a weaker one: places lie under 4, 6 or 9 squares. 3: they are equal, for all x and y. That is what
+# "transposed" means when there is no matrix to look at. 4: the weight in the upper left corner of the 2×2 kernel is 1,
+# since that pixel is known exactly, and the others are a little less. In the 4×4 kernel the hill has moved to where the
+# pixel came from.
 #
 # ## Where to read on
 #

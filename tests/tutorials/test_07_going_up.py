@@ -30,8 +30,12 @@ def test_learned_is_a_little_better_than_fixed(results):
 
 
 def test_only_a_kernel_that_the_stride_does_not_divide_draws_a_checkerboard(results):
-    spread = {k: np.ptp(results["grow"](results["flat"], results["ones"](k))[0, 9:-9, 9:-9]) for k in (2, 3, 4)}
+    spread = {k: np.ptp(results["grow"](results["flat"], results["equal"](k))[0, 9:-9, 9:-9]) for k in (2, 3, 4)}
     assert spread[2] == spread[4] == 0
     assert spread[3] > 1
+    for times, ratio in ((1, 4), (2, 9), (3, 25)):
+        grown = results["grow"](np.ones((1, 12, 12)), results["equal"](3), times=times)[0]
+        inside = grown[len(grown) // 3 : -len(grown) // 3, len(grown) // 3 : -len(grown) // 3]
+        assert inside.max() / inside.min() == pytest.approx(ratio)
     np.testing.assert_allclose(results["smooth"], 1)
     assert np.ptp(results["up"]) > 0.5

@@ -176,8 +176,8 @@ print(f"counted in the layer: {sum(p.numel() for p in layer.parameters()):,}")
 # %% [markdown]
 # ## 5. Checkerboards
 #
-# Take a grey picture, the same everywhere, and let it grow twice, by kernels whose weights are all alike. It should stay
-# the same everywhere.
+# Take a grey picture, the same everywhere, and let it grow twice, by kernels whose weights are all alike. It should
+# stay the same everywhere.
 #
 # > **Predict.** With kernels of 3×3, 2×2 and 4×4, always with stride 2: which of the three results have a pattern?
 
@@ -527,8 +527,8 @@ print("the same to five digits:", np.allclose(ours, yours, rtol=1e-5, atol=1e-5)
 #
 # ## Change it and see
 #
-# 1. In section 5 let the flat picture grow once, twice and three times by the equal 3×3 kernel. How many times as bright
-#    as the darkest places are the brightest, away from the border?
+# 1. In section 5 let the flat picture grow once, twice and three times by the equal 3×3 kernel. How many times as
+#    bright as the darkest places are the brightest, away from the border?
 # 2. In section 5 try a kernel of 5×5 with equal weights. Is there a pattern? Is it stronger or weaker than that of 3×3?
 # 3. In section 6 draw a random x of five and a random y of two numbers. Compare `(M @ x) @ y` with `x @ (M.T @ y)`.
 # 4. In section 8 make the small pictures from every other pixel, `large[..., ::2, ::2]`, instead of means. Which 2×2

@@ -29,7 +29,7 @@ from matplotlib.figure import Figure
 
 import tinyunet
 import tinyunet.functional as F
-from tinyunet import data, grade, plot
+from tinyunet import data, drawing, grade, plot
 from tinyunet.unet import DecoderBlock, EncoderBlock, UNet
 
 # %% [markdown]
@@ -39,39 +39,40 @@ from tinyunet.unet import DecoderBlock, EncoderBlock, UNet
 # one more ConvBlock, the **bottleneck**. On the way **up** each level has a decoder, which doubles the size. From every
 # encoder a **skip connection** leads straight across to the decoder of the same level. The shape is a U.
 #
-# Our network has four levels, with 64, 128, 256 and 512 channels. A picture of 128×128 with three colours
-# goes in.
+# Our network has four levels, with 64, 128, 256 and 512 channels, and its bottleneck keeps the 512. A picture of
+# 128×128 with three colours goes in. Here is the U, with a few of the maps that it makes of a picture of cells. 64 ×
+# 128×128 says: 64 channels of 128×128. The weights are still random, and so the output says nothing yet.
 #
-# > **Predict.** Which shape has the map in the bottleneck? Four halvings of 128, and 512 channels.
+# > **Predict.** Which shape has the map in the bottleneck?
 
 # %%
 model = UNet(in_channels=3, out_channels=3, channels=(64, 128, 256, 512), rng=0)
-trace = model.trace((1, 3, 128, 128))
-print(trace.drawing())
+grey, _ = data.cells(1, size=128, rng=4)
+drawing.u(model, np.repeat(grey[0], 3, axis=0))  # a grey picture in three equal colours
 
 # %% [markdown]
-# (1, 512, 8, 8): 64 places, and 512 numbers at each that tell *what* is there. *Where* it is, to the pixel, is lost.
-# The skips have kept it.
+# 512 × 8×8: 64 places, and 512 numbers at each that tell *what* is there. *Where* it is, to the pixel, is lost. The
+# skips have kept it.
 #
 # ## 2. Down: two things from one block
 #
 # An encoder gives two maps: the **features** that its ConvBlock made, for the skip, and the same after **pooling**, for
 # the next level.
 #
-# > **Predict.** The second encoder is given (1, 64, 64, 64) and has 128 channels. Which shapes have the pooled map and
+# > **Predict.** The third encoder is given (1, 128, 32, 32) and has 256 channels. Which shapes have the pooled map and
 # > the features?
 
 # %%
-pooled, features = EncoderBlock(64, 128, rng=0)(np.zeros((1, 64, 64, 64), np.float32))
+pooled, features = EncoderBlock(128, 256, rng=0)(np.zeros((1, 128, 32, 32), np.float32))
 print("pooled:  ", pooled.shape)
 print("features:", features.shape)
 
 # %% [markdown]
-# The skip is twice as large as what is handed down. In the table below the note of each line names the skip; it is
-# easily mixed up with what is handed down.
+# The skip is twice as high and wide as what is handed down. The two are easily mixed up. In the table below, the second
+# column says what each stage hands on, and the note which skip goes across.
 
 # %%
-print(trace.table())
+print(model.trace((1, 3, 128, 128)).table())
 
 # %% [markdown]
 # On a picture of cells, with weights that are still random: on the left one channel of the features, on the right the
@@ -102,20 +103,21 @@ plot.grids({"both": both[0]}, {"both": np.s_[2]})
 # (1, 3, 2, 2): channels add up, rows and columns stay. Nothing is computed; the numbers only stand together. The frame
 # marks the skip.
 #
-# > **Predict.** On the way back, the three channels have slopes. Which of them go to the skip?
+# > **Predict.** On the way back, the three channels have slopes: 0, 0.1, 0.2 and so on up to 1.1. Which of them go to
+# > the skip?
 
 # %%
-slopes = both * 1.0
+slopes = np.arange(12.0).reshape(1, 3, 2, 2) / 10
 a, b = tinyunet.tensor(grown * 1.0, requires_grad=True), tinyunet.tensor(skip * 1.0, requires_grad=True)
 F.cat([a, b], dim=1).backward(slopes)
-print("to the grown map:", a.grad.shape)
+print("to the grown map:", a.grad.numpy().ravel())
 print("to the skip:     ", b.grad.numpy().ravel())
 
 # %% [markdown]
 # The array of slopes is cut where the maps were joined. So the skip is a short way for slopes, too: from the loss to
 # the first encoder without passing the bottleneck.
 #
-# The largest decoder of our network: (1, 512, 8, 8) comes from below, the skip is (1, 512, 16, 16), and its ConvBlock
+# The deepest decoder of our network: (1, 512, 8, 8) comes from below, the skip is (1, 512, 16, 16), and its ConvBlock
 # makes 256 channels.
 #
 # > **Predict.** Write down the shapes after the up-convolution, after the concatenation, and after the ConvBlock.
@@ -135,7 +137,7 @@ with tinyunet.no_grad():
 #
 # How many numbers does a stage learn? It is all multiplication.
 #
-# | layer | weights | and | together |
+# | layer | weights | biases or shifts | together |
 # |---|---|---|---|
 # | convolution 3×3, a → b channels | a·b·3·3 | b biases | 9ab + b |
 # | BatchNorm, b channels | b scales | b shifts | 2b |
@@ -156,7 +158,8 @@ print("together:             ", 3 * 64 * 9 + 64 + 128 + 64 * 64 * 9 + 64 + 128)
 print("counted in the model: ", sum(p.numel() for p in model.encoder.levels[0].parameters()))
 
 # %% [markdown]
-# In one formula, a ConvBlock from a to b channels has 9ab + 9b² + 6b numbers. The rest is a table.
+# In one formula, a ConvBlock from a to b channels has 9ab + 9b² + 6b numbers. The rest is a table. A decoder makes as
+# many channels as the level above it has. The topmost has none above it, and keeps its 64.
 
 # %%
 def conv_block(a, b):
@@ -183,8 +186,8 @@ by_hand = {
 }
 
 # %% [markdown]
-# > **Predict.** Which of the ten stages has most numbers? Which part of all do the three lowest have: enc4, bottleneck
-# > and dec4?
+# > **Predict.** Which of the ten stages has the most numbers? Which share of all do the three lowest have: enc4,
+# > bottleneck and dec4?
 
 # %%
 stages = [*model.encoder.levels, model.bottleneck, *model.decoder, model.output]
@@ -202,10 +205,13 @@ print(f"{'all':10} {total:>10,}   the lowest three: {lowest / total:.0%}")
 # ## 5. Memory and time are elsewhere
 #
 # Numbers that are learned are one thing. Another is how many numbers the maps have, which training must keep for the
-# way back. A third is how many multiplications are made: each number of a map costs as many as it has weights.
+# way back. A third is how many multiplications are made. Each number of a map is a sum of products, one for each weight
+# of its kernel: 9 · (input channels). Over a whole map that makes weights × places.
 #
-# > **Predict.** From one level to the next, height and width are halved, and channels are doubled. What happens to the
-# > size of a map? To the weights of a convolution? And to its multiplications, which are weights × places?
+# From one level to the next, height and width are halved, and channels are doubled. So a map has half as many numbers,
+# and a convolution four times as many weights.
+#
+# > **Predict.** What happens to the multiplications of a convolution?
 
 # %%
 print("numbers in a map:", 64 * 128 * 128, "→", 128 * 64 * 64)
@@ -213,17 +219,19 @@ print("weights:         ", 64 * 64 * 9, "→", 128 * 128 * 9)
 print("multiplications: ", 64 * 64 * 9 * 128 * 128, "→", 128 * 128 * 9 * 64 * 64)
 
 # %% [markdown]
-# A map halves, weights become four times as many, and the multiplications stay the same: four times the weights at a
-# quarter of the places. So every level costs about the same time, the top has the memory, and the bottom the numbers.
+# They stay the same: four times the weights at a quarter of the places. So the levels cost about the same time (but for
+# three stages, as we shall see), the top has the memory, and the bottom the numbers that are learned.
 #
-# Here is the whole sum for all stages, with the two convolutions of every block.
+# Here is the whole sum for all stages, with the two convolutions of every block. (In the maps we count what
+# convolutions and concatenations make. BatchNorm and ReLU keep some more.)
 
 # %%
 def cost(a, b, size, up=0):
     """(numbers in maps, multiplications) of a ConvBlock a → b on size × size; `up` channels were grown before."""
     places = size * size
     maps = 2 * b * places + (a * places if up else 0)  # what the convolutions make, and the concatenation
-    return maps, (9 * a * b + 9 * b * b) * places + up * up * places  # an up-convolution: one weight for each place
+    # of an up-convolution, each new place of each output channel meets one weight for every input channel
+    return maps, (9 * a * b + 9 * b * b) * places + up * up * places
 
 
 costs = {
@@ -254,9 +262,11 @@ figure.axes[0].set_ylim(len(names) - 0.5, -0.5)
 figure
 
 # %% [markdown]
-# Numbers learned are at the bottom, numbers in maps at the top. On the right two bars differ from the others: the
-# bottleneck has a quarter of the places of enc4, but no more channels. And dec1 would have to make 32 channels to be
-# like the others; it makes 64.
+# Numbers learned are at the bottom, numbers in maps at the top. On the right three bars differ from the others:
+#
+# - enc1 has only 3 channels to read in its first convolution;
+# - the bottleneck has a quarter of the places of enc4, but no more channels;
+# - dec1 would have to make 32 channels to be like the other decoders, and makes 64.
 #
 # > **Predict.** A picture twice as high and twice as wide, 256×256. What becomes of the numbers learned, the numbers in
 # > the maps, and the multiplications?
@@ -269,9 +279,12 @@ for size in (128, 256):
 # %% [markdown]
 # What is learned does not know how large pictures are. The others grow fourfold. So the same network takes pictures of
 # any size that can be halved four times without a rest: multiples of 16.
+#
+# > **Predict.** Our network is given a picture of 64×96. How large is the map in the bottleneck, and how large is the
+# > output?
 
 # %%
-print(UNet(3, 3, channels=(4, 8, 16, 32), rng=0).trace((1, 3, 64, 96)).drawing())
+print(model.trace((1, 3, 64, 96)).table())
 
 # %% [markdown]
 # ## 6. Exercises
@@ -281,7 +294,7 @@ print(UNet(3, 3, channels=(4, 8, 16, 32), rng=0).trace((1, 3, 64, 96)).drawing()
 #
 # **Exercise 1: the ledger.** For any U-Net: how many numbers does each stage learn? Give a dictionary with the keys
 # enc1, enc2, …, bottleneck, …, dec2, dec1, output. The decoder of level k makes as many channels as level k − 1 has;
-# that of level 1 as many as level 1 has.
+# that of level 1 as many as level 1 has. You may use `conv_block` and `up_conv` from above.
 
 # %% tags=["exercise"]
 def ledger(in_channels, out_channels, channels):
@@ -311,7 +324,7 @@ print("of our network:", sum(ledger(3, 3, (64, 128, 256, 512)).values()))
 
 # %% [markdown]
 # **Exercise 2: the decoder block.** `up` and `conv_block` are given as functions: call them. (`up(x)` is twice as high
-# and wide as x.)
+# and wide as x.) Here only the way forward is asked for: both functions return just their result, and so does yours.
 
 # %% tags=["exercise"]
 def decoder_block(x, skip, up, conv_block):
@@ -370,30 +383,31 @@ print("the same:", yours is not None and np.array_equal(ours, yours))
 #
 # | | in words | example |
 # |---|---|---|
-# | encoder | ConvBlock, then pooling; gives both maps | (1, 128, 64, 64) and (1, 128, 32, 32) |
-# | bottleneck | the smallest map, the most channels | (1, 512, 8, 8) |
+# | encoder | ConvBlock, then pooling; gives both maps | (1, 256, 32, 32) and (1, 256, 16, 16) |
+# | bottleneck | the smallest map; as many channels as the deepest level | (1, 512, 8, 8) |
 # | decoder | up, concatenate with the skip, ConvBlock | 512 + 512 → 256 channels |
 # | concatenation | channels add up; slopes are cut apart | 2 + 1 = 3 |
 # | a ConvBlock learns | 9ab + 9b² + 6b numbers | 3 → 64: 38,976 |
 # | the whole network | most of it at the bottom | 14,789,059 |
 # | memory | most of it at the top | a map halves from level to level |
-# | multiplications | about the same on each level | four times the weights, a quarter of the places |
+# | multiplications | about the same on the levels between both ends | four times the weights, a quarter of the places |
 #
 # ## Change it and see
 #
 # 1. Without skips (`UNet(3, 3, skips=False)`), how many numbers are learned? Work it out first.
-# 2. The paper of 2015 halves the channels in the up-convolution, and doubles them in the bottleneck. Change `by_hand`.
+# 2. In the paper of 2015 the bottleneck makes 1024 channels, each up-convolution halves the channels that it is given,
+#    and the decoders make 512, 256, 128 and 64. Change `by_hand`. How many numbers are learned?
 # 3. Double all channels: `ledger(3, 3, (128, 256, 512, 1024))`. By which factor does the sum grow?
 # 4. A fifth level with 1024 channels: how many numbers more? How large is the bottleneck's map for 128×128?
 #
 # **What you should have seen.** 1: each decoder's first convolution has 9·c·b weights fewer, 1,585,152 in all, and
-# 13,203,907 numbers are left. 2: about 25 million; the bottleneck alone has 14 million. 3: nearly 4. 4: 44 million
-# more, four times as many in all, and 4×4.
+# 13,203,907 numbers are left. 2: 31 million; the bottleneck alone has 14 million. 3: nearly 4. 4: 44 million more, four
+# times as many in all, and 4×4.
 #
 # ## Where to read on
 #
 # - [`tinyunet/unet.py`](../../tinyunet/unet.py): the network; its `forward` is your `unet`.
-# - [`tinyunet/trace.py`](../../tinyunet/trace.py): how the drawing and the table are made.
+# - [`tinyunet/drawing.py`](../../tinyunet/drawing.py): how the U is drawn.
 # - [`tinyunet/ops/shape.py`](../../tinyunet/ops/shape.py): `cat`, forward and backward.
 # - Layer by layer, with the arithmetic: `tinyunet size conv:64,3,padding=1 bn relu conv:64,3,padding=1 bn relu pool:2
 #   --input 3x128x128`.

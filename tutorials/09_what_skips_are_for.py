@@ -8,7 +8,7 @@
 # **Afterwards you can**
 #
 # - say what a skip carries, and show it by an experiment that others can repeat;
-# - explain why a network without skips draws blurred, and when it draws nothing at all;
+# - explain why a network without skips draws blurred, and what then becomes of its score;
 # - follow a gradient along both ways, through the skip and through the depth;
 # - write a skip that adds instead of concatenating, and say what it costs and saves.
 #
@@ -25,7 +25,7 @@ import numpy as np
 import tinyunet
 import tinyunet.functional as F
 from tinyunet import classical, data, grade, metrics, optim, plot
-from tinyunet.grade import steps
+from tinyunet.grade import steps  # steps(200) is 200, and fewer only where programs are tested
 from tinyunet.unet import UNet
 
 # %% [markdown]
@@ -86,14 +86,15 @@ for right in (0, 1, 2):
     print(f"{right} pixels beside: cells {of_cells:.2f}, filaments {of_filaments:.2f}")
 
 # %% [markdown]
-# Who misses a cell by two pixels is still nearly right. Who misses a filament by two pixels has missed it. So
-# filaments tell us who knows where.
+# If you miss a cell by two pixels, you are still nearly right. If you miss a filament by two pixels, you have missed
+# it. So filaments tell us which network knows where.
 
 # %% [markdown]
 # ## 3. With and without
 #
 # Both networks now learn the same pictures of filaments in the same order, with the same settings. (Tutorial 10
-# explains each line; here it is enough that both are treated alike.)
+# explains these lines, but for `schedule`, which lets the steps become smaller and smaller towards the end. Here it is
+# enough that both networks are treated alike.)
 
 # %%
 def usual(model, x):
@@ -130,20 +131,25 @@ def score(p, truth):
 
 
 # %% [markdown]
+# Here is a score to go by: that of Otsu's method, which marks whatever is brighter than a threshold.
+
+# %%
+otsu = np.stack([classical.otsu(image) for image in images])
+print(f"Otsu's threshold: Dice {metrics.dice(otsu, masks):.2f}")
+
+# %% [markdown]
 # > **Predict.** After 200 steps, on pictures that neither network has seen: which Dice has the network with skips,
-# > which the one without? Here is a line to go by: Otsu's method, which marks whatever is brighter than a threshold.
+# > which the one without?
 
 # %%
 learn(with_skips)
 learn(without_skips)
 p_with, p_without = probabilities(with_skips, images), probabilities(without_skips, images)
-otsu = np.stack([classical.otsu(image) for image in images])
-print(f"Otsu's threshold  {metrics.dice(otsu, masks):.2f}")
-print(f"with skips        {score(p_with, masks):.2f}")
-print(f"without skips     {score(p_without, masks):.2f}")
+print(f"with skips:    Dice {score(p_with, masks):.2f}")
+print(f"without skips: Dice {score(p_without, masks):.2f}")
 
 # %% [markdown]
-# The network without skips has marked nothing that is right. Has it learned nothing? Look at its probabilities,
+# The network without skips has marked nothing. Has it learned nothing? Look at its probabilities,
 # before anything is marked. White is 1, black is 0.
 
 # %%
@@ -154,7 +160,8 @@ plot.maps({"picture": images[1, 0], "mask": masks[1, 0],
 # It has learned a lot. It knows which parts of the picture hold a filament, roughly which way each one runs, and that
 # the round bright specks are none. It does not know on which pixels the filament lies.
 #
-# That is the whole story in one picture: **the depth knows what, the skip knows where.**
+# That is the whole story in one picture: **the depth knows what, the skip knows where.** (How much depth it takes to
+# know what depends on the job: see section 7.)
 
 # %% [markdown]
 # ## 4. Was it luck?
@@ -198,15 +205,15 @@ print(f"without skips:        {size(without_skips):7,} weights, Dice {score(p_wi
 print(f"without skips, wider: {size(wider):7,} weights, Dice {score(probabilities(wider, images), masks):.2f}")
 
 # %% [markdown]
-# No. It is not weights that are missing but a way for what they need to know.
+# No: more weights do not help, at least not within 200 steps. Something else is hard for it.
 
 # %% [markdown]
 # ## 5. Why blurred, and why nothing is marked
 #
 # Suppose you know that a line, one pixel wide, runs through one of four columns, and not through which one. You must
 # give each column a probability p. The **loss** is −log p for the column with the line and −log(1 − p) for each of
-# the three others: the surer you were of what is wrong, the more it costs. (It is the loss that both networks learned
-# by. Tutorial 10 works it out.)
+# the three others: the surer you were of what is wrong, the more it costs. (The logarithm is the natural one, `np.log`.
+# It is the loss that both networks learned by. Tutorial 10 works it out.)
 #
 # > **Predict.** Which p, the same for all four columns, costs least?
 
@@ -216,8 +223,9 @@ for p in (0.05, 0.15, 0.25, 0.35, 0.5, 0.75, 0.95):
     print(f"{p:.2f}    {-np.log(p) - 3 * np.log(1 - p):.2f}")
 
 # %% [markdown]
-# A quarter: one column of four. Who does not know where does best by spreading the line evenly over all places where
-# it may be. That is what **blurred** means here. It is not a lack of skill but the best answer to what is known.
+# A quarter: one column of four. If you do not know where the line lies, you do best by spreading it evenly over all
+# places where it may be. That is what **blurred** means here. It is not a lack of skill but the best answer to what is
+# known.
 #
 # And a quarter is less than ½. A pixel is marked if it is more likely than not, so nothing is marked, and Dice is 0.
 #
@@ -256,14 +264,14 @@ for name, p in [("with skips", p_with), ("without skips", p_without)]:
 
 # %% [markdown]
 # Block by block, both networks count well. Pixel by pixel, the one without skips does not. *What* there is in a block
-# passes through the bottleneck. *Where* in the block it lies does not.
+# has been learned through the bottleneck. *Where* in the block it lies has not.
 
 # %% [markdown]
 # ## 6. The deeper, the blinder
 #
 # The smallest map has 32 channels, so 32 numbers for each block of 64 pixels. Could they not hold where the filament
-# lies? They could. But to write the place of every pixel into 32 numbers, and to draw it again from them, is a hard
-# thing to learn, and harder the larger the block.
+# lies? They could. So there is a way for *where*, too. But to write the place of every pixel into 32 numbers, and to
+# draw it again from them, is a hard thing to learn, and harder the larger the block.
 #
 # > **Predict.** With one level a position stands for 2×2 pixels, with two levels for 4×4. Where does the network
 # > without skips stand then? And does the one with skips need three levels?
@@ -287,9 +295,10 @@ plot.maps({f"without skips, {levels} level{'s' * (levels > 1)}": p[1, 0] for lev
           limits=(0, 1))
 
 # %% [markdown]
-# Without skips, depth costs sharpness. With skips it costs nothing. A network needs depth to see far around: here
-# there is little to see far around, and one level would do. For cells, or for organs in a scan, it would not. The
-# skips are what makes depth free.
+# Without skips, depth costs sharpness. With skips it costs nothing. A network needs depth to see far around: with one
+# level the deepest numbers see 14 pixels in a row, with three 68, with four 140 (tutorial 6). To tell a line from a
+# speck 14 pixels are enough, so here one level would do. What only a wider view can tell needs more levels, and the
+# skips are what makes these free.
 
 # %% [markdown]
 # ## 7. Which skip carries what
@@ -313,45 +322,51 @@ def cut(out):
 
 
 # %% [markdown]
-# > **Predict.** The trained network loses one of its three skips, or its bottleneck. Which loss hurts most? Which
-# > does not hurt?
+# > **Predict.** The trained network is left without one of its three skips, or without its bottleneck. Which of the
+# > four is missed most? Which is not missed at all?
 
 # %%
 x = np.stack([data.standardize(image) for image in images])
 with_skips.eval()
+no_bottleneck = {"deep": lambda features: features * 0}
 cases = {
-    "nothing": {},
-    "skip 1 (64×64)": {"skip": cut(1)},
-    "skip 2 (32×32)": {"skip": cut(2)},
-    "skip 3 (16×16)": {"skip": cut(3)},
-    "the bottleneck": {"deep": lambda features: features * 0},
+    "with everything": {},
+    "without skip 1 (64×64)": {"skip": cut(1)},
+    "without skip 2 (32×32)": {"skip": cut(2)},
+    "without skip 3 (16×16)": {"skip": cut(3)},
+    "without the bottleneck": no_bottleneck,
+    "without both of these": {"skip": cut(3), **no_bottleneck},
 }
 damaged = {}
 for name, change in cases.items():
     damaged[name] = F.sigmoid(passing(with_skips, x, **change)).numpy()
-    print(f"without {name:15} Dice {score(damaged[name], masks):.2f}")
+    print(f"{name:22}  Dice {score(damaged[name], masks):.2f}")
 
 # %%
-plot.maps({"all there": damaged["nothing"][1, 0],
-           "skip 1 is zero": damaged["skip 1 (64×64)"][1, 0],
-           "skip 2 is zero": damaged["skip 2 (32×32)"][1, 0]}, limits=(0, 1))
+plot.maps({"all there": damaged["with everything"][1, 0],
+           "skip 1 is zero": damaged["without skip 1 (64×64)"][1, 0],
+           "skip 2 is zero": damaged["without skip 2 (32×32)"][1, 0]}, limits=(0, 1))
 
 # %% [markdown]
 # Without skip 1 the lines are blurred: it alone knows single pixels. Without skip 2 the lines stay sharp, but specks
 # and noise are marked, too: it sees more of what is around each pixel, enough to tell a line from a speck.
 #
-# Skip 3 and the bottleneck could go, and nobody would notice. Filaments are simple enough that the network has found
-# its answer before it gets so deep. What is not needed is not used.
+# Skip 3 and the bottleneck can go, even both at once, and nobody notices. *What* is here the work of level 2: for
+# filaments that is deep enough, and the network has found its answer before it gets deeper. What is not needed is not
+# used.
 
 # %% [markdown]
 # ## 8. Two ways back
 #
 # On the way down the features of a level are used twice: they are pooled, and they are the skip. So their gradient
-# comes back along two ways, and the two parts are added. (Tutorial 1 shows why gradients of what is used twice add
-# up.)
+# comes back along two ways, and the two parts are added. (The gradient is what tutorials 1 to 8 call the slopes;
+# tutorial 1 shows why those of what is used twice add up.)
 #
 # `detach()` cuts a way for gradients and leaves the numbers as they are. With the skips detached, only the gradient
 # through the depth arrives. With the bottleneck detached, what comes through it is missing.
+#
+# We print the length of each gradient. Lengths of arrays do not add up: if you walk 3 metres east and 4 metres north,
+# you are 5 metres away. So the last column adds the arrays themselves, and compares.
 #
 # > **Predict.** In an untrained network, which part of the gradient is larger at the first convolution: the one that
 # > comes through the bottleneck or the one that comes through skips? Do both add up to the whole?
@@ -386,6 +401,26 @@ for level in range(3):
 # the first convolution leads through four convolutions: the last one, two of the decoder, one of the encoder. Through
 # the bottleneck it leads through seventeen, three of them transposed.
 #
+# Why is the part through the bottleneck so small? Each decoder puts the map from below beside the skip.
+#
+# > **Predict.** Which of the two has the larger numbers, in an untrained network?
+
+# %%
+below_and_skip = []
+deep, skips = fresh.encoder(x[:8])
+deep = fresh.bottleneck(deep)
+for block in fresh.decoder:
+    across_here, from_below = skips.pop(), block.up(deep)
+    sizes = [np.sqrt((a.numpy() ** 2).mean()) for a in (from_below, across_here)]  # the root of the mean square
+    below_and_skip.append(sizes)
+    print(f"from below {sizes[0]:.2f}, skip {sizes[1]:.2f}")
+    deep = block(deep, across_here)
+
+# %% [markdown]
+# An up-convolution makes numbers smaller, so what comes from below has less than a third of the size of the skip. The
+# BatchNorm that follows brings *both together* to one size, so the part from below stays small. This happens in three
+# decoders, one after the other: 0.3 · 0.3 · 0.3 is about 0.03, and 0.0021 is 0.02 of 0.1152.
+#
 # It is often said that without skips the first layers get no gradient at all.
 #
 # > **Predict.** Is that so? Here is the gradient of the first convolution, in an untrained network without skips.
@@ -395,9 +430,9 @@ alone = gradients(UNet(1, 1, (8, 16, 32), skips=False, rng=0))
 print(f"without skips {length(alone[0]):.4f}, with them {length(whole[0]):.4f}")
 
 # %% [markdown]
-# It is not so here. The gradient has about the same length: BatchNorm brings every layer back to one size (tutorial
-# 5), and the network is not very deep. What is lost on the long way is not the size of the gradient but what it says
-# about single pixels.
+# It is not so here. The gradient has about the same length. Without skips nothing stands beside what comes from below,
+# so each BatchNorm brings it back to full size (tutorial 5): the deep way is weak beside skips, and not by itself. What
+# is lost on it is not the size of the gradient but what it says about single pixels.
 
 # %% [markdown]
 # ## 9. What cells say
@@ -429,9 +464,9 @@ plot.maps({"cells": cells[1, 0], "with skips: wrong pixels": wrong[True],
            "without skips: wrong pixels": wrong[False]}, limits=(0, 1))
 
 # %% [markdown]
-# Without skips Dice falls by a few hundredths only: a good score, and yet every edge is off. Who looks at Dice alone
-# may think that skips hardly matter. **A score shows what it weighs**: Dice counts pixels, and large things have few
-# of them on their edges.
+# Without skips Dice falls by a few hundredths only: a good score, and yet its edges lie more than twice as far off. If
+# you look at Dice alone, you may think that skips hardly matter. **A score shows what it weighs**: Dice counts pixels,
+# and large things have few of them on their edges.
 
 # %% [markdown]
 # ## 10. Exercises
@@ -447,7 +482,7 @@ plot.maps({"cells": cells[1, 0], "with skips: wrong pixels": wrong[True],
 
 # %% tags=["exercise"]
 predictions = {
-    "line 1": None,
+    "line 1": None,  # yours, and all others
     "line 2": None,
     "line 4": None,
     "square": None,
@@ -477,10 +512,10 @@ grade("predictions", predictions)
 # %% tags=["exercise"]
 def add_skip(up, skip):
     """up and skip, both (N, C, H, W), added. Returns y and backward(dy) → dup, dskip."""
-    y = up.copy()
+    y = up.copy()  # yours
 
     def backward(dy):
-        return dy, np.zeros_like(dy)
+        return dy, np.zeros_like(dy)  # yours
 
     return y, backward
 
@@ -491,7 +526,7 @@ def add_skip(up, skip):
     y = up + skip
 
     def backward(dy):
-        return dy, dy.copy()  # each input moves y by as much as it moves itself
+        return dy, dy  # each input moves y by as much as it moves itself
 
     return y, backward
 
@@ -536,9 +571,9 @@ for name, model, p in [
 #
 # | | in words | here |
 # |---|---|---|
-# | bottleneck | knows what is in each block, not where in it | blocks 0.87, pixels 0.51 |
+# | bottleneck | has learned what is in each block, not where in it | blocks 0.87, pixels 0.51 |
 # | skip | carries the map from before pooling across: where | Dice 0.88 instead of 0.00 |
-# | blurred | the best answer of who does not know where | a line in one of 4 columns: ¼ each |
+# | blurred | the best answer if you do not know where | a line in one of 4 columns: ¼ each |
 # | nothing marked | the blur lies below ½ | largest probability 0.47 |
 # | depth | costs sharpness without skips, nothing with them | 0.84, 0.73, 0.00 with 1, 2, 3 levels |
 # | finest skip | alone knows single pixels | without it Dice 0.55 |
@@ -548,8 +583,9 @@ for name, model, p in [
 #
 # ## Change it and see
 #
-# 1. In section 3, let what is without skips be marked where it is more likely than 0.3, not ½. Which Dice?
-# 2. Train the network without skips for 1,000 steps instead of 200. Does it ever mark a filament?
+# 1. In section 3, mark the pixels of the network without skips whose probability is above 0.3, not ½. Which Dice?
+# 2. Write 1000 for 200 in both places of `learn`, and give it a fresh network without skips. Does it ever mark a
+#    filament?
 # 3. In section 7, cut skips 1 and 2 together. And skips 2 and 3?
 # 4. In section 10, let `adding` multiply the skip by 0.5 before it is added.
 # 5. In section 2, move the masks down instead of to the right: `axis=2`.

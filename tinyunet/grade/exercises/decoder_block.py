@@ -155,8 +155,8 @@ EXERCISE = Exercise(
         ),
     ),
     solutions=(concatenated, written_into),
-    differs="Ours is three lines: up, concatenate, convolve. The grown map comes first in the concatenation: the weights "
-    "of the next convolution count on that order.",
+    differs="Ours is three lines: up, concatenate, convolve. The grown map comes first in the concatenation: the "
+    "weights of the next convolution count on that order.",
     read_on=("unet.py", "ops/shape.py"),
     hints=(
         "There are three steps, and each is one line.",

@@ -22,7 +22,7 @@ def _one_beside(height: int, width: int) -> float:
 
 
 def _cheapest(width: int, places: int) -> float:
-    """The probability, in sixteenths and the like, that costs least for a line of this width."""
+    """The probability, in steps of 1/places, that costs least for a line of this width."""
     truth = np.arange(places) < width
     p = np.arange(1, places) / places
     costs = [-np.log(np.where(truth, each, 1 - each)).mean() for each in p]
@@ -59,7 +59,7 @@ def _other(name: str, says: str, **wrong: float) -> Mistake:
 
 STARTER = """\
 predictions = {
-    "line 1": None,
+    "line 1": None,  # yours, and all others
     "line 2": None,
     "line 4": None,
     "square": None,
@@ -96,7 +96,7 @@ EXERCISE = Exercise(
             "square", "Of what is moved by one pixel, one column is marked wrongly and another is missed.", "square"
         ),
         _asked("block", "Each level halves the picture in height and in width.", "block"),
-        _asked("blur", "Who does not know where does best with the share of places that are right.", "p"),
+        _asked("blur", "Without knowing where, the share of the columns that the line covers costs least.", "p"),
     ),
     mistakes=(
         _other(
@@ -144,7 +144,8 @@ EXERCISE = Exercise(
     returns=("predictions",),
     hints=(
         "Draw the line of two pixels on squared paper, and the one marked beside it. Which columns are in both?",
-        "In each row, one pixel of the line of two is in both, two are marked and two are of the mask.",
+        "Every row of the picture looks alike, so take one: how many of its pixels are in both, how many are marked, "
+        "and how many are of the mask?",
         "For the probability: take the four columns of section 5. What was best there, and what was it a share of?",
     ),
     values=True,

@@ -87,8 +87,8 @@ def draw_training(axes: Any, losses: Sequence[float], scores: Sequence[tuple[int
     steps = np.arange(1, len(losses) + 1)
     axes.plot(steps, losses, color=BLUE, alpha=0.5, linewidth=0.8)
     axes.plot(steps, running_mean(losses, 21), color=BLUE, linewidth=1.8)
-    axes.set_xlabel("training step")
-    axes.set_ylabel("loss (each step, and mean of 21)", color=BLUE)
+    axes.set_xlabel("training step", fontsize=13)
+    axes.set_ylabel("loss (each step, and mean of 21)", color=BLUE, fontsize=13)
     axes.set_ylim(bottom=0)
     axes.set_xlim(0, max(len(losses), 1))
     axes.spines[["top", "right"]].set_visible(False)
@@ -99,9 +99,15 @@ def draw_training(axes: Any, losses: Sequence[float], scores: Sequence[tuple[int
         x, y = zip(*((step, numbers[name]) for step, numbers in scores), strict=True)
         right.plot(x, y, "o-", color=ORANGE, linewidth=1.5, markersize=4, clip_on=False)
         right.annotate(
-            f"{y[-1]:.3f}", (x[-1], y[-1]), xytext=(-4, -14), textcoords="offset points", ha="right", color=ORANGE
+            f"{y[-1]:.3f}",
+            (x[-1], y[-1]),
+            xytext=(-8, -18),
+            textcoords="offset points",
+            ha="right",
+            color=ORANGE,
+            fontsize=13,
         )
-    right.set_ylabel(f"{', '.join(scores[0][1])} of the validation pictures", color=ORANGE)
+    right.set_ylabel(f"{', '.join(scores[0][1])} of the validation pictures", color=ORANGE, fontsize=13)
     right.set_ylim(0, 1.02)
     right.spines["top"].set_visible(False)
 

@@ -14,7 +14,7 @@ from tinyunet.tensor import Array, Tensor
 STARTER = '''\
 def adam_step(w, dw, m, v, t, lr=0.001, beta1=0.9, beta2=0.999, eps=1e-8):
     """The t-th step of Adam (t is 1 at first): weights w, gradient dw, running means m and v → w, m, v anew."""
-    return w - lr * dw, m, v
+    return w - lr * dw, m, v  # yours
 '''
 
 

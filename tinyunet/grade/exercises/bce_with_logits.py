@@ -15,10 +15,10 @@ from tinyunet.tensor import Array
 STARTER = '''\
 def bce_with_logits(x, t):
     """Binary cross-entropy of logits x and truth t, alike in shape. Returns the mean and backward(dy) → dx."""
-    y = np.abs(x - t).mean()
+    y = np.abs(x - t).mean()  # yours
 
     def backward(dy):
-        return np.zeros_like(x)
+        return np.zeros_like(x)  # yours
 
     return y, backward
 '''

@@ -13,7 +13,7 @@ from tinyunet.tensor import Array
 STARTER = '''\
 def dice(p, t):
     """Dice of the mask p against the true mask t, arrays of 0 and 1 of one shape: 2·both / (marked + true)."""
-    return (p == t).mean()
+    return (p == t).mean()  # yours
 '''
 
 

@@ -1,5 +1,7 @@
 """Sheets of every level, for the tests."""
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,9 @@ ALL = [(topic, level) for topic, found in LEVELS.items() for level in range(1, l
 every = pytest.mark.parametrize(("topic", "level"), ALL)
 
 
+sheet = functools.cache(worksheets.sheet)  # for what only looks at a sheet
+
+
 def questions(sheet):
     return [question for problem in sheet.problems for question in problem.questions]
 
@@ -17,7 +22,7 @@ def questions(sheet):
 def sheets(topic, level, seeds=range(3)):
     """Sheets with every kind of problem on them."""
     count = len(LEVELS[topic][level - 1].kinds)
-    return [worksheets.sheet(topic, seed, level, count) for seed in seeds]
+    return [sheet(topic, seed, level, count) for seed in seeds]
 
 
 def wrong(question):

@@ -125,7 +125,7 @@ JUNK = {
 @every_exercise
 def test_junk_gets_a_sentence(exercise):
     for what, junk in JUNK.items():
-        checked = check(dataclasses.replace(exercise, seconds=0.1), junk)
+        checked = check(dataclasses.replace(exercise, seconds=0.05), junk)
         assert checked.failures, what
         text = desk.words.failed(exercise, checked)
         assert text.startswith(f"{exercise.name}: "), what
@@ -145,7 +145,7 @@ def test_random_junk_is_never_accepted(exercise):
         came = exercise.solutions[0](*inputs)
         return tuple(map(np.ones_like, came)) if isinstance(came, tuple) else np.ones_like(came)
 
-    for answer in (random, random, random, *([] if exercise.values else [of_the_right_shape])):
+    for answer in (random, random, random, *([] if exercise.values or exercise.seconds > 10 else [of_the_right_shape])):
         checked = check(exercise, random() if exercise.values else answer)
         assert checked.failures
         assert desk.words.failed(exercise, checked)

@@ -66,6 +66,15 @@ def part(name: str, *names: str) -> Callable[..., Any]:
     return call
 
 
+def one_of(names: tuple[str, ...], name: str, right: Callable[..., Any]) -> dict[str, Any]:
+    """What makes a property of one of several things that a function returns, where `right` returns all."""
+    return {
+        "call": part(name, *names),
+        "expected": lambda *inputs: right(*inputs)[names.index(name)],
+        "returns": (name,),
+    }
+
+
 def nothing(rng: np.random.Generator, size: int) -> Inputs:
     """No inputs: for numbers that are worked out by hand."""
     return {}

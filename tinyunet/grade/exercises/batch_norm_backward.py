@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 import tinyunet.functional as F
-from tinyunet.grade.exercise import Exercise, Inputs, Mistake, Property, part, whole
+from tinyunet.grade.exercise import Exercise, Inputs, Mistake, Property, one_of, whole
 from tinyunet.tensor import Array, Tensor, Updated
 
 Gradients = tuple[Array, Array, Array]
@@ -64,11 +64,7 @@ def right(dy: Array, x: Array, weight: Array, eps: float = 1e-5) -> Gradients:
 
 def only(name: str) -> dict[str, Any]:
     """A property of one of the three gradients."""
-    return {
-        "call": part(name, *NAMES),
-        "expected": lambda *inputs: right(*inputs)[NAMES.index(name)],
-        "returns": (name,),
-    }
+    return one_of(NAMES, name, right)
 
 
 def drawn(rng: np.random.Generator, *shape: int, gamma: bool = False) -> Inputs:

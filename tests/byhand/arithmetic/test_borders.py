@@ -54,7 +54,7 @@ def test_the_gradient_of_a_pixel_has_a_part_for_each_place_where_it_is_seen():
         "filter 0, mirrored at [3]",
     ]
     assert [part.value for part in dx.at(1).parts] == [111, 1, 100]
-    assert [row.value for row in _rows(dx.at(1))] == ["111", "1", "100"]
+    assert [row.value for row in _rows(dx.at(1))] == ["Σ = 111", "Σ = 1", "Σ = 100"]
 
 
 def _rows(element):

@@ -397,7 +397,18 @@ def test_examples_fit_into_their_addresses(tab):
         )
 
 
-def test_back_and_forward(tab):
+@pytest.fixture
+def unhurried(browser, running):
+    """The lab in a tab of its own, with a history of its own, in which it waits as long as it does for people."""
+    tab = browser.new_page()
+    tab.goto(f"http://127.0.0.1:{running}/")
+    tab.wait_for_selector(".line")
+    yield tab
+    tab.close()
+
+
+def test_back_and_forward(unhurried):
+    tab = unhurried
     tab.fill("#field-b", "3")
     tab.fill("#field-b", "34")  # one field, one step
     tab.fill("#field-padding", "1")
@@ -416,9 +427,11 @@ def test_back_and_forward(tab):
     assert (tab.input_value("#field-b"), tab.input_value("#field-padding")) == ("34", "")
     tab.go_back()
     expect(tab.locator("#field-b")).to_have_value("2")
-    for _ in range(4):
+    tab.go_forward()
+    expect(tab.locator("#field-b")).to_have_value("34")
+    for place, text in ((".array.result h2", "1 × 4 × 4"), ("h1", "y of relu"), ("h1", "dx of relu")):
         tab.go_forward()
-    shows(tab, "h1", "dx of relu")
+        shows(tab, place, text)
 
 
 DAMAGED = {

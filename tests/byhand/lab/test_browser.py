@@ -28,8 +28,8 @@ def window(browser):
     context.close()
 
 
-@pytest.fixture
-def tab(window, running):
+@contextlib.contextmanager
+def opened(tab, running):
     """The lab in a tab; any error in it fails the test."""
     errors = []
     heard = {
@@ -38,16 +38,22 @@ def tab(window, running):
         "requestfailed": lambda request: errors.extend([request.url] * (request.failure != "net::ERR_ABORTED")),
     }
     for event, hear in heard.items():
-        window.on(event, hear)
+        tab.on(event, hear)
+    tab.goto(f"http://127.0.0.1:{running}/")
+    tab.wait_for_selector(".line")
+    yield tab
+    tab.goto("about:blank")
+    for event, hear in heard.items():
+        tab.remove_listener(event, hear)
+    assert [error for error in errors if not error.startswith("data:")] == []
+
+
+@pytest.fixture
+def tab(window, running):
     window.set_viewport_size({"width": 1280, "height": 720})
     window.mouse.move(0, 0)
-    window.goto(f"http://127.0.0.1:{running}/")
-    window.wait_for_selector(".line")
-    yield window
-    window.goto("about:blank")
-    for event, hear in heard.items():
-        window.remove_listener(event, hear)
-    assert [error for error in errors if not error.startswith("data:")] == []
+    with opened(window, running) as tab:
+        yield tab
 
 
 def shows(tab, selector, text):
@@ -401,9 +407,9 @@ def test_examples_fit_into_their_addresses(tab):
 def unhurried(browser, running):
     """The lab in a tab of its own, with a history of its own, in which it waits as long as it does for people."""
     tab = browser.new_page()
-    tab.goto(f"http://127.0.0.1:{running}/")
-    tab.wait_for_selector(".line")
-    yield tab
+    tab.set_default_timeout(10_000)
+    with opened(tab, running):
+        yield tab
     tab.close()
 
 
@@ -529,8 +535,12 @@ def test_everything_is_called_something(tab):
         assert name in tree
 
 
-@pytest.mark.parametrize("width", [320, 400])
-def test_on_a_phone(browser, running, width):
+@pytest.mark.parametrize(
+    ("width", "operations"),
+    [(320, OPERATIONS), (400, OFTEN), pytest.param(400, OPERATIONS, marks=pytest.mark.slow)],
+    ids=["320", "400", "400, all"],
+)
+def test_on_a_phone(browser, running, width, operations):
     context = browser.new_context(viewport={"width": width, "height": 720}, has_touch=True, is_mobile=True)
     tab = context.new_page()
     tab.set_default_timeout(10_000)
@@ -545,7 +555,7 @@ def test_on_a_phone(browser, running, width):
     assert verdict["y"] + verdict["height"] < 720
     for summary in tab.locator("summary").all():
         summary.tap()
-    for operation in OPERATIONS if width == 320 else OFTEN:
+    for operation in operations:
         tab.select_option("#operation", operation)
         shows(tab, ".view h1", f"of {operation}")
         tab.tap("#reveal")

@@ -69,13 +69,13 @@ def multiply_adds(configuration):
     return total
 
 
-# products as a ratio to those needed (fewer: rows of the kernel that meet only padding are left out), MiB of columns,
-# nodes, peak of a step in MiB
+# products as a ratio to those needed (fewer: rows of the kernel that meet only padding are left out; more: rows at the
+# edge of a piece are multiplied for both), MiB of columns, nodes, peak of a step in MiB
 LIMITS = {
-    "R1": (0.991, 11.4, 53, 4.9),
-    "R2": (0.994, 85.3, 53, 38.1),
-    "R3": (0.997, 105, 68, 40.1),
-    "R4": (0.999, 218, 68, 114.4),
+    "R1": (0.997, 17.9, 53, 4.9),
+    "R2": (0.996, 91.3, 53, 38.2),
+    "R3": (0.998, 110.7, 68, 40.1),
+    "R4": (1.009, 227.1, 68, 123.2),
 }
 
 

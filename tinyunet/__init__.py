@@ -20,6 +20,7 @@ from tinyunet import everyday, functional, left_out, nn, ops, optim, unet
 from tinyunet.grad_mode import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from tinyunet.gradcheck import gradcheck
 from tinyunet.machine import memory
+from tinyunet.machine.threads import threads
 from tinyunet.ops.randomness import manual_seed
 from tinyunet.tensor import Tensor, differentiable, tensor
 from tinyunet.using import using
@@ -71,6 +72,7 @@ __all__ = [
     "optim",
     "set_grad_enabled",
     "tensor",
+    "threads",
     "unet",
     "using",
 ]

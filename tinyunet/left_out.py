@@ -50,8 +50,8 @@ INSTEAD = {
     "distributed": "one process",
     "multiprocessing": "Python's own, one model in each process",
     "DataParallel": "the model itself: there is one CPU",
-    "set_num_threads": "the environment variable OPENBLAS_NUM_THREADS, before Python starts",
-    "get_num_threads": "`tinyunet doctor`, which says what is used",
+    "set_num_threads": "tinyunet.threads(n)",
+    "get_num_threads": "tinyunet.threads()",
     # randomness
     "Generator": "numpy.random.default_rng(seed), and pass it as generator= or rng=",
     "seed": "tinyunet.manual_seed(seed)",

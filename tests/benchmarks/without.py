@@ -49,8 +49,8 @@ def apart():
 TRICKS = {
     "nothing left out": lambda: contextlib.nullcontext(),
     "channel-major maps": batch_major,
-    "weights (C, kh, kw, O) in memory": lambda: patch.object(layers, "_kernels", layers._uniform),
-    "kernel rows share columns": lambda: patch.object(products, "_rows_pay", lambda x, O, axes: False),
+    "weights (C, kw, kh, O) in memory": lambda: patch.object(layers, "_kernels", layers._uniform),
+    "kernel rows share columns": lambda: patch.object(products, "_rows_pay", lambda *args: False),
     "dx as a correlation of dy": lambda: patch.object(fast, "turned_axes", lambda axes: None),
     "dx and dw from the same columns": apart,
     "rows of a matrix 64 bytes apart": lambda: patch.object(scratch, "GAP", 0),

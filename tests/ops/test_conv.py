@@ -15,6 +15,7 @@ from tests.tensor import leaf
 from tinyunet.ops import conv, fast
 from tinyunet.ops.fast import products
 from tinyunet.ops.fast import tiles as columns
+from tinyunet.ops.window import Axis, windows_fill
 
 
 def value(name, *args, **settings):
@@ -35,15 +36,22 @@ def test_conv_transpose2d_is_pytorchs(case, layout):
     agree("conv_transpose2d", x, w, b, layout=layout, **settings)
 
 
+parts = st.sampled_from([(1, 1), (2, 1), (3, 1), (8, 1), (2, 512), (8, 512)])  # pieces, outputs of one at least
+
+
 @pytest.mark.torch
 @pytest.mark.parametrize("by_rows", [True, False])
-@given(st.sampled_from(["conv2d", "conv_transpose2d"]), st.data(), layouts, st.sampled_from([1, 128, 1 << 20]))
-def test_convolutions_are_pytorchs_however_they_are_computed(by_rows, name, data, layout, tile):
-    """In tiles of one row, of some or of all; each row of the kernel by itself, where that is possible, or not."""
+@given(st.sampled_from(["conv2d", "conv_transpose2d"]), st.data(), layouts, st.sampled_from([1, 128, 1 << 20]), parts)
+def test_convolutions_are_pytorchs_however_they_are_computed(by_rows, name, data, layout, tile, parts):
+    """In tiles of one row, of some or of all; each row of the kernel by itself, where that is possible, or not; in one
+    piece or in several, of outputs or of rows of the products.
+    """
     x, w, b, settings = data.draw(convolutions(transposed=name == "conv_transpose2d"))
+    count, least = parts
     with (
-        patch.multiple(columns, TILE_BYTES=tile, TILE_LEAST=1),
-        patch.object(products, "_rows_pay", lambda x, O, axes: by_rows and axes[0].stride == 1),
+        patch.multiple(columns, TILE_BYTES=tile),
+        patch.multiple(products, TILE_LEAST=least, worth=lambda flops: count),
+        patch.object(products, "_rows_pay", lambda x, O, axes, both: by_rows and axes[0].stride == 1),
     ):
         agree(name, x, w, b, layout=layout, dtypes=[np.float64], **settings)
 
@@ -163,6 +171,32 @@ def test_where_dx_is_a_correlation_both_gradients_come_from_the_same_columns(nam
     assert multiply.call_count == 1
 
 
+@pytest.mark.parametrize(("N", "stride", "count"), [(1, 1, 1), (1, 2, 1), (3, 2, 3), (1, 3, 4)])
+def test_pieces_never_add_to_the_same_pixels(N, stride, count):
+    x, w = np.ones((N, 2, 8, 8)), np.ones((2, 3, 3, 3))
+    with (
+        patch.object(products, "worth", return_value=4),
+        patch.object(products, "share", wraps=products.share) as share,
+    ):
+        fast.SUMS.scatter(x, w, None, conv.transposed_axes(x, w, None, stride, 3, 0, 1, 1), 1)
+    assert share.call_args.args[1] == count
+
+
+@pytest.mark.parametrize(
+    ("rows", "fill"),
+    [
+        (Axis(input=6, output=3, kernel=2, stride=2, padding=0, dilation=1), True),
+        (Axis(input=7, output=3, kernel=2, stride=2, padding=0, dilation=1), False),
+        (Axis(input=4, output=2, kernel=2, stride=3, padding=0, dilation=1), False),
+        (Axis(input=6, output=3, kernel=2, stride=2, padding=1, dilation=1), False),
+        (Axis(input=6, output=3, kernel=2, stride=2, padding=0, dilation=2), False),
+    ],
+)
+def test_whether_every_pixel_is_in_one_window(rows, fill):
+    side_by_side = Axis(input=3, output=1, kernel=3, stride=3, padding=0, dilation=1)
+    assert (windows_fill((rows, side_by_side)), windows_fill((side_by_side, rows))) == (fill, fill)
+
+
 MUTANTS = {
     "ops.fast:turned_axes": [
         ("dx: padding of the forward used again", "padding=a.span - 1 - a.padding)", "padding=a.padding)"),
@@ -192,25 +226,28 @@ MUTANTS = {
     ],
     "ops.fast.products:multiply": [
         ("dw, row by row: not turned back", "_turn(dw) if turned and", "dw if turned and"),
-        ("dw: last tile only", "dw += part", "dw[...] = part"),
-        ("dw of an empty batch is what was in memory", "dw[...] = 0", "dw[...] = 7"),
-        ("bias of the wrong channels", "part += bias.reshape", "part += bias[::-1].reshape"),
+        ("dw: last tile only", "part += to", "part[...] = to"),
+        ("dw of an empty batch is what was in memory", "np.zeros\n", "np.ones\n"),
+        ("bias of the wrong channels", "bias.reshape(groups, O, 1)", "bias[::-1].reshape(groups, O, 1)"),
+        ("rows of dw are those of y", "(lines, others), (part, others)", "(lines, some), (part, some)"),
     ],
     "ops.fast.products:_row_by_row": [
         ("rows of the kernel exchanged", "w.transpose(2, 0, 1, 3)", "w[:, :, ::-1].transpose(2, 0, 1, 3)"),
-        ("row by row: every row as the first", "shift = rows.dilation * u - rows.padding", "shift = -rows.padding"),
-        ("row by row: dilation forgotten", "shift = rows.dilation * u -", "shift = u -"),
         (
             "row by row: what a tile adds to the next is lost",
             "bias if u == 0 else sums",
-            "sums if pixels.start <= first + shift else bias",
+            "sums if met.start == 0 else bias",
         ),
         ("row by row: bias with every row of the kernel", "bias if u == 0 else sums", "sums + bias if u else bias"),
         ("row by row: outputs at the top not begun", "made[:, :, : rows.padding] = made", "made[:, :, :0] = made"),
         ("row by row: outputs on padding alone not begun", "made[:, :, H + rows.padding :] = bias", "bias"),
         ("row by row: bias of the wrong channels", "else bias).reshape", "else bias[::-1]).reshape"),
-        ("row by row: dw of the first image only", ".sum(axis=0)", "[0]"),
-        ("row by row: dw of the last tile only", "dw[u] += np.matmul(cells", "dw[u] = np.matmul(cells"),
+        ("row by row: dw of the first image only", "others.transpose(1, 2, 0))", "others.transpose(1, 2, 0))[:1]"),
+        ("row by row: dw of the last tile only", "[:, u] += np.add", "[:, u] = np.add"),
+    ],
+    "ops.fast.tiles:reached": [
+        ("row by row: every row as the first", "shift = rows.dilation * u - rows.padding", "shift = -rows.padding"),
+        ("row by row: dilation forgotten", "shift = rows.dilation * u -", "shift = u -"),
     ],
     "ops.fast.products:_matrices": [
         (
@@ -222,19 +259,47 @@ MUTANTS = {
     "ops.fast.products:_weights": [
         ("groups of dw exchanged", "-1).transpose(1, 2, 3, 0, 4)", "-1)[::-1].transpose(1, 2, 3, 0, 4)"),
     ],
-    "ops.fast.tiles:tiles": [
-        ("every tile is the first", "slice((n * Ho + i) * Wo, (", "slice(0, ("),
-        ("tiles of rows all start at the first", "slice(n, last), slice(i, end)", "slice(n, last), slice(0, end - i)"),
+    "ops.fast.tiles:_tiles": [
+        ("every tile is the first", "slice((a * high + b) * wide, (", "slice(0, ("),
+        (
+            "tiles of rows all start at the first",
+            "(slice(a, a_end), slice(b, b_end)",
+            "(slice(a, a_end), slice(0, b_end - b)",
+        ),
+    ],
+    "ops.fast.tiles:pieces": [
+        (
+            "a piece does not see the rows above it",
+            "(outputs.start, outputs.stop - 1)",
+            "(outputs.start + 1, outputs.stop - 1)",
+        ),
+        (
+            "a piece does not see the rows below it",
+            "(outputs.start, outputs.stop - 1)",
+            "(outputs.start, outputs.stop - 2)",
+        ),
+    ],
+    "ops.fast.products:scattered": [
+        ("pieces add to the same pixels", "min(count, N)", "count"),
+    ],
+    "ops.fast.products:_sum": [
+        ("what the first piece gives is all", "parts[0] += part", "pass"),
     ],
     "ops.fast.tiles:column_tiles": [
         ("turned columns: the kernel not turned", "[:, ::-1, ::-1].transpose", ".transpose"),
         ("turned columns: turned over, not around", "[:, ::-1, ::-1].transpose", "[:, ::-1].transpose"),
     ],
-    "ops.fast.tiles:col2im": [
+    "ops.fast.tiles:lay": [
         ("col2im assigns", "+= columns[", "= columns["),
         ("columns written where windows overlap", "if apart:", "if True:"),
-        ("what no window sees is not zero", "filled = apart and", "filled = apart or"),
-        ("what no window of a transposed convolution sees", "filled = apart and all(", "filled = apart and any("),
+    ],
+    "ops.fast.tiles:_places": [
+        ("col2im: rows and columns of pixels exchanged", "(..., h, w)", "(..., w, h)"),
+    ],
+    "ops.window:windows_fill": [
+        ("what no window sees is not zero", "side_by_side and all(a.padding", "side_by_side or all(a.padding"),
+        ("what windows leave between them", "side_by_side = all(", "side_by_side = any("),
+        ("what is left at the end", "and a.input == a.output * a.kernel", ""),
     ],
     "ops.fast.tiles:_moves": [
         ("a row further is a pixel further", "- rows.padding) * W + cols", "- rows.padding) + cols"),

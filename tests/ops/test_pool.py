@@ -126,6 +126,11 @@ def test_the_padding_of_max_pool2d_never_wins():
     assert (F.max_pool2d(np.full((1, 3, 3), -5.0), 3, stride=1, padding=1).numpy() == -5).all()
 
 
+def test_a_window_that_sees_padding_alone_has_no_winner():
+    y, index = F.max_pool2d(np.zeros((1, 1, 1)), 2, padding=1, dilation=2, return_indices=True)
+    assert (y.item(), index.item()) == (-np.inf, 0)
+
+
 @pytest.mark.parametrize("dtype", [np.int64, np.uint8])
 def test_integers_are_pooled_to_integers(dtype):
     x = np.arange(16, dtype=dtype).reshape(1, 4, 4)
@@ -171,11 +176,13 @@ MUTANTS = {
     ],
     "ops.pool:max_pool2d": [
         ("max: equals share the gradient", "wins &= undecided", "wins &= True"),
+        ("max: padding wins where there is nothing else", "== last and inside is None", "== last"),
         ("max: padded with zeros", "lowest = -np.inf if", "lowest = 0 if"),
         ("max: indices count the height as the width", "h * cols.input + w", "h * rows.input + w"),
     ],
     "ops.pool:_spread": [
         ("overlapping windows overwrite", "dx[seen] += share", "dx[seen] = share"),
+        ("what no window sees is not zero", "if windows_fill(axes)", "if windows_lie_apart(axes)"),
     ],
     "ops.pool:_counted": [
         ("avg: the border divides by the whole window", "np.minimum(first + axis.kernel, high)", "first + axis.kernel"),
@@ -202,7 +209,11 @@ MUTANTS = {
         ),
     ],
     "ops.pool:interpolate": [
-        ("interpolate: gradient divided by the scale", "dx = R.T @ dy @ C", "dx = R.T @ (dy / R.sum(0).mean()) @ C"),
+        (
+            "interpolate: gradient divided by the scale",
+            "_resized(R.T, dy, C)",
+            "_resized(R.T, dy / R.sum(0).mean(), C)",
+        ),
         ("interpolate: recompute_scale_factor ignored", " and not recompute_scale_factor", ""),
     ],
 }

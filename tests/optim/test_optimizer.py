@@ -327,8 +327,8 @@ MUTANTS = {
         ("a group has the optimizer's settings alone", "param_group.get(key, default)", "default"),
     ],
     "optim.optimizer:Optimizer.step": [
-        ("all are joined as if in the same step", '(int(state["t"]), p.dtype)', "(self.steps, p.dtype)"),
-        ("dtypes are joined", '(int(state["t"]), p.dtype)', '(int(state["t"]), 0)'),
+        ("all are joined as if in the same step", "(t, w.dtype)", "(self.steps, w.dtype)"),
+        ("dtypes are joined", "(t, w.dtype)", "(t, 0)"),
         ("settings are checked only once", "self.check(**{key: group[key] for key in self.defaults})", "pass"),
         ("every group begins with the first states", 'group["params"], states', 'group["params"], self.state'),
     ],

@@ -12,10 +12,11 @@ def add(commands: Commands) -> None:
         "doctor",
         formatter_class=PLAIN,
         help="measure what this machine gives NumPy, and say what holds it back",
-        description="Prints what NumPy computes with here, and measures for two seconds how fast that is: matrix\n"
-        "products (GFLOP/s), copies of arrays (GB/s, read plus written), a training step of a small U-Net (ms).\n\n"
+        description="Prints what NumPy computes with here and how many threads tinyunet uses, and measures for three\n"
+        "seconds how fast that is now, beside all else that runs: matrix products and convolutions (GFLOP/s), copies\n"
+        "of arrays (GB/s, read plus written), a training step of a small U-Net (ms).\n\n"
         "Then it names what holds NumPy back: limits and choices in environment variables, kernels that do not\n"
-        "suit the processor, an old or unknown library, other programs. It changes nothing.",
+        "suit the processor, an old or unknown library. It changes nothing.",
     )
     p.set_defaults(run=_doctor)
 

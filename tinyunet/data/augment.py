@@ -8,6 +8,7 @@ cost nothing.
 import numpy as np
 
 from tinyunet.data._checks import Size, check_crop, check_pair, size_pair
+from tinyunet.machine.blas import with_one_thread
 
 
 def random_crop(
@@ -50,6 +51,7 @@ def random_quarter_turn(image: np.ndarray, mask: np.ndarray, rng: np.random.Gene
     return np.rot90(image, quarters, axes=(1, 2)), np.rot90(mask, quarters, axes=(1, 2))
 
 
+@with_one_thread
 def elastic_deform(
     image: np.ndarray, mask: np.ndarray, rng: np.random.Generator, sigma: float = 10.0, grid: int = 3
 ) -> tuple[np.ndarray, np.ndarray]:

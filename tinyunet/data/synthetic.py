@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tinyunet.data._checks import Size, size_pair
+from tinyunet.machine.blas import with_one_thread
 
 
 def cells(count: int, size: Size = 64, rng: int | np.random.Generator = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -190,6 +191,7 @@ def _camera(light: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.clip(counted + rng.normal(0, 0.015, light.shape), 0, 1)
 
 
+@with_one_thread
 def _smooth_noise(height: int, width: int, sigma: float, rng: np.random.Generator) -> np.ndarray:
     """Gaussian noise blurred to grains of about `sigma` pixels and brought back to unit variance, (H, W)."""
     rows, columns = _blur_matrix(height, sigma), _blur_matrix(width, sigma)
@@ -198,6 +200,7 @@ def _smooth_noise(height: int, width: int, sigma: float, rng: np.random.Generato
     return rows @ rng.standard_normal((height, width)) @ columns.T / deviation
 
 
+@with_one_thread
 def _blur(image: np.ndarray, sigma: float) -> np.ndarray:
     """Gaussian blur. It is separable: one matrix mixes the rows, another the columns."""
     height, width = image.shape

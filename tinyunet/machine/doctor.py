@@ -16,6 +16,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,7 +24,9 @@ import numpy as np
 
 import tinyunet.functional as F
 from tinyunet import __version__, optim
-from tinyunet.machine import memory
+from tinyunet.grad_mode import no_grad
+from tinyunet.machine import blas, memory, processors
+from tinyunet.machine.threads import threads
 from tinyunet.unet import UNet
 
 # Every BLAS known to be fast, the variables that limit its threads, and the one that chooses its kernels.
@@ -39,7 +42,6 @@ LIBRARIES: dict[str, tuple[tuple[str, ...], str]] = {
 # Instructions of the processor, and the kernels, as OpenBLAS and BLIS call them, that do without.
 _BEFORE_AVX2 = ["prescott", "core2", "nehalem", "atom", "sandybridge", "barcelona", "bulldozer", "piledriver"]
 WITHOUT = {"AVX2": _BEFORE_AVX2, "AVX-512": [*_BEFORE_AVX2, "excavator", "haswell", "zen", "zen2", "zen3"]}
-WHEEL_THREADS = 24  # what OpenBLAS is built for in NumPy's wheels, at least (Windows; 64 on Linux)
 
 
 class Blas(NamedTuple):
@@ -52,15 +54,16 @@ class Blas(NamedTuple):
 
 
 class Speed(NamedTuple):
-    """Products in GFLOP/s (2·M·K·N operations), copies in GB/s (bytes read plus written), a training step in ms."""
+    """Products and convolutions in GFLOP/s, copies in GB/s (bytes read plus written), a training step in ms."""
 
-    square: float
+    products: float
     convolution: float
     memory: float
     cache: float
     distance: float
     step: float
-    busy: float  # cores that worked on the square product, on average
+    alone: float  # a training step with one thread
+    free: float  # processors that worked on the products, on average
 
 
 class Facts(NamedTuple):
@@ -70,6 +73,9 @@ class Facts(NamedTuple):
     processor: str
     simd: str  # a key of WITHOUT, or ""
     cores: int  # that this process may use
+    why: str  # what `cores` comes from
+    threads: int  # of our operations
+    owned: bool  # do our operations share their work out themselves? Else the BLAS does
     total: str
     free: str
     keeps: bool  # does malloc keep freed memory?
@@ -79,13 +85,16 @@ class Facts(NamedTuple):
 
 
 def examine() -> Facts:
-    """Look and measure, for about two seconds."""
+    """Look and measure, for about three seconds, the machine as it is now, with all else that runs on it."""
     config: Any = np.show_config(mode="dicts")
     return Facts(
         versions=f"tinyunet {__version__}, NumPy {np.__version__}, Python {platform.python_version()}",
         processor=_found("/proc/cpuinfo", r"model name\s*: (.+)") or platform.processor() or platform.machine(),
         simd=_simd(config.get("SIMD Extensions", {})),
-        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        cores=processors.processors(),
+        why=processors.why(),
+        threads=threads(),
+        owned=blas.setting() is not None,
         total=_memory("MemTotal"),
         free=_memory("MemAvailable"),
         keeps=memory.keep(),
@@ -144,10 +153,36 @@ def _median(work: Callable[[], object]) -> float:
     return statistics.median(times)
 
 
-def _product(M: int, K: int, N: int) -> float:
-    rng = np.random.default_rng(0)
-    a, b, out = rng.random((M, K), np.float32), rng.random((K, N), np.float32), np.empty((M, N), np.float32)
-    return 2 * M * K * N / _median(lambda: np.matmul(a, b, out=out)) / 1e9
+SIZE = 512  # rows and columns
+
+
+def _products(count: int) -> tuple[float, float]:
+    """Products of square matrices in `count` threads at once, BLAS with one thread in each, for 0.3 s.
+
+    Returns the GFLOP/s of all together, and how many processors they had.
+    """
+
+    @blas.with_one_thread
+    def multiply(seed: int) -> int:
+        a, b, out = np.random.default_rng(seed).random((3, SIZE, SIZE), np.float32)
+        done = 0
+        while time.perf_counter() < end:
+            np.matmul(a, b, out=out)
+            done += 1
+        return done
+
+    with ThreadPoolExecutor(count) as pool:
+        began, used = time.perf_counter(), time.process_time()
+        end = began + 0.3
+        done = sum(pool.map(multiply, range(count)))
+        took = time.perf_counter() - began
+        return 2 * SIZE**3 * done / took / 1e9, (time.process_time() - used) / took
+
+
+def _convolution(N: int, C: int, O: int, H: int) -> float:
+    x, w = np.ones((N, C, H, H), np.float32), np.ones((O, C, 3, 3), np.float32)
+    with no_grad():
+        return 2 * N * C * 9 * O * H * H / _median(lambda: F.conv2d(x, w, padding=1)) / 1e9
 
 
 def _copy(size: int) -> float:
@@ -177,7 +212,8 @@ def distance() -> float:
     return statistics.median(ratios)
 
 
-def _step() -> float:
+def _step(count: int) -> float:
+    """Milliseconds of a training step with so many threads."""
     x, target = np.random.default_rng(0).random((2, 8, 1, 64, 64), np.float32)
     model = UNet(1, 1, (16, 32, 64), rng=0)
     optimizer = optim.Adam(model.parameters())
@@ -187,40 +223,42 @@ def _step() -> float:
         F.mse_loss(model(x), target).backward()
         optimizer.step()
 
-    return _median(step) * 1e3
+    before = threads()
+    try:
+        threads(count)
+        return _median(step) * 1e3
+    finally:
+        threads(before)
 
 
 def _speed() -> Speed:
-    began, used = time.perf_counter(), time.process_time()
-    square = _product(1024, 1024, 1024)
-    busy = (time.process_time() - used) / (time.perf_counter() - began)
-    convolution, step = _product(64, 576, 16384), _step()
-    return Speed(square, convolution, _copy(64 << 20), _copy(256 << 10), distance(), step, busy)
+    products, free = _products(processors.processors())
+    copies = _copy(64 << 20), _copy(256 << 10)
+    return Speed(products, _convolution(4, 64, 64, 64), *copies, distance(), _step(threads()), _step(1), free)
+
+
+def _limit(facts: Facts) -> str:
+    """The variable that gives BLAS fewer threads than there are cores, and its value: "OMP_NUM_THREADS=1"; or ""."""
+    limits, _ = LIBRARIES.get(facts.blas.name, ((), ""))
+    # Not every limit is obeyed: OPENBLAS_NUM_THREADS goes before OMP_NUM_THREADS.
+    for variable in limits if facts.blas.threads is None or facts.blas.threads < facts.cores else ():
+        value = facts.environment.get(variable, "").split(",")[0]  # OpenMP takes a list, outer loops first
+        if value.isdecimal() and 0 < int(value) < facts.cores:
+            return f"{variable}={value}"
+    return ""
 
 
 def advice(facts: Facts) -> list[str]:
     """A sentence for everything that holds NumPy back: the cause and, after the colon, what to do."""
-    cores, (name, version, kernels, threads) = facts.cores, facts.blas
-    limits, chooser = LIBRARIES.get(name, ((), ""))
+    cores, (name, version, kernels, _) = facts.cores, facts.blas
+    _, chooser = LIBRARIES.get(name, ((), ""))
     found = []
     if name not in LIBRARIES:
         found.append(f"NumPy's BLAS ({name}) is not known to be fast: install NumPy with pip, which brings a fast one.")
 
-    # Not every limit is obeyed: OPENBLAS_NUM_THREADS goes before OMP_NUM_THREADS.
-    for variable in limits if threads is None or threads < cores else ():
-        value = facts.environment.get(variable, "").split(",")[0]  # OpenMP takes a list, outer loops first
-        if value.isdecimal() and 0 < int(value) < cores:
-            found.append(f"{variable}={value} lets {name} use {value} of {cores} cores: unset it.")
-    if name == "OpenBLAS" and threads is not None:
-        if threads < min(cores, WHEEL_THREADS) and not found:
-            found.append(f"OpenBLAS was built to use {threads} of {cores} cores: install the newest NumPy with pip.")
-        if threads > cores:
-            found.append(f"OpenBLAS has {threads} threads for {cores} cores: set OPENBLAS_NUM_THREADS={cores}.")
-    if threads is not None and facts.speed.busy < 0.75 * min(threads, cores):
-        found.append(
-            f"Only {facts.speed.busy:.1f} of {min(threads, cores)} cores were free for a matrix product: "
-            "end other programs, or raise the limit of this container."
-        )
+    limit = _limit(facts)
+    if limit and not facts.owned:
+        found.append(f"{limit} lets {name} use {limit.partition('=')[2]} of {cores} cores: unset it.")
 
     weak = kernels.lower() in WITHOUT.get(facts.simd, ())
     cost = f", which leave this processor's {facts.simd} idle and can halve the speed of products" if weak else ""
@@ -240,27 +278,36 @@ def advice(facts: Facts) -> list[str]:
 
 def report(facts: Facts) -> str:
     """The facts, the measurements and the advice, for a terminal of 100 columns."""
-    name, version, kernels, threads = facts.blas
+    name, version, kernels, shared = facts.blas
+    speed, limit = facts.speed, _limit(facts)
     simd, keeps = facts.simd and f" with {facts.simd}", "yes" if facts.keeps else "no"
-    where = "far apart" if facts.speed.distance > FAR else "near each other"
-    if 1 in (facts.cores, threads):
+    where = "far apart" if speed.distance > FAR else "near each other"
+    if 1 in (facts.cores, shared):
         where = "one at work"
+    products = "in which BLAS has one" if facts.owned else "besides those of BLAS, which shares out products itself"
+    count = f"{facts.threads} thread{'s' if facts.threads > 1 else ''}"
     lines = [
         facts.versions,
         "",
-        f"processor        {facts.processor or 'unknown'}{simd}, usable cores: {facts.cores}",
+        f"processor        {facts.processor or 'unknown'}{simd}",
+        f"processors       {facts.why}; free now: {speed.free:.1f}",
+        f"threads          {facts.threads} in the operations of tinyunet, {products}",
         f"memory           {facts.total}, free: {facts.free}, kept by malloc: {keeps}",
         f"BLAS             {name} {version or '(version unknown)'}, kernels: {kernels or 'unknown'}, "
-        f"threads: {threads or 'unknown'}",
-        "",
-        f"matrix product   1024×1024 @ 1024×1024                {facts.speed.square:8.1f} GFLOP/s",
-        f"                 64×576 @ 576×16384, as in a U-Net    {facts.speed.convolution:8.1f} GFLOP/s",
-        f"copy             64 MiB, through memory               {facts.speed.memory:8.1f} GB/s",
-        f"                 256 KiB, in the cache                {facts.speed.cache:8.1f} GB/s",
-        f"cores            {where + ': reading a fresh product':36} {facts.speed.distance:8.1f} × reading it again",
-        f"training step    channels 16 32 64, 8×1×64×64         {facts.speed.step:8.1f} ms",
+        f"threads: {shared or 'unknown'}{limit and f' ({limit})'}",
         "",
     ]
+    for what, how, value, unit in (
+        ("matrix products", f"{SIZE}×{SIZE} @ {SIZE}×{SIZE}, {facts.cores} at once", speed.products, "GFLOP/s"),
+        ("convolution", f"4×64×64×64 → 64 channels, {count}", speed.convolution, "GFLOP/s"),
+        ("copy", "64 MiB, through memory", speed.memory, "GB/s"),
+        ("", "256 KiB, in the cache", speed.cache, "GB/s"),
+        ("cores", f"{where}: reading a fresh product", speed.distance, "× reading it again"),
+        ("training step", f"16 32 64, 8×1×64×64, {count}", speed.step, "ms"),
+        ("", "1 thread", speed.alone, "ms"),
+    ):
+        lines.append(f"{what:17}{how:36} {value:8.1f} {unit}")
+    lines.append("")
     for sentence in advice(facts) or ["Nothing holds NumPy back here."]:
         lines += textwrap.wrap(sentence, 98, subsequent_indent="  ", break_on_hyphens=False)
     return "\n".join(lines)

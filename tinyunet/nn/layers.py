@@ -27,14 +27,14 @@ def _uniform(shape: tuple[int, ...], fan_in: int, rng: np.random.Generator) -> P
 
 
 def _kernels(shape: tuple[int, ...], fan_in: int, rng: np.random.Generator) -> Parameter:
-    """A convolution's weight (O, C, kh, kw), in memory (C, kh, kw, O).
+    """A convolution's weight (O, C, kh, kw), in memory (C, kw, kh, O).
 
-    So the products of a convolution (`ops/fast/products.py`) find their matrix in place, y with (C·kh·kw, O), dx with
-    (C, kh·kw·O), and dw comes out as either. Rearranging 14.8 million weights for each of them would make a training
-    step 1.28 times as long.
+    So the products of a convolution (`ops/fast/products.py`) find their matrix in place, y with (C·kw·kh, O), or row by
+    row with (C·kw, kh·O), dx with (C, kw·kh·O), and dw comes out as each of them. Rearranging 14.8 million weights for
+    each of them would make a training step 1.28 times as long.
     """
     weight = _uniform(shape, fan_in, rng).numpy()
-    return Parameter(np.ascontiguousarray(weight.transpose(1, 2, 3, 0)).transpose(3, 0, 1, 2))
+    return Parameter(np.ascontiguousarray(weight.transpose(1, 3, 2, 0)).transpose(3, 0, 2, 1))
 
 
 def _channel_groups(layer: str, in_channels: int, out_channels: int, groups: int) -> None:
@@ -79,8 +79,15 @@ class Conv2d(Module):
         self.bias = _uniform((out_channels,), fan_in, rng) if bias else None
 
     def forward(self, x: Any) -> Tensor:
-        settings = {k: getattr(self, k) for k in ("stride", "padding", "dilation", "groups")}
-        return F.conv2d(x, self.weight, self.bias, **settings)
+        return F.conv2d(
+            x,
+            self.weight,
+            self.bias,
+            stride=self.stride,
+            padding=self.padding,
+            dilation=self.dilation,
+            groups=self.groups,
+        )
 
     def extra_repr(self) -> str:
         return f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}" + _settings(
@@ -119,8 +126,16 @@ class ConvTranspose2d(Module):
         self.bias = _uniform((out_channels,), fan_in, rng) if bias else None
 
     def forward(self, x: Any) -> Tensor:
-        settings = {k: getattr(self, k) for k in ("stride", "padding", "output_padding", "groups", "dilation")}
-        return F.conv_transpose2d(x, self.weight, self.bias, **settings)
+        return F.conv_transpose2d(
+            x,
+            self.weight,
+            self.bias,
+            stride=self.stride,
+            padding=self.padding,
+            output_padding=self.output_padding,
+            groups=self.groups,
+            dilation=self.dilation,
+        )
 
     def extra_repr(self) -> str:
         return f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}" + _settings(

@@ -38,6 +38,7 @@ from typing import Any, Concatenate, NamedTuple, ParamSpec
 
 import numpy as np
 
+from tinyunet.machine.blas import with_one_thread
 from tinyunet.ops.dtypes import check_same_dtype, in_float32
 from tinyunet.ops.layout import channel_rows
 from tinyunet.ops.sums import row_sums
@@ -67,6 +68,7 @@ INPUT, WEIGHT = 0, 1  # positions of arguments, as who calls an operation counts
 
 def computed_by(sums: Sums, operation: Callable[Concatenate[Sums, P], Any]) -> Callable[P, Tensor]:
     """One of the operations below, computed by these sums: on Tensors, and also on a single image."""
+    sums = sums._replace(**{name: with_one_thread(f) for name, f in sums._asdict().items() if f})
     function = functools.partial(operation, sums)
     # The name and the text of the operation; not `functools.wraps`, which would bring its first argument back.
     for name in ("__name__", "__qualname__", "__module__", "__doc__"):

@@ -38,11 +38,12 @@ from tinyunet.tensor import Array, Operand, Tensor, Updated, differentiable
 def _check_affine(name: str, x: Array, **vectors: Any) -> None:
     channels = x.shape[1]
     for what, value in vectors.items():
-        if value is not None and np.shape(value) != (channels,):
-            raise ValueError(
-                f"{name}: {what} of shape {np.shape(value)} for {channels} channels; must be ({channels},)"
-            )
-        _check_dtype(name, x, what, value)
+        if value is None:
+            continue
+        if value.shape != (channels,):
+            raise ValueError(f"{name}: {what} of shape {value.shape} for {channels} channels; must be ({channels},)")
+        if value.dtype != x.dtype:
+            _check_dtype(name, x, what, value)
 
 
 def _check_dtype(name: str, x: Any, what: str, value: Any) -> None:

@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from tinyunet.machine.blas import with_one_thread
 from tinyunet.ops.dtypes import check_numbers, in_float32
 from tinyunet.ops.elementwise import check_floating, only
-from tinyunet.ops.window import Axes, Axis, Pair, image_or_batch, pair
+from tinyunet.ops.window import Axes, Axis, Pair, image_or_batch, pair, windows_fill, windows_lie_apart
 from tinyunet.tensor import Array, Operand, differentiable
 
 
@@ -67,8 +68,8 @@ def _spread(x: Array, axes: Axes, shares: Iterator[tuple[tuple[Any, ...], Array]
     Windows that do not overlap write every pixel once; what others write is added up.
     """
     rows, cols = axes
-    apart = rows.stride >= rows.span and cols.stride >= cols.span
-    dx = np.zeros_like(x, dtype)
+    apart = windows_lie_apart(axes)
+    dx = (np.empty_like if windows_fill(axes) else np.zeros_like)(x, dtype)
     for seen, share in shares:
         if apart:
             dx[seen] = share
@@ -108,7 +109,7 @@ def max_pool2d(
     >>> max_pool2d(np.array([[[1.0, 2, 5, 6], [3, 4, 7, 8]]]), 2)
     tensor([[[4., 8.]]], dtype=float64)
     """
-    axes = pool_axes("max_pool2d", input.shape[2:], kernel_size, stride, padding, dilation, ceil_mode)
+    axes = rows, cols = pool_axes("max_pool2d", input.shape[2:], kernel_size, stride, padding, dilation, ceil_mode)
     check_numbers("max_pool2d", input)
     lowest = -np.inf if input.dtype.kind == "f" else np.iinfo(input.dtype).min
     x = _padded(input, axes, lowest)
@@ -121,7 +122,11 @@ def max_pool2d(
         undecided = np.ones_like(y, bool)
         any_nan = bool(np.isnan(y).any())  # type: ignore[arg-type]
         inside = None if x is input else _padded(np.ones((1, 1, *input.shape[2:]), bool), axes, False)
+        last = rows.kernel - 1, cols.kernel - 1
         for u, v, seen in _cells(axes):
+            if (u, v) == last and inside is None:  # every window has a winner
+                yield u, v, seen, undecided
+                return
             wins = x[seen] == y
             if any_nan:  # nan is passed on, as in PyTorch
                 wins |= np.isnan(x[seen])
@@ -136,7 +141,6 @@ def max_pool2d(
 
     if not return_indices:
         return y, backward
-    rows, cols = axes
     index = np.zeros(y.shape, np.int64)  # type: ignore[union-attr]
     for u, v, _, wins in winners():
         h = np.arange(rows.output)[:, None] * rows.stride + u * rows.dilation - rows.padding
@@ -270,10 +274,10 @@ def interpolate(
     # In a product of matrices 0·inf would spread nan over rows and columns: what is not finite is added up one by one.
     shares: Any = [(np.outer(a, b), (..., h[:, None], w)) for (h, a), (w, b) in itertools.product(rows, cols)]
     finite = np.isfinite(input).all()
-    y = R @ input @ C.T if finite else sum(a.astype(input.dtype) * input[seen] for a, seen in shares)
+    y = _resized(R, input, C.T) if finite else sum(a.astype(input.dtype) * input[seen] for a, seen in shares)
 
     def backward(dy: Array) -> Array:
-        dx = R.T @ dy @ C
+        dx = _resized(R.T, dy, C)
         if not np.isfinite(dx).all():
             dx = np.zeros(input.shape, dy.dtype)
             for a, seen in shares:
@@ -281,6 +285,11 @@ def interpolate(
         return dx
 
     return y, backward
+
+
+@with_one_thread
+def _resized(rows: Array, x: Array, columns: Array) -> Array:
+    return rows @ x @ columns
 
 
 Seen = list[tuple[Array, Array]]  # along an axis: the pixels that the outputs see, and their weights

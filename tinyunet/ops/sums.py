@@ -5,10 +5,10 @@ that is by then much larger than what comes next: of 33 million ones only half a
 pairs, which is exact enough, but only along the axis that is last in memory; along the others it adds one by one. Here
 sums are carried in float64 and rounded once, to the dtype of what was added.
 
-That takes twice as long. Where it counts, a part of the numbers is added in float32, and what comes of the parts in
-float64: BLOCK numbers of a sum, LONG products of two rows or matrices. Adding n numbers one by one costs at most n/2²⁴
-of the sum of their absolute values, and in truth about as much as rounding the sum: a processor adds many side by side
-(16 to 64 products), and what is lost in one part falls to the other side in another.
+That takes four times as long. Where it counts, LONG numbers are added in float32, and what comes of them in float64.
+Adding n numbers one by one costs at most n/2²⁴ of the sum of their absolute values, and in truth about as much as
+rounding the sum: a processor adds many side by side (16 to 64), and what is lost in one part falls to the other side in
+another.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from typing import Any
 
 import numpy as np
 
+from tinyunet.machine.blas import with_one_thread
+from tinyunet.machine.crew import share, split, worth
 from tinyunet.tensor import Array
 
-BLOCK = 128
-ONES = np.ones(BLOCK, np.float32)
 LONG = 1024
+ONES = np.ones(LONG, np.float32)
 
 
 def total(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
@@ -61,7 +62,7 @@ def row_dots(a: Array, b: Array) -> Array:
     >>> row_dots(np.ones((2, 1000)), np.ones((2, 1000)))
     array([1000., 1000.])
     """
-    (a, left_of_a), (b, left_of_b) = _in_blocks(a, LONG), _in_blocks(b, LONG)
+    (a, left_of_a), (b, left_of_b) = _in_blocks(a), _in_blocks(b)
     sums = _added(np.vecdot(a, b))
     return sums if left_of_a is None else sums + np.vecdot(left_of_a, left_of_b)
 
@@ -72,10 +73,9 @@ def row_sums(rows: Array) -> Array:
     >>> row_sums(np.ones((2, 1000)))
     array([1000., 1000.])
     """
-    blocks, left = _in_blocks(rows, BLOCK)
-    size = blocks.shape[2]
-    sums = _added((blocks.reshape(-1, size) @ ONES[:size]).reshape(blocks.shape[:2]))
-    return sums if left is None else sums + left.sum(axis=1)
+    blocks, left = _in_blocks(rows)
+    sums = _added(np.vecdot(blocks, ONES[: blocks.shape[2]]))
+    return sums if left is None else sums + np.vecdot(left, ONES[: left.shape[1]])
 
 
 def product(a: Array, b: Array) -> Array:
@@ -85,7 +85,23 @@ def product(a: Array, b: Array) -> Array:
     array([[5000.]])
     """
     fit = min(a.ndim, b.ndim) > 0 and a.shape[-1] == b.shape[-2:][0]
-    if not fit or a.shape[-1] <= LONG or a.dtype.kind != "f":
+    pieces = worth(2 * a.size * b.shape[-1]) if fit and b.ndim == 2 <= a.ndim else 1
+    if pieces == 1:
+        return _product(a, b)
+    y = np.empty((*a.shape[:-1], b.shape[-1]), np.result_type(a, b))
+    rows, result = a.reshape(-1, a.shape[-1]), y.reshape(-1, b.shape[-1])
+    parts = split(len(rows), pieces)
+
+    def work(k: int) -> None:
+        result[parts[k]] = _product(rows[parts[k]], b)
+
+    share(work, pieces)
+    return y
+
+
+@with_one_thread
+def _product(a: Array, b: Array) -> Array:
+    if a.shape[-1:] != b.shape[-2:][:1] or a.shape[-1] <= LONG or a.dtype.kind != "f":
         return np.asarray(np.matmul(a, b))  # or its error, if the shapes do not fit
     y: Any = 0
     for k in range(0, a.shape[-1], LONG):
@@ -94,14 +110,14 @@ def product(a: Array, b: Array) -> Array:
     return np.asarray(y, a.dtype)
 
 
-def _in_blocks(rows: Array, size: int) -> tuple[Array, Any]:
-    """(R, m) as (R, m // size, size), and what is left of each row, (R, m % size), None if that is nothing."""
+def _in_blocks(rows: Array) -> tuple[Array, Any]:
+    """(R, m) as (R, m // LONG, LONG), and what is left of each row, (R, m % LONG), None if that is nothing."""
     R, m = rows.shape
     if rows.itemsize < 4:  # float16, which would overflow within a block
         rows = rows.astype(np.float32)
-    if m % size == 0:
-        return rows.reshape(R, m // size, size), None
-    size = min(size, m)
+    if m % LONG == 0:
+        return rows.reshape(R, m // LONG, LONG), None
+    size = min(LONG, m)
     whole = m - m % size
     left = rows[:, whole:] if whole < m else None
     return rows[:, :whole].reshape(R, whole // size, size), left

@@ -12,8 +12,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, ParamSpec
+from typing import Any, NamedTuple, ParamSpec
 
 import numpy as np
 
@@ -31,6 +30,8 @@ def pair(name: str, setting: str, value: Any, least: int) -> tuple[int, int]:
     >>> pair("conv2d", "stride", 2, least=1)
     (2, 2)
     """
+    if type(value) is int and value >= least:  # nearly always
+        return value, value
     both = tuple(value) if isinstance(value, (tuple, list)) else (value,)
     both *= 2 if len(both) == 1 else 1
     if len(both) != 2 or any(isinstance(v, bool) or not isinstance(v, (int, np.integer)) for v in both):
@@ -40,8 +41,7 @@ def pair(name: str, setting: str, value: Any, least: int) -> tuple[int, int]:
     return int(both[0]), int(both[1])
 
 
-@dataclass(frozen=True)
-class Axis:
+class Axis(NamedTuple):
     """One axis of a sliding window: see the equation at the top of this file.
 
     `padding` is the one at the top, or at the left. At the other end only what windows reach counts: `overhang`.
@@ -54,17 +54,17 @@ class Axis:
     padding: int
     dilation: int
 
-    @functools.cached_property
+    @property
     def span(self) -> int:
         """How many pixels the window covers, from its first to its last cell."""
         return self.dilation * (self.kernel - 1) + 1
 
-    @functools.cached_property
+    @property
     def overhang(self) -> int:
         """How many pixels the last window reaches beyond the end of the input (0 if it does not)."""
         return max(0, self.stride * (self.output - 1) + self.span - self.padding - self.input)
 
-    @functools.cached_property
+    @property
     def keeps_size(self) -> bool:
         """Whether there is one output for each pixel, in its place."""
         return self.stride == 1 and self.output == self.input
@@ -90,6 +90,17 @@ class Axis:
 
 
 Axes = tuple[Axis, Axis]
+
+
+def windows_lie_apart(axes: Axes) -> bool:
+    """Whether no pixel is in two windows."""
+    return all(axis.stride >= axis.span for axis in axes)
+
+
+def windows_fill(axes: Axes) -> bool:
+    """Whether every pixel is in one window."""
+    side_by_side = all(a.stride == a.kernel and a.dilation == 1 for a in axes)
+    return side_by_side and all(a.padding == 0 and a.input == a.output * a.kernel for a in axes)
 
 
 @functools.lru_cache(maxsize=256)  # a network asks for the same few again and again

@@ -104,13 +104,15 @@ class Optimizer:
             moved: list[tuple[Tensor, Array]] = []
             for p, state in zip(group["params"], states, strict=False):
                 if p.grad is not None:
-                    state["t"] += 1
-                    moved.append((p, np.empty_like(p.numpy())))
-                    arrays = _flat([moved[-1][1], p.numpy(), p.grad.numpy(), *(state[slot] for slot in self.slots)])
-                    if p.numel() <= self.SMALL:
-                        small.setdefault((int(state["t"]), p.dtype), []).append(arrays)
+                    t = int(state["t"]) + 1
+                    state["t"][...] = t
+                    w, dw = p.numpy(), p.grad.numpy()
+                    moved.append((p, np.empty_like(w)))
+                    arrays = _flat([moved[-1][1], w, dw, *[state[slot] for slot in self.slots]])
+                    if w.size <= self.SMALL:
+                        small.setdefault((t, w.dtype), []).append(arrays)
                     else:
-                        self._move(group, int(state["t"]), arrays)
+                        self._move(group, t, arrays)
             for (t, _), parts in small.items():
                 self._move_joined(group, t, parts)
             for p, array in moved:
@@ -125,9 +127,9 @@ class Optimizer:
 
     def _move_joined(self, group: Mapping[str, Any], t: int, parts: list[list[Array]]) -> None:
         """The same for several parameters: joined, moved, and cut apart again."""
-        whole = [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
-        self._move(group, t, whole)
-        moved, _, _, *state = whole
+        _, w, dw, *state = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        moved = np.empty_like(w)
+        self._move(group, t, [moved, w, dw, *state])
         end = 0
         for mine, _, _, *mine_of_state in parts:
             begin, end = end, end + len(mine)
@@ -177,6 +179,8 @@ class Optimizer:
 
 def _flat(arrays: list[Array]) -> list[Array]:
     """One-dimensional views of arrays of one shape, all in the same order; the first, at least, is a view."""
+    if arrays[0].ndim == 1:
+        return arrays
     if len({array.strides for array in arrays}) == 1:  # alike in memory, as they nearly always are
         return [array.ravel("K") for array in arrays]
     first = arrays[0]

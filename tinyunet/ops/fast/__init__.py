@@ -1,4 +1,4 @@
-"""The three sums of `conv.py`, as fast as PyTorch computes them: `im2col.py`, and six steps that make it faster.
+"""The three sums of `conv.py`, as fast as PyTorch computes them: `im2col.py`, and seven steps that make it faster.
 
  1. Channel-major maps (`ops/layout.py`). A channel of the whole batch is a row of one matrix, so there is one product
     for all images, and batch normalisation reads and writes the same rows.
@@ -9,7 +9,7 @@
  4. Shared columns (`multiply` in `products.py`). dx and dw come from the same columns of dy, those of x are not needed.
  5. Rows of the kernel (`_row_by_row` in `products.py`). Where maps are large, columns for one row of the kernel at a
     time: 1/kh as many pixels are copied.
- 6. Weights as matrices (`nn/layers.py`). They lie in memory as (C, kh, kw, O), the matrix of either product as it is.
+ 6. Weights as matrices (`nn/layers.py`). They lie in memory as (C, kw, kh, O), the matrix of either product as it is.
 
 How much longer a training step of a U-Net takes without one of them, for small, medium and large networks
 (R2, R3, R4 in docs/measurements.md; measured by tests/benchmarks/without.py):
@@ -23,6 +23,12 @@ How much longer a training step of a U-Net takes without one of them, for small,
     6 weights as matrices     1.01    1.13    1.32
     all: im2col.py instead    2.13    1.82    1.53
 
+ 7. A crew (`machine/crew.py`). Tiles do not depend on each other, so several threads take them, one after the other.
+    Threads of a BLAS share each product, and meet at a barrier at its end, hundreds of times in a training step: where
+    another program has taken a processor, all wait there for the one that lost it. Here nobody waits but at the end of
+    an operation, and there for no more than a tile. So BLAS computes with one thread (`machine/blas.py`). What that is
+    worth beside other programs is measured by tests/benchmarks/load.py, and drawn in docs/load.png.
+
 The three functions below are checked against those of `im2col.py`, which are checked against those of `loops.py`.
 """
 
@@ -30,11 +36,9 @@ from __future__ import annotations
 
 import functools
 import math
-from dataclasses import replace
 
 from tinyunet.ops import conv
-from tinyunet.ops.fast.products import column_products, multiply
-from tinyunet.ops.fast.tiles import col2im
+from tinyunet.ops.fast.products import multiply, scattered
 from tinyunet.ops.layout import channel_major
 from tinyunet.ops.window import Axes
 from tinyunet.tensor import Array
@@ -50,7 +54,7 @@ def turned_axes(axes: Axes) -> Axes | None:
     """
     if any(a.stride > 1 or a.padding >= a.span for a in axes):
         return None
-    rows, cols = (replace(a, input=a.output, output=a.input, padding=a.span - 1 - a.padding) for a in axes)
+    rows, cols = (a._replace(input=a.output, output=a.input, padding=a.span - 1 - a.padding) for a in axes)
     return rows, cols
 
 
@@ -76,7 +80,7 @@ def scatter(y: Array, w: Array, b: Array | None, axes: Axes, groups: int) -> Arr
         x, _ = multiply(y, w, bias=b, axes=back, groups=groups, turned=True)
         if _finite(w, x):  # else an infinite weight may have met the zeros around y: 0·inf is nan
             return x.swapaxes(0, 1)  # (C, N, H, W) → (N, C, H, W)
-    x = col2im(column_products(y, w, groups), axes)
+    x = scattered(y, w, axes, groups)
     x = x if b is None else x + b.reshape(-1, 1, 1, 1)
     return x.swapaxes(0, 1)
 

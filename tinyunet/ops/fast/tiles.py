@@ -12,12 +12,11 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
-import numpy as np
-
+from tinyunet.machine.crew import split
 from tinyunet.ops.fast.scratch import scratch
-from tinyunet.ops.window import Axes
+from tinyunet.ops.window import Axes, Axis, windows_lie_apart
 from tinyunet.tensor import Array
 
 TILE_BYTES = 4 << 20  # of columns at a time: they stay in the cache between being copied and being multiplied
@@ -79,43 +78,87 @@ def _moves(axes: Axes, n: int, n_end: int, i: int, i_end: int) -> tuple[bool, li
     return runs, copies, zeros
 
 
-def column_tiles(x: Array, axes: Axes, groups: int, turned: bool) -> Iterator[tuple[slice, Array]]:
-    """The columns (groups, K, B) of x (C, N, H, W), a tile of B outputs at a time, and which of all N·Ho·Wo they are.
+class Piece(NamedTuple):
+    """A part of the outputs, for one of those who share the work, and the tiles by which it is done."""
 
-    A column holds the K = C/groups·kh·kw cells of one window, in this order; or, `turned`, those of the kernel turned
-    by 180°, with the channels last.
+    images: slice
+    outputs: slice  # rows of the outputs of these images
+    tiles: list[tuple[slice, slice, slice]]  # images, rows, and their place among all rows, in pixels
+
+
+def column_tiles(x: Array, axes: Axes, groups: int, turned: bool, piece: Piece) -> Iterator[tuple[slice, Array]]:
+    """The columns (groups, K, B) of x (C, N, H, W) for a piece of its outputs, a tile of B at a time, and which of
+    all N·Ho·Wo they are.
+
+    A column holds the K = C/groups·kw·kh cells of one window, in this order, that of weights in memory; or, `turned`,
+    those of the kernel turned by 180°, with the channels last.
     """
     rows, cols = axes
-    C, N = x.shape[:2]
-    c, kh, kw = C // groups, rows.kernel, cols.kernel
+    C, kh, kw = len(x), rows.kernel, cols.kernel
+    c = C // groups
     x = x.reshape(groups, c, *x.shape[1:])
-    for images, outputs, where in tiles(N, rows.output, cols.output, C * kh * kw * x.itemsize, TILE_LEAST):
+    for images, outputs, where in piece.tiles:
         if (kh, kw) == (1, 1) and rows.keeps_size and cols.keeps_size:  # the columns are the pixels themselves
             yield where, x.reshape(groups, c, -1)[:, :, where]
             continue
         tile = images.stop - images.start, outputs.stop - outputs.start, cols.output
         with scratch("columns", C * kh * kw, math.prod(tile), x.dtype) as columns:
             if turned:
-                cells = columns.reshape(groups, kh, kw, c, *tile)[:, ::-1, ::-1].transpose(0, 3, 1, 2, 4, 5, 6)
+                cells = columns.reshape(groups, kw, kh, c, *tile)[:, ::-1, ::-1].transpose(0, 3, 2, 1, 4, 5, 6)
             else:
-                cells = columns.reshape(groups, c, kh, kw, *tile)
+                cells = columns.reshape(groups, c, kw, kh, *tile).swapaxes(2, 3)
             fill(cells, x, axes, images, outputs)
-            yield where, columns.reshape(groups, c * kh * kw, -1)
+            yield where, columns.reshape(groups, c * kw * kh, -1)
 
 
-def tiles(N: int, Ho: int, Wo: int, size: int, least: int = 1) -> Iterator[tuple[slice, slice, slice]]:
-    """Cut the outputs (N, Ho, Wo) into tiles of several images, or of several rows of one image.
+def fitting(size: int, least: int = 1) -> int:
+    """How many outputs a tile has, with `size` bytes for each of them: about TILE_BYTES in all, or `least` outputs."""
+    return max(least, TILE_BYTES // size)
 
-    With `size` bytes for each output a tile has about TILE_BYTES, or `least` outputs. Each tile is given as its images,
-    its rows, and its place among all N·Ho·Wo outputs.
+
+@functools.lru_cache(maxsize=1024)
+def pieces(count: int, N: int, axes: Axes, most: int, by_pixels: bool = False) -> list[Piece]:
+    """The outputs (N, Ho, Wo) in at most `count` pieces: of several images, or of several rows of one image.
+
+    Each is cut into tiles of several images, or of several rows of one image: at most `most` outputs, or a row.
+    `by_pixels` tiles are of the rows of pixels that the outputs see.
     """
-    most = max(least, TILE_BYTES // size)
-    images, rows = max(1, most // (Ho * Wo)), min(Ho, max(1, most // Wo))
-    images, rows = _evenly(N, images), _evenly(Ho, rows)
-    for n in range(0, N, images):
-        for i in range(0, Ho, rows):
-            last, end = min(n + images, N), min(i + rows, Ho)
-            yield slice(n, last), slice(i, end), slice((n * Ho + i) * Wo, ((last - 1) * Ho + end) * Wo)
+    rows, cols = axes
+    parts = split(rows.output, max(1, min(rows.output, count // max(N, 1))))
+    found = []
+    for images in split(N, max(1, min(N, count))):
+        for outputs in parts:
+            seen, high = outputs, rows.output
+            if by_pixels:
+                first, last = (rows.stride * i - rows.padding for i in (outputs.start, outputs.stop - 1))
+                seen, high = slice(max(0, first), min(rows.input, last + rows.span)), rows.input
+            found.append(Piece(images, outputs, _tiles(images, seen, high, cols.output, most)))
+    return found
+
+
+def _tiles(images: slice, rows: slice, high: int, wide: int, most: int) -> list[tuple[slice, slice, slice]]:
+    N, H = images.stop - images.start, max(0, rows.stop - rows.start)
+    n, h = (_evenly(count, max(1, most // max(1, each))) for count, each in ((N, H * wide), (H, wide)))
+    return [
+        (slice(a, a_end), slice(b, b_end), slice((a * high + b) * wide, ((a_end - 1) * high + b_end) * wide))
+        for a, a_end in [(a, min(a + n, images.stop)) for a in range(images.start, images.stop, n)]
+        for b, b_end in [(b, min(b + h, rows.stop)) for b in range(rows.start, rows.stop, h)]
+    ]
+
+
+@functools.lru_cache(maxsize=1024)
+def reached(rows: Axis, i: int, i_end: int, h: int, h_end: int) -> list[tuple[int, slice, slice]]:
+    """At stride 1: of rows i … i_end of the outputs, those that see rows h … h_end of the pixels.
+
+    For every row u of the kernel that does: u, which of these pixels it sees, and at which outputs.
+    """
+    found = []
+    for u in range(rows.kernel):
+        shift = rows.dilation * u - rows.padding  # row u of output i is on pixel row i + shift
+        first, stop = max(i, h - shift), min(i_end, h_end - shift)
+        if first < stop:
+            found.append((u, slice(first + shift - h, stop + shift - h), slice(first, stop)))
+    return found
 
 
 def _evenly(count: int, most: int) -> int:
@@ -123,19 +166,25 @@ def _evenly(count: int, most: int) -> int:
     return max(1, -(-count // max(1, -(-count // most))))
 
 
-def col2im(columns: Array, axes: Axes) -> Array:
-    """(C, kh, kw, N, Ho, Wo) → (C, N, H, W): every value goes back to the pixel it was seen at, and adds to it."""
+def lay(columns: Array, x: Array, axes: Axes, piece: Piece) -> None:
+    """col2im: every value of columns (C, kh, kw, n, h, Wo) adds to the pixel of x (C, N, H, W) at which it was seen."""
+    apart = windows_lie_apart(axes)
+    images = x[:, piece.images]
+    for cell, seen in _places(axes, piece.outputs.start, piece.outputs.stop):
+        if apart:
+            images[seen] = columns[cell]
+        else:
+            images[seen] += columns[cell]  # += : windows overlap
+
+
+@functools.lru_cache(maxsize=1024)
+def _places(axes: Axes, i: int, i_end: int) -> list[tuple[Any, Any]]:
+    """For each cell of the kernel, over rows i … i_end of the outputs: its index in columns, and that of its pixels."""
     rows, cols = axes
-    C, kh, kw, N, _, _ = columns.shape
-    apart = all(axis.stride >= axis.span for axis in axes)
-    filled = apart and all(axis.padding == 0 and axis.input == axis.output * axis.kernel for axis in axes)
-    x = (np.empty if filled else np.zeros)((C, N, rows.input, cols.input), columns.dtype)
-    for u in range(kh):
-        i, h = rows.meets(u, 0, rows.output)
-        for v in range(kw):
-            j, w = cols.meets(v, 0, cols.output)
-            if apart:
-                x[:, :, h, w] = columns[:, u, v, :, i, j]
-            else:
-                x[:, :, h, w] += columns[:, u, v, :, i, j]  # += : windows overlap
-    return x
+    down = [rows.meets(u, i, i_end) for u in range(rows.kernel)]
+    across = [cols.meets(v, 0, cols.output) for v in range(cols.kernel)]
+    return [
+        ((slice(None), u, v, slice(None), i, j), (..., h, w))
+        for u, (i, h) in enumerate(down)
+        for v, (j, w) in enumerate(across)
+    ]

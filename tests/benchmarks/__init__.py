@@ -7,4 +7,6 @@ python -m tests.benchmarks.layer              one convolution layer: PyTorch, ti
 python -m tests.benchmarks.operations         every operation against the obvious way to write it in NumPy
 python -m tests.benchmarks.bounds             convolutions against bare matrix products, the tape, growth with size
 python -m tests.benchmarks.bounds --figure roofline.png
+python -m tests.benchmarks.load               steps per second beside busy loops, and of several learners at once
+python -m tests.benchmarks.load R2 --figure load.png
 """

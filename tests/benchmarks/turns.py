@@ -4,8 +4,10 @@ What is compared takes turns for many rounds: functions of this process, or libr
 numeric libraries in one process would share out the cores between their threads, and disturb each other.
 """
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -15,6 +17,7 @@ import numpy as np
 
 ROOT = Path(__file__).parent.parent.parent
 REST = 0.3  # seconds: the threads of whoever was measured before go on spinning for a while
+PATIENCE = 5  # times as long as a step was to be counted, it may take: then it is broken off
 LIMITS = ("OPENBLAS_", "OMP_", "MKL_", "GOTO_", "BLIS_", "XLA_", "JAX_")
 
 
@@ -40,6 +43,28 @@ def milliseconds(step, seconds):
         step()
         times.append(time.perf_counter() - t)
     return float(np.median(times[1:] or times)) * 1e3
+
+
+def per_second(step, seconds):
+    """Calls per second, and the milliseconds of processor time that one takes.
+
+    The call that is going on when the time is over counts by the part of it that lies within. One that takes PATIENCE
+    times as long is broken off, and counts as if it had ended then.
+    """
+
+    def break_off(*_):
+        raise TimeoutError
+
+    calls, whole, used, end = 0, 0, time.process_time(), time.perf_counter() + seconds
+    signal.signal(signal.SIGALRM, break_off)
+    signal.setitimer(signal.ITIMER_REAL, PATIENCE * seconds)
+    while (t := time.perf_counter()) < end:
+        with contextlib.suppress(TimeoutError):
+            step()
+        whole += 1
+        calls += min(1, (end - t) / (time.perf_counter() - t))
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    return calls / seconds, (time.process_time() - used) / whole * 1e3
 
 
 def alternate(measures, rounds):
@@ -69,24 +94,33 @@ class Worker:
             cwd=ROOT,
             env=unlimited(),
         )
-        self.facts = self._answer()
+        self.facts = self.answer()
 
-    def _answer(self):
+    def answer(self):
+        """What was asked for: waits until it is there."""
         line = self.process.stdout.readline()
         if not line:
             raise SystemExit("a worker died; its message is above")
         return json.loads(line)
 
+    def ask(self, **request):
+        """Let it measure: `how` (a function of this file), `what` (the step), `seconds`."""
+        self.process.stdin.write(json.dumps(request) + "\n")
+        self.process.stdin.flush()
+
     def milliseconds(self, what, seconds):
         """As the function `milliseconds`, of the step of this name over there."""
         time.sleep(REST)
-        self.process.stdin.write(json.dumps({"what": what, "seconds": seconds}) + "\n")
-        self.process.stdin.flush()
-        return self._answer()
+        self.ask(how="milliseconds", what=what, seconds=seconds)
+        return self.answer()
 
     def stop(self):
-        self.process.stdin.close()
-        self.process.wait()
+        """End it at once, whatever it does."""
+        with self.process:
+            self.process.kill()
+
+
+MEASURES = {"milliseconds": milliseconds, "per_second": per_second}
 
 
 def serve(steps, **facts):
@@ -94,4 +128,5 @@ def serve(steps, **facts):
     print(json.dumps(facts), flush=True)
     for line in sys.stdin:
         request = json.loads(line)
-        print(json.dumps(milliseconds(steps[request["what"]], request["seconds"])), flush=True)
+        measure, step = MEASURES[request["how"]], steps[request["what"]]
+        print(json.dumps(measure(step, request["seconds"])), flush=True)

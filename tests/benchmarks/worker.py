@@ -1,5 +1,6 @@
 """One side of the comparison of whole U-Nets, in a process of its own: tinyunet or PyTorch."""
 
+import argparse
 import os
 import resource
 import sys
@@ -90,16 +91,26 @@ def resident():
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-def main(side, name):
+def main():
     """Make the model, take two training steps, say how much memory they took, and measure on request."""
-    configuration = CONFIGURATIONS[name]
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.worker", description=__doc__)
+    parser.add_argument("side", choices=["tinyunet", "PyTorch"])
+    parser.add_argument("name", choices=CONFIGURATIONS)
+    parser.add_argument("--threads", type=int, help="how many tinyunet uses")
+    parser.add_argument("--checkout", metavar="DIR", help="whose tinyunet it is")
+    args = parser.parse_args()
+    configuration = CONFIGURATIONS[args.name]
     rng = np.random.default_rng(0)
     x, target = rng.random(configuration.shape, np.float32), rng.random(configuration.shape, np.float32)
-    if side == "PyTorch":
+    if args.side == "PyTorch":
         make, version = theirs, torch_version()
     else:
-        import tinyunet  # noqa: F401  the library itself is not counted as memory of a step
+        if args.checkout:
+            sys.path.insert(0, args.checkout)
+        import tinyunet  # the library itself is not counted as memory of a step
 
+        if args.threads:
+            tinyunet.threads(args.threads)
         make, version = ours, numpy_version()
     before = resident()
     train, infer = make(configuration, x, target)
@@ -111,4 +122,4 @@ def main(side, name):
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

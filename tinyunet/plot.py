@@ -66,6 +66,34 @@ def maps(arrays: Mapping[str, Any], limits: tuple[float, float] | None = None) -
     return figure
 
 
+def draw_rows(place: Any, columns: Mapping[str, Sequence[Array]], fontsize: float = 16) -> None:
+    """Pictures (1, H, W) or (3, H, W) with values from 0 to 1 into a figure: a titled column for each name."""
+    first = next(iter(columns.values()))
+    ratios = [max(of[k].shape[1] for of in columns.values()) for k in range(len(first))]
+    grid = place.subplots(len(first), len(columns), squeeze=False, height_ratios=ratios)
+    for k, (name, images) in enumerate(columns.items()):
+        grid[0, k].set_title(name, fontsize=fontsize)
+        for axes, image in zip(grid[:, k], images, strict=True):
+            shown = image[0] if len(image) == 1 else image.transpose(1, 2, 0)
+            axes.imshow(shown, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+            axes.set_axis_off()
+
+
+def rows(columns: Mapping[str, Sequence[Array]]) -> Figure:
+    """Examples in rows, and what they show in titled columns: see `draw_rows`.
+
+    >>> figure = rows({"input": [np.zeros((1, 4, 6))] * 2, "truth": [np.ones((3, 4, 6))] * 2})
+    >>> [axes.get_title() for axes in figure.axes]
+    ['input', 'truth', '', '']
+    """
+    panels = list(columns.values())
+    width = 12.0 / len(panels)  # inches; all together as wide as a slide
+    height = sum(width * picture.shape[1] / picture.shape[2] for picture in panels[0])
+    figure = Figure(figsize=(12.0, height + 0.8), layout="constrained")
+    draw_rows(figure, columns)
+    return figure
+
+
 def running_mean(values: Sequence[float], width: int) -> Array:
     """The mean of each value and its neighbours, up to width // 2 on either side.
 

@@ -10,7 +10,7 @@ import tinyunet.functional as F
 from tinyunet import data, metrics
 from tinyunet.data import DataError
 from tinyunet.nn import Module
-from tinyunet.tasks import segmentation
+from tinyunet.tasks import segmentation, tiles
 from tinyunet.tasks.segmentation import Dataset, Settings
 from tinyunet.unet import UNet
 
@@ -53,7 +53,7 @@ def test_tiles_are_put_together_without_a_seam(size):
 
 def test_neighbouring_tiles_overlap_enough_and_reach_the_end():
     for length in range(64, 400, 7):
-        starts = segmentation._starts(length, 64, 16)
+        starts = tiles.starts(length, 64, 16)
         assert starts[0] == 0
         assert starts[-1] == length - 64
         assert all(b - a <= 48 for a, b in itertools.pairwise(starts))

@@ -6,11 +6,13 @@ from tinyunet.data.folder import (
     DataError,
     Pair,
     find_pairs,
+    find_pictures,
     load_pairs,
     read_image,
     read_mask,
     standardize,
     write_mask,
+    write_picture,
     write_probability,
 )
 from tinyunet.data.synthetic import cells, filaments
@@ -23,6 +25,7 @@ __all__ = [
     "elastic_deform",
     "filaments",
     "find_pairs",
+    "find_pictures",
     "load_pairs",
     "random_crop",
     "random_flip",
@@ -31,5 +34,6 @@ __all__ = [
     "read_mask",
     "standardize",
     "write_mask",
+    "write_picture",
     "write_probability",
 ]

@@ -169,6 +169,26 @@ def write_probability(path: str | os.PathLike[str], p: np.ndarray) -> None:
     _save_png(path, np.rint(65535 * p).astype(np.uint16), "write_probability")
 
 
+def write_picture(path: str | os.PathLike[str], image: np.ndarray) -> None:
+    """Write a picture (1, H, W) or (3, H, W) with values from 0 to 1 as an 8-bit PNG. It appears whole or not at all.
+
+    Values are rounded to the nearest of 256. Raises ValueError for another shape, values outside [0, 1], or a name that
+    does not end in .png.
+    """
+    image = np.asarray(image)
+    if not ((image >= 0) & (image <= 1)).all():
+        raise ValueError(f"write_picture: values must lie in [0, 1], but range from {image.min()} to {image.max()}")
+    _save_png(path, np.rint(255 * image).astype(np.uint8), "write_picture")
+
+
+def find_pictures(folder: str | os.PathLike[str]) -> dict[str, Path]:
+    """The picture files of a folder by name without extension, sorted by name.
+
+    Raises DataError for a folder without pictures, one that is none, and two files of one name.
+    """
+    return dict(sorted(_pictures(Path(folder)).items()))
+
+
 def _open(path: Path) -> Image.Image:
     """The picture of a file, upright and without transparency. Raises DataError unless it holds just one."""
     if not path.is_file():
@@ -224,11 +244,13 @@ def _some(things: Iterable[object]) -> str:
 
 
 def _save_png(path: str | os.PathLike[str], array: np.ndarray, caller: str) -> None:
-    """Write (1, H, W) as a grey PNG."""
+    """Write (1, H, W) as a grey PNG, or (3, H, W) of 8 bits as one in colour."""
     path = Path(path)
-    if array.ndim != 3 or len(array) != 1:
-        raise ValueError(f"{caller}: an array (1, H, W) is needed, but this is {array.shape}")
+    channels = (1, 3) if caller == "write_picture" else (1,)
+    if array.ndim != 3 or len(array) not in channels:
+        wanted = " or ".join(f"({c}, H, W)" for c in channels)
+        raise ValueError(f"{caller}: an array {wanted} is needed, but this is {array.shape}")
     if path.suffix.lower() != ".png":
         raise ValueError(f"{caller}: writes PNG, so the name must end in .png, not {path.name}")
     with atomic(path) as part:
-        Image.fromarray(array[0]).save(part, format="PNG")
+        Image.fromarray(array[0] if len(array) == 1 else array.transpose(1, 2, 0)).save(part, format="PNG")

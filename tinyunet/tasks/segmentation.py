@@ -9,7 +9,6 @@ Baseline  Otsu's threshold, and a local threshold with its settings tuned on the
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -31,6 +30,7 @@ from tinyunet.data import (
 )
 from tinyunet.optim import Adam, CosineAnnealingLR
 from tinyunet.tasks.settings import Settings as Settings
+from tinyunet.tasks.tiles import tiled
 from tinyunet.tensor import Array, Tensor
 from tinyunet.training import Trainer
 from tinyunet.unet import UNet
@@ -158,9 +158,7 @@ def load(out: str | os.PathLike[str]) -> tuple[UNet, Settings]:
 def predict(model: UNet, image: Array, tile: int = 512, overlap: int = 64) -> Array:
     """The probability of every pixel: image (C, H, W) in [0, 1], of any size → (1, H, W).
 
-    The picture is standardised as in training and mirrored at its right and bottom edge up to the size that the
-    model needs. One that is larger than `tile` is cut into tiles that overlap. Where they do, their probabilities
-    are averaged, weighted by the distance to the edge of the tile, since there the network lacks context.
+    The picture is standardised as in training, and cut into tiles if it is large: see `tiled`.
 
     Raises:
         ValueError: an image of another shape or number of channels.
@@ -171,26 +169,9 @@ def predict(model: UNet, image: Array, tile: int = 512, overlap: int = 64) -> Ar
         raise ValueError(
             f"predict: the image has {len(image)} channels, but the model was made for {model.in_channels}"
         )
-    _, H, W = image.shape
-    sizes = [min(math.ceil(n / model.multiple) * model.multiple, tile) for n in (H, W)]
-    padded = [max(n, size) for n, size in zip((H, W), sizes, strict=True)]
-    x = np.pad(standardize(image), ((0, 0), (0, padded[0] - H), (0, padded[1] - W)), mode="reflect")
-    weight = np.minimum.outer(*(np.minimum(np.arange(n) + 1, n - np.arange(n)) for n in sizes)).astype(np.float32)
-    total, weights = np.zeros((2, *padded), np.float32)
     with model.evaluating():
-        for top in _starts(padded[0], sizes[0], overlap):
-            for left in _starts(padded[1], sizes[1], overlap):
-                where = slice(top, top + sizes[0]), slice(left, left + sizes[1])
-                logits = model(x[None, :, *where])
-                total[where] += weight * F.sigmoid(logits).numpy()[0, 0]
-                weights[where] += weight
-    return np.clip(total / weights, 0, 1)[None, :H, :W]
-
-
-def _starts(length: int, tile: int, overlap: int) -> Sequence[int]:
-    """Where tiles start so that neighbours overlap by at least `overlap`, evenly spread, the last one at the end."""
-    count = 1 if length <= tile else math.ceil((length - overlap) / (tile - overlap))
-    return np.linspace(0, length - tile, count).astype(int).tolist()
+        p = tiled(lambda x: F.sigmoid(model(x)).numpy(), [standardize(image)], model.multiple, tile, overlap)
+    return np.clip(p, 0, 1)
 
 
 class Score(NamedTuple):
@@ -287,18 +268,12 @@ def picture(
     """
     from matplotlib.figure import Figure  # loads slowly, and not everybody draws
 
-    from tinyunet.plot import draw_training
+    from tinyunet.plot import draw_rows, draw_training
 
     rows = len(next(iter(columns.values())))
     figure = Figure(figsize=(2.3 * len(columns), 2.3 * rows + 3.2), layout="constrained")
     figure.suptitle(title)
     pictures, curve = figure.subfigures(2, 1, height_ratios=[2.3 * rows, 2.9])  # type: ignore[misc]
-    grid = pictures.subplots(rows, len(columns), squeeze=False)
-    for k, (name, images) in enumerate(columns.items()):
-        grid[0, k].set_title(name, fontsize=10)
-        for axes, image in zip(grid[:, k], images, strict=True):
-            shown = image[0] if len(image) == 1 else image.transpose(1, 2, 0)
-            axes.imshow(shown, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-            axes.set_axis_off()
+    draw_rows(pictures, columns, fontsize=10)
     draw_training(curve.subplots(), losses, scores)
     return figure

@@ -1,0 +1,29 @@
+"""All tasks by name. A new one is named here, and the command, the tests and the table of results know it."""
+
+from __future__ import annotations
+
+from tinyunet.byhand.examples.reading import hint
+from tinyunet.data import DataError
+from tinyunet.tasks.cells import Cells
+from tinyunet.tasks.task import Task
+
+TASKS: dict[str, type[Task]] = {task.name: task for task in (Cells,)}
+
+
+def find(name: str) -> type[Task]:
+    """The task of this name. Raises DataError with the nearest one for a name that there is not.
+
+    >>> find("cells").shows
+    'medical segmentation: which pixels belong to a cell'
+    """
+    if name not in TASKS:
+        raise DataError(f"there is no task {name!r}; {hint(name, TASKS)}")
+    return TASKS[name]
+
+
+def listing() -> str:
+    """What each task shows, needs, and how long it takes."""
+    lines = []
+    for task in TASKS.values():
+        lines += [task.name, f"    {task.shows}", f"    needs {task.needs}; takes {task.takes}"]
+    return "\n".join(lines)

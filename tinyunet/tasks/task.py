@@ -1,0 +1,127 @@
+"""What a task is: the eight parts that every file of this folder has, so that one program can train and measure all.
+
+A task draws batches to learn from, and holds examples back. Every method, the U-Net or another, is a function of the
+inputs of an example, and what it answers is scored in the same way.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from tinyunet.data import DataError
+from tinyunet.nn import Module
+from tinyunet.tasks.tiles import tiled
+from tinyunet.tensor import Array, Tensor
+
+Batch = tuple[tuple[Array, ...], Array, Array | None]  # inputs, target, weight
+Method = Callable[..., Array]  # of the inputs of an example
+UNET = "U-Net"
+
+
+class Example(NamedTuple):
+    """Something held back: the inputs of one picture, (C, H, W) each, the truth, and the name it is counted under."""
+
+    name: str
+    inputs: tuple[Array, ...]
+    truth: Array
+
+
+class Task:
+    """One job. A subclass says what it shows and needs, holds examples back, and defines the methods below.
+
+    Attributes:
+        name, shows, needs, takes: what `tinyunet run --list` says.
+        reads: how a score is written, such as "Dice {:.3f}"; more is better.
+        steps, fast_steps, n, lr: so many steps with n examples each; the learning rate falls to 0 along a cosine.
+        held_out: the examples that the task is judged by; `__init__` makes them.
+        shown: which of these are drawn.
+        fast: whether everything is to be small, so that it takes seconds.
+    """
+
+    name: ClassVar[str]
+    shows: ClassVar[str]
+    needs: ClassVar[str] = "nothing: its pictures are drawn"
+    takes: ClassVar[str]
+    reads: ClassVar[str]
+    steps: ClassVar[int] = 1000
+    fast_steps: ClassVar[int] = 60
+    n: ClassVar[int] = 8
+    lr: ClassVar[float] = 4e-3
+    shown: ClassVar[tuple[int, ...]] = (0, 1, 2)
+    held_out: Sequence[Example]
+
+    def __init__(self, fast: bool = False, images: str | None = None) -> None:
+        """Args: `images` is a folder of pictures to learn from instead of those that come with the task."""
+        self.fast = fast
+        if images is not None and not self.needs.startswith("pictures"):
+            raise DataError(f"{self.name} takes no pictures of your own; leave out --images")
+
+    def model(self, rng: np.random.Generator) -> Module:
+        """The network, not yet trained; it is called with the inputs of a batch."""
+        raise NotImplementedError
+
+    def batch(self, rng: np.random.Generator, n: int) -> Batch:
+        """Inputs, target and weight to learn from, n examples each; no weight where everything counts alike."""
+        raise NotImplementedError
+
+    def loss(self, output: Tensor, target: Array, weight: Array | None) -> Tensor:
+        """How wrong the model's output is, one number."""
+        raise NotImplementedError
+
+    def predict(self, model: Any, *inputs: Array) -> Array:
+        """The model's answer for one picture of any size, inputs (C, H, W)."""
+        with model.evaluating():
+            return tiled(lambda *x: model(*x).numpy(), inputs, model.multiple)
+
+    def baselines(self) -> dict[str, Method]:
+        """What the U-Net must beat, by name, tuned on what may be learnt from and on nothing else."""
+        raise NotImplementedError
+
+    def methods(self, model: Any) -> dict[str, Method]:
+        """All that are compared: the trained model first."""
+        return {UNET: lambda *inputs: self.predict(model, *inputs), **self.baselines()}
+
+    def score(self, output: Array, truth: Array) -> float:
+        """How good an answer is; more is better."""
+        raise NotImplementedError
+
+    def metric(self, outputs: Sequence[Array]) -> dict[str, float]:
+        """The numbers for the answers to all that is held out: for each name the mean score."""
+        scores: dict[str, list[float]] = {}
+        for example, output in zip(self.held_out, outputs, strict=True):
+            scores.setdefault(example.name, []).append(self.score(output, example.truth))
+        return {name: float(np.mean(values)) for name, values in scores.items()}
+
+    def picture(self, outputs: Mapping[str, Sequence[Array]]) -> dict[str, list[Array]]:
+        """What is drawn: columns by title, with a picture for each example shown: input, baseline, output, truth."""
+        examples = [self.held_out[k] for k in self.shown]
+        columns = {name: [of[k] for k in self.shown] for name, of in self.drawn_methods(outputs).items()}
+        columns = {"input": [e.inputs[0] for e in examples], **columns, "truth": [e.truth for e in examples]}
+        return {title: [self.view(y) for y in of] for title, of in columns.items()}
+
+    def drawn_methods(self, outputs: Mapping[str, Sequence[Array]]) -> dict[str, Sequence[Array]]:
+        """The best of the baselines, and the U-Net, each with the mean of its numbers in the title."""
+        means = {name: float(np.mean(list(self.metric(of).values()))) for name, of in outputs.items()}
+        best = max((name for name in outputs if not name.startswith(UNET)), key=lambda name: means[name])
+        return {f"{name}\n{self.reads.format(means[name])}": outputs[name] for name in (best, UNET)}
+
+    def view(self, array: Array) -> Array:
+        """An input, an output or a truth as a picture, (1, H, W) or (3, H, W) with values from 0 to 1."""
+        return np.clip(array, 0, 1)
+
+    def apply(self, model: Any, image: Array) -> Array | str:
+        """What the trained model makes of somebody's picture (C, H, W): a picture, or what it says about it."""
+        return self.view(self.predict(model, image.mean(axis=0, keepdims=True)))
+
+
+def library(module: str, task: str) -> Any:
+    """A module of scikit-image or scikit-learn. Raises DataError, with what to install, where it is missing."""
+    try:
+        return importlib.import_module(module)
+    except ImportError:
+        package = {"skimage": "scikit-image", "sklearn": "scikit-learn"}[module.partition(".")[0]]
+        raise DataError(f'{task} needs {package}; install it with  pip install "tinyunet[tutorials]"') from None

@@ -18,6 +18,7 @@ from tinyunet.data import (
     read_mask,
     standardize,
     write_mask,
+    write_picture,
     write_probability,
 )
 
@@ -384,7 +385,15 @@ def test_probabilities_are_written_and_read_back(tmp_path):
     np.testing.assert_allclose(read_image(tmp_path / "p.png"), p, atol=0.5 / 65535 + 1e-7)
 
 
-@pytest.mark.parametrize("write", [write_mask, write_probability])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_picture_is_written_and_read_back(tmp_path, channels):
+    image = np.random.default_rng(0).random((channels, 4, 5))
+    image.flat[:2] = 0, 1
+    write_picture(tmp_path / "p.png", image)
+    np.testing.assert_array_equal(read_image(tmp_path / "p.png"), np.rint(image * 255).astype(np.float32) / 255)
+
+
+@pytest.mark.parametrize("write", [write_mask, write_picture, write_probability])
 def test_a_file_appears_whole_or_not_at_all(tmp_path, monkeypatch, write):
     path = tmp_path / "a.png"
     write(path, np.zeros((1, 2, 3)))
@@ -413,6 +422,9 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path, monkeypatch, write):
         (write_mask, "a.png", np.zeros((1, 4)), r"this is \(1, 4\)"),
         (write_mask, "a.png", np.zeros((2, 3, 4)), r"this is \(2, 3, 4\)"),
         (write_mask, "a.jpg", np.zeros((1, 3, 4)), r"must end in \.png, not a\.jpg"),
+        (write_picture, "a.png", np.array([[[0.5, 1.01]]]), r"from 0\.5 to 1\.01"),
+        (write_picture, "a.png", np.zeros((2, 3, 4)), r"\(1, H, W\) or \(3, H, W\) is needed, but this is \(2, 3, 4\)"),
+        (write_probability, "a.png", np.zeros((3, 3, 4)), r"this is \(3, 3, 4\)"),
         (write_probability, "a.png", np.array([[[0.5, 1.01]]]), r"from 0\.5 to 1\.01"),
         (write_probability, "a.png", np.array([[[-0.1, 1]]]), r"from -0\.1 to 1"),
         (write_probability, "a.png", np.array([[[0.5, np.nan]]]), "nan"),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinyunet.metrics import dice, edge_distance, iou, pixel_accuracy, roc_auc
+from tinyunet.metrics import dice, edge_distance, iou, pixel_accuracy, psnr, roc_auc
 
 binary_pairs = st.lists(st.tuples(st.booleans(), st.booleans()), max_size=12)
 
@@ -131,7 +131,21 @@ def test_refusals_of_auc(score, truth, error, message):
         roc_auc(score, truth)
 
 
+def test_psnr_counts_tenths_of_the_mean_squared_error():
+    truth = np.full((2, 3), 100, np.uint8)
+    assert psnr(truth + np.uint8(10), truth) == pytest.approx(-20)  # also of whole numbers, which could overflow
+    assert psnr(truth, truth + np.uint8(10)) == pytest.approx(-20)
+    assert psnr([0.1, 0.0], [0.0, 0.0]) == pytest.approx(-10 * math.log10(0.005))
+    assert psnr([0.3], [0.3]) == math.inf
+    with pytest.raises(ValueError, match="no pixels"):
+        psnr([], [])
+
+
 MUTANTS = {
+    "metrics:psnr": [
+        ("whole numbers overflow", "np.asarray(p, np.float64)", "np.asarray(p)"),
+        ("the sum of the errors", ".mean()", ".sum()"),
+    ],
     "metrics:edge_distance": [
         ("from the prediction to the truth alone", "[apart.min(axis=1), apart.min(axis=0)]", "[apart.min(axis=1)]"),
         ("the farthest pixel", "apart.min(axis=1)", "apart.max(axis=1)"),

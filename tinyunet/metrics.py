@@ -1,4 +1,7 @@
-"""How good is a prediction? Overlap (Dice, IoU), correct pixels, distance of edges, ranking of scores (ROC AUC)."""
+"""How good is a prediction?
+
+Of masks: overlap (Dice, IoU), correct pixels, distance of edges, ranking of scores (ROC AUC). Of pictures: PSNR.
+"""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -96,6 +99,21 @@ def roc_auc(score: ArrayLike, truth: ArrayLike) -> float:
     below = np.searchsorted(negatives, positives, side="left")
     below_or_tied = np.searchsorted(negatives, positives, side="right")
     return float((below + below_or_tied).sum() / (2 * positives.size * negatives.size))
+
+
+def psnr(prediction: ArrayLike, truth: ArrayLike) -> float:
+    """Peak signal-to-noise ratio of two pictures with values from 0 to 1, in dB: −10·log₁₀ of the mean squared error.
+
+    10 dB more is a tenth of the error; ∞ is equality. Raises ValueError for two shapes, or no pixels.
+
+    >>> psnr([0.5, 0.4, 0.5, 0.6], [0.5, 0.5, 0.5, 0.5])
+    23.010299956639813
+    """
+    p, t = _real_pair(prediction, truth, "psnr", names=("prediction", "truth"))
+    if not p.size:
+        raise ValueError(f"psnr: pictures {p.shape} have no pixels")
+    error = np.square(np.asarray(p, np.float64) - t).mean()
+    return float(-10 * np.log10(error)) if error else float("inf")
 
 
 def _binary_pair(prediction: ArrayLike, truth: ArrayLike, caller: str) -> tuple[np.ndarray, np.ndarray]:

@@ -29,7 +29,7 @@ def test_a_reader_who_has_seen_enough_is_no_error(buffered, args):
 
 
 COMMANDS = "demo", "train", "predict", "evaluate", "trace", "doctor", "byhand", "check", "worksheet", "lab", "size"
-COMMANDS += "course", "progress"
+COMMANDS += "course", "progress", "run"
 
 
 def test_alone_it_prints_its_help(capsys):
@@ -184,6 +184,13 @@ def write(path, size=(40, 48), mode="L"):
         (["predict", "run", "a.png", "other/a.png", "--out=p"], "several pictures are named a"),
         (["predict", "nowhere", "a.png", "--out=p"], "nowhere: this is not the folder of a run"),
         (["predict", "run", "a.png"], "required: --out"),
+        (["run", "cels"], "there is no task 'cels'; did you mean 'cells'?"),
+        (["run", "cells", "--steps=0"], "steps must be at least 1, not 0"),
+        (["run", "cells", "--images=sizes/images"], "cells takes no pictures of your own"),
+        (["run", "cells", "--apply=missing.png"], "missing.png: there is no such file"),
+        (["run", "cells", "--apply=text.png"], "text.png: this is no picture"),
+        (["run", "denoising", "--images=nowhere"], "nowhere: there is no such folder"),
+        (["run", "denoising", "--images=sizes/images"], "there is one picture in it"),
         (["trace", "--size", "100"], "multiples of 16, not 100×100"),
         (["trace", "--size", "1", "2", "3"], "--size takes one or two numbers, not 3"),
         (["trace", "--channels", "-4"], "channels must be positive"),

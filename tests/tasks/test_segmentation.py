@@ -1,7 +1,5 @@
 """Segmentation from a folder: settings, split, tiles, scores, baselines."""
 
-import itertools
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -10,7 +8,7 @@ import tinyunet.functional as F
 from tinyunet import data, metrics
 from tinyunet.data import DataError
 from tinyunet.nn import Module
-from tinyunet.tasks import segmentation, tiles
+from tinyunet.tasks import segmentation
 from tinyunet.tasks.segmentation import Dataset, Settings
 from tinyunet.unet import UNet
 
@@ -49,14 +47,6 @@ def test_tiles_are_put_together_without_a_seam(size):
     assert p.shape == (1, *size)
     np.testing.assert_allclose(p, expected, rtol=1e-5, atol=1e-6)
     assert all(h <= 64 and w <= 64 and h % 8 == w % 8 == 0 for _, _, h, w in model.shapes)
-
-
-def test_neighbouring_tiles_overlap_enough_and_reach_the_end():
-    for length in range(64, 400, 7):
-        starts = tiles.starts(length, 64, 16)
-        assert starts[0] == 0
-        assert starts[-1] == length - 64
-        assert all(b - a <= 48 for a, b in itertools.pairwise(starts))
 
 
 def test_where_tiles_meet_the_inner_one_counts_more():

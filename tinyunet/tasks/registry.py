@@ -5,9 +5,10 @@ from __future__ import annotations
 from tinyunet.byhand.examples.reading import hint
 from tinyunet.data import DataError
 from tinyunet.tasks.cells import Cells
+from tinyunet.tasks.denoising import Denoising
 from tinyunet.tasks.task import Task
 
-TASKS: dict[str, type[Task]] = {task.name: task for task in (Cells,)}
+TASKS: dict[str, type[Task]] = {task.name: task for task in (Cells, Denoising)}
 
 
 def find(name: str) -> type[Task]:

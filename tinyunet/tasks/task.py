@@ -12,10 +12,12 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+import tinyunet.functional as F
 from tinyunet.data import DataError
 from tinyunet.nn import Module
 from tinyunet.tasks.tiles import tiled
 from tinyunet.tensor import Array, Tensor
+from tinyunet.unet import UNet
 
 Batch = tuple[tuple[Array, ...], Array, Array | None]  # inputs, target, weight
 Method = Callable[..., Array]  # of the inputs of an example
@@ -116,6 +118,18 @@ class Task:
     def apply(self, model: Any, image: Array) -> Array | str:
         """What the trained model makes of somebody's picture (C, H, W): a picture, or what it says about it."""
         return self.view(self.predict(model, image.mean(axis=0, keepdims=True)))
+
+
+class SideBySide(UNet):
+    """A U-Net of several inputs, such as a picture and a map, which it sees as channels of one.
+
+    >>> x = np.zeros((1, 1, 8, 8), np.float32)
+    >>> SideBySide(2, 1, (4,), rng=0)(x, x).shape
+    (1, 1, 8, 8)
+    """
+
+    def forward(self, *inputs: Any) -> Tensor:
+        return super().forward(F.cat(inputs, dim=1))
 
 
 def library(module: str, task: str) -> Any:

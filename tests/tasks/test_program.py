@@ -1,0 +1,107 @@
+"""The one program over all tasks: it goes on where it stopped, measures, draws, and refuses what makes no sense."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tinyunet.data import DataError, read_image
+from tinyunet.tasks import program
+from tinyunet.tasks.program import Settings
+from tinyunet.tasks.registry import TASKS, find, listing
+from tinyunet.tasks.task import library
+
+FILES = {"best.safetensors", "curve.png", "last.safetensors", "measured.json", "picture.png", "settings.json"}
+
+
+def test_a_run_goes_on_where_it_stopped_and_is_the_unbroken_one(tmp_path, capsys):
+    program.run("cells", tmp_path / "a", steps=6, fast=True)
+    settings = Settings("cells", 6, fast=True)
+    task = find("cells")(fast=True)
+    stopped = program.runs.start(settings, tmp_path / "b", lambda s, out: program.trainer(task, s, out))
+    stopped.run(4)
+    capsys.readouterr()
+    numbers = program.run("cells", tmp_path / "b")  # the settings are those of the run
+    assert "6 steps of 8, seed 0, going on after step 4" in capsys.readouterr().out
+    assert {file.name for file in (tmp_path / "b").iterdir()} == FILES
+    for name in ("best", "last"):
+        a, b = ((tmp_path / run / f"{name}.safetensors").read_bytes() for run in "ab")
+        assert a == b
+    measured = json.loads((tmp_path / "b" / "measured.json").read_text())
+    assert measured["numbers"] == numbers == json.loads((tmp_path / "a" / "measured.json").read_text())["numbers"]
+    assert measured["steps"] == 6
+    assert measured["seconds"] > 0
+
+
+def test_a_run_that_has_ended_is_not_trained_again_and_can_be_used(tmp_path, capsys):
+    numbers = program.run("cells", tmp_path, steps=2, fast=True)
+    before = (tmp_path / "last.safetensors").read_bytes()
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (37, 50), np.uint8)).save(tmp_path / "mine.png")
+    capsys.readouterr()
+    assert program.run("cells", tmp_path, picture=tmp_path / "mine.png") == numbers
+    out = capsys.readouterr().out
+    assert "step" not in out
+    assert "mine_cells.png" in out
+    assert (tmp_path / "last.safetensors").read_bytes() == before
+    assert read_image(tmp_path / "mine_cells.png").shape == (1, 37, 50)
+
+
+def test_the_seed_is_that_of_weights_and_batches(tmp_path):
+    numbers = [program.run("cells", tmp_path / str(k), 2, seed, True) for k, seed in enumerate((0, 0, 1))]
+    assert numbers[0] == numbers[1]
+    assert numbers[0]["U-Net"] != numbers[2]["U-Net"]
+    assert numbers[0]["Otsu's threshold"] == numbers[2]["Otsu's threshold"]  # judged by the same pictures
+
+
+@pytest.mark.parametrize("other", [{"steps": 3}, {"seed": 1}, {"task": "denoising"}])
+def test_a_folder_holds_one_run(tmp_path, other):
+    program.run("cells", tmp_path, steps=2, fast=True)
+    with pytest.raises(DataError, match="there is a run already, with task cells, steps 2, seed 0, fast True"):
+        program.run(**{"name": other.pop("task", "cells"), "out": tmp_path, **other})
+
+
+def test_refusals_come_before_anything_is_written(tmp_path):
+    for wrong, message in (
+        ({"name": "cels"}, "there is no task 'cels'; did you mean 'cells'"),
+        ({"name": "cells", "steps": 0}, "steps must be at least 1, not 0"),
+        ({"name": "cells", "images": tmp_path}, "cells takes no pictures of your own; leave out --images"),
+        ({"name": "cells", "picture": "no.png"}, r"no\.png: there is no such file"),
+        ({"name": "denoising", "images": tmp_path}, "there are no pictures in it"),
+        ({"name": "denoising", "images": tmp_path / "no"}, "there is no such folder"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            program.run(**wrong, out=tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_missing_is_named_with_how_to_get_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "skimage.data", None)
+    with pytest.raises(DataError, match=r'denoising needs scikit-image; install it with  pip install "tinyunet\[tuto'):
+        library("skimage.data", "denoising")
+
+
+@pytest.mark.parametrize("task", TASKS.values(), ids=list(TASKS))
+def test_a_task_says_what_it_is(task):
+    assert find(task.name) is task
+    assert task.name in listing()
+    assert task.shows in listing()
+
+
+MUTANTS = {
+    "tasks.program:settings_for": [
+        ("the run in the folder is overwritten", "!= there:", "is None:"),
+    ],
+    "tasks.program:trainer": [
+        ("the seed does not matter", "default_rng(settings.seed)", "default_rng(0)"),
+        ("weights and batches from one stream that cannot be put back", "Batches(task, batches_rng)", "iter([])"),
+    ],
+    "tasks.program:run": [
+        ("always the usual number of steps", "settings.fast, settings.images", "False, settings.images"),
+        ("measured again", "if not measured.exists():", "if True:"),
+    ],
+    "tasks.task:Task.metric": [
+        ("the last score alone", "float(np.mean(values))", "values[-1]"),
+    ],
+}

@@ -1,0 +1,77 @@
+"""Every task, made small: the loss falls, and the trained model passes a floor that an untrained one does not."""
+
+import numpy as np
+import pytest
+
+from tinyunet.tasks import program
+from tinyunet.tasks.registry import TASKS
+from tinyunet.tasks.task import UNET
+
+FLOORS = {"cells": 0.88, "denoising": 20.0}  # each of its numbers is above
+
+for library in ("skimage", "sklearn"):
+    pytest.importorskip(library, reason='tasks need it: pip install "tinyunet[tutorials]"')
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_task_learns(name):
+    task = TASKS[name](fast=True)
+    trainer = program.trainer(task, program.Settings(name, task.fast_steps, fast=True))
+    before = lowest(task, trainer.model)
+    trainer.run(task.fast_steps)
+    assert np.mean(trainer.losses[-10:]) < 0.8 * np.mean(trainer.losses[:5])
+    assert before < FLOORS[name] < lowest(task, trainer.model)
+
+
+def lowest(task, model):
+    """The lowest of the numbers of the U-Net."""
+    return min(task.metric([task.predict(model, *example.inputs) for example in task.held_out]).values())
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_the_shapes_of_a_task_fit_together(name):
+    task = TASKS[name](fast=True)
+    inputs, target, weight = task.batch(np.random.default_rng(0), 3)
+    assert {len(x) for x in inputs} == {len(target)} == {3}
+    assert weight is None or len(weight) == 3
+    model = task.model(np.random.default_rng(0))
+    task.loss(model(*inputs), target, weight).backward()
+    assert all(p.grad is not None for p in model.parameters())
+    for name, method in task.methods(model).items():
+        for example in task.held_out[:2]:
+            assert np.shape(method(*example.inputs)) == np.shape(example.truth), name
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_perfect_answer_is_the_best(name):
+    task = TASKS[name](fast=True)
+    perfect = task.metric([example.truth for example in task.held_out])
+    others = task.metric([np.roll(example.truth, 1, axis=-1) for example in task.held_out])
+    assert perfect.keys() == others.keys()
+    assert all(perfect[key] > others[key] for key in perfect)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_what_is_drawn_are_pictures_in_columns_of_one_length(name):
+    task = TASKS[name](fast=True)
+    columns = task.picture({key: [e.truth for e in task.held_out] for key in (UNET, "another")})
+    assert {len(column) for column in columns.values()} == {len(task.shown)}
+    for column in columns.values():
+        for picture in column:
+            assert picture.ndim == 3
+            assert len(picture) in (1, 3)
+            assert 0 <= picture.min() <= picture.max() <= 1
+
+
+MUTANTS = {
+    "tasks.cells:Cells.predict": [
+        ("another scale than in training", "data.standardize(x)", "x"),
+    ],
+    "tasks.denoising:Denoising.predict": [
+        ("the noise is added once more", "x - level *", "x + level *"),
+        ("the noise over σ is taken for the noise", "level * super()", "super()"),
+    ],
+    "tasks.denoising:Denoising.batch": [
+        ("learns the picture for the noise", "(x - truth) / level", "truth"),
+    ],
+}

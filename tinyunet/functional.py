@@ -34,7 +34,18 @@ from tinyunet.ops.loss import binary_cross_entropy_with_logits, cross_entropy, d
 from tinyunet.ops.norm import batch_norm, group_norm, layer_norm
 from tinyunet.ops.pool import avg_pool2d, interpolate, max_pool2d
 from tinyunet.ops.reduce import cumprod, log_softmax, max, mean, min, softmax, sum, var
-from tinyunet.ops.shape import cat, expand, getitem, pad, permute, reshape, stack, transpose
+from tinyunet.ops.shape import (
+    cat,
+    expand,
+    getitem,
+    pad,
+    permute,
+    pixel_shuffle,
+    pixel_unshuffle,
+    reshape,
+    stack,
+    transpose,
+)
 from tinyunet.ops.unfold import fold, unfold
 
 __all__ = [
@@ -77,6 +88,8 @@ __all__ = [
     "neg",
     "pad",
     "permute",
+    "pixel_shuffle",
+    "pixel_unshuffle",
     "pow",
     "relu",
     "reshape",

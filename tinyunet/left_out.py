@@ -140,8 +140,6 @@ INSTEAD = {
     "MaxUnpool2d": "Upsample or ConvTranspose2d",
     "Dropout2d": "Dropout",
     "dropout2d": "dropout",
-    "PixelShuffle": "reshape, permute, reshape",
-    "pixel_shuffle": "reshape, permute, reshape",
     "ZeroPad2d": "F.pad(x, (left, right, top, bottom))",
     "ReflectionPad2d": "F.pad(x, (left, right, top, bottom), mode='reflect')",
     "Unflatten": "x.reshape(…)",

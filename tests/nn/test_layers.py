@@ -48,6 +48,8 @@ LAYERS = [
     ("MaxPool2d", (3, 2, 1), {"ceil_mode": True, "dilation": 2}, (2, 3, 7, 8)),
     ("AvgPool2d", ((2, 3), 2), {}, (2, 3, 5, 4)),
     ("AvgPool2d", (3, 2, 1, True, False), {}, (2, 3, 6, 4)),
+    ("PixelShuffle", (2,), {}, (2, 8, 3, 5)),
+    ("PixelUnshuffle", (3,), {}, (2, 2, 6, 9)),
     ("AdaptiveAvgPool2d", (1,), {}, (2, 3, 5, 4)),
     ("AdaptiveAvgPool2d", ((3, 2),), {}, (2, 3, 6, 4)),
 ]

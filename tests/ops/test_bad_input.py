@@ -26,6 +26,14 @@ INTEGERS = "floating point is needed, not int64"
 
 # operation, its arguments, exception, the message after "operation: " (a part of it)
 TABLE = [
+    # shape.py
+    ("pixel_shuffle", (x, 3), {}, ValueError, "upscale_factor=3 needs a multiple of 9 channels, not (1, 4, 6, 6)"),
+    ("pixel_shuffle", (x, 0), {}, ValueError, "upscale_factor must be at least 1, not 0"),
+    ("pixel_shuffle", (x, 2.0), {}, TypeError, "upscale_factor must be an integer, not 2.0"),
+    ("pixel_shuffle", (a(6, 6), 1), {}, ValueError, "input must be (…, C, H, W), not (6, 6)"),
+    ("pixel_shuffle", ([[[1.0]]], 1), {}, TypeError, "input must be a Tensor or an array, not list"),
+    ("pixel_unshuffle", (x, 4), {}, ValueError, "downscale_factor=4 does not divide height and width of (1, 4, 6, 6)"),
+    ("pixel_unshuffle", (x, -2), {}, ValueError, "downscale_factor must be at least 1, not -2"),
     # conv.py
     ("conv2d", (x, a(8, 3, 3, 3)), {}, ValueError, "input has 4 channels but weight (8, 3, 3, 3) expects 3 (groups=1)"),
     ("conv2d", (x, w), {"groups": 2}, ValueError, "input has 4 channels but weight (8, 4, 3, 3) expects 8 (groups=2)"),

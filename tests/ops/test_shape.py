@@ -250,6 +250,20 @@ def test_a_border_of_more_than_there_is_is_refused(mode, widths):
         F.pad(np.arange(5.0), widths, mode=mode)
 
 
+@pytest.mark.torch
+@given(
+    shapes(least=0, most=2), st.integers(1, 3), st.integers(1, 3), st.integers(1, 4), st.integers(1, 4), seeds, layouts
+)
+def test_pixels_and_channels_are_exchanged_as_pytorch_does(batch, r, C, H, W, seed, layout):
+    agree("pixel_shuffle", normal(seed, *batch, C * r**2, H, W), layout=layout, upscale_factor=r)
+    agree("pixel_unshuffle", normal(seed, *batch, C, r * H, r * W), layout=layout, downscale_factor=r)
+
+
+def test_unshuffling_undoes_shuffling():
+    x = normal(0, 2, 18, 4, 5)
+    np.testing.assert_array_equal(F.pixel_unshuffle(F.pixel_shuffle(x, 3), 3), x)
+
+
 def test_what_the_mirror_shows():
     x = np.array([1.0, 2.0, 3.0])
     np.testing.assert_array_equal(F.pad(x, (2, 2), mode="reflect"), [3, 2, 1, 2, 3, 2, 1])
@@ -297,6 +311,13 @@ MUTANTS = {
     ],
     "ops.shape:permute": [
         ("permute goes back by the same order", "np.argsort(order)", "order"),
+    ],
+    "ops.shape:pixel_shuffle": [
+        ("rows and columns of the squares exchanged", "n + 3, n + 1, n + 4, n + 2", "n + 3, n + 2, n + 4, n + 1"),
+        ("the squares lead the channels", "C // r**2, r, r, H, W)", "r, r, C // r**2, H, W)"),
+    ],
+    "ops.shape:pixel_unshuffle": [
+        ("rows and columns of the squares exchanged", "n + 2, n + 4, n + 1, n + 3", "n + 4, n + 2, n + 1, n + 3"),
     ],
     "ops.shape:_pad_with_itself": [
         ("the mirror keeps one gradient", "np.add.at(dx, where, dy.astype(np.float64))", "dx[where] = dy"),

@@ -27,7 +27,7 @@ def _parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"tinyunet {__version__}")
     parser.set_defaults(run=lambda _: parser.print_help())  # without a command
     commands = parser.add_subparsers(metavar="COMMAND")
-    for group in (demo, task, segment, model, byhand, size, course, machine):
+    for group in (demo, segment, task, model, byhand, size, course, machine):
         group.add(commands)
     return parser
 

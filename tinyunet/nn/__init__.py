@@ -19,7 +19,16 @@ from tinyunet.nn.layers import (
 )
 from tinyunet.nn.losses import BCEWithLogitsLoss, CrossEntropyLoss, L1Loss, MSELoss
 from tinyunet.nn.module import Module, ModuleList, Parameter, Sequential
-from tinyunet.nn.resizing import AdaptiveAvgPool2d, AvgPool2d, Flatten, Identity, MaxPool2d, Upsample
+from tinyunet.nn.resizing import (
+    AdaptiveAvgPool2d,
+    AvgPool2d,
+    Flatten,
+    Identity,
+    MaxPool2d,
+    PixelShuffle,
+    PixelUnshuffle,
+    Upsample,
+)
 
 __all__ = [
     "functional",
@@ -46,6 +55,8 @@ __all__ = [
     "Softmax",
     "LogSoftmax",
     "MaxPool2d",
+    "PixelShuffle",
+    "PixelUnshuffle",
     "AvgPool2d",
     "AdaptiveAvgPool2d",
     "Upsample",

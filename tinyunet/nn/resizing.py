@@ -117,6 +117,40 @@ class Upsample(Module):
         return f"{size}, mode={self.mode!r}"
 
 
+class PixelShuffle(Module):
+    """Channels become pixels, see `F.pixel_shuffle`.
+
+    >>> PixelShuffle(2)(Tensor(np.zeros((1, 8, 3, 5)), np.float32)).shape
+    (1, 2, 6, 10)
+    """
+
+    def __init__(self, upscale_factor: int) -> None:
+        self.upscale_factor = upscale_factor
+
+    def forward(self, x: Any) -> Tensor:
+        return F.pixel_shuffle(x, self.upscale_factor)
+
+    def extra_repr(self) -> str:
+        return f"upscale_factor={self.upscale_factor}"
+
+
+class PixelUnshuffle(Module):
+    """Pixels become channels, see `F.pixel_unshuffle`.
+
+    >>> PixelUnshuffle(2)(Tensor(np.zeros((1, 2, 6, 10)), np.float32)).shape
+    (1, 8, 3, 5)
+    """
+
+    def __init__(self, downscale_factor: int) -> None:
+        self.downscale_factor = downscale_factor
+
+    def forward(self, x: Any) -> Tensor:
+        return F.pixel_unshuffle(x, self.downscale_factor)
+
+    def extra_repr(self) -> str:
+        return f"downscale_factor={self.downscale_factor}"
+
+
 class Flatten(Module):
     """One dimension in place of those from start_dim to end_dim; by default all but the batch.
 

@@ -135,6 +135,75 @@ def _part_of_index(i: Any) -> Any:
     return np.array(i)
 
 
+def pixel_shuffle(input: Operand, upscale_factor: int) -> Tensor:
+    """Channels become pixels, r times as many in each direction, r = upscale_factor:
+
+        y[n, c, r·i + u, r·j + v] = x[n, c·r² + r·u + v, i, j]
+
+    A network that works on the small grid can so draw a picture r times as large (Shi et al. 2016, equation 4).
+
+    Shapes: (…, C·r², H, W) → (…, C, r·H, r·W).
+
+    Raises:
+        ValueError: fewer than three dimensions, a factor below 1, channels that r² does not divide.
+
+    >>> pixel_shuffle(np.array([[[1.0]], [[2.0]], [[3.0]], [[4.0]]]), 2)
+    tensor([[[1., 2.],
+             [3., 4.]]], dtype=float64)
+    """
+    *batch, C, H, W = _at_least_three("pixel_shuffle", input)
+    r = _factor("pixel_shuffle", "upscale_factor", upscale_factor)
+    if C % r**2:
+        raise ValueError(
+            f"pixel_shuffle: upscale_factor={r} needs a multiple of {r**2} channels, not {tuple(input.shape)}"
+        )
+    n = len(batch)
+    x = reshape(input, (*batch, C // r**2, r, r, H, W))  # (…, C, u, v, i, j)
+    x = permute(x, (*range(n + 1), n + 3, n + 1, n + 4, n + 2))  # (…, C, i, u, j, v)
+    return reshape(x, (*batch, C // r**2, r * H, r * W))  # (…, C, r·H, r·W)
+
+
+def pixel_unshuffle(input: Operand, downscale_factor: int) -> Tensor:
+    """Squares of r×r pixels become r² channels, r = downscale_factor: what `pixel_shuffle` undoes.
+
+        y[n, c·r² + r·u + v, i, j] = x[n, c, r·i + u, r·j + v]
+
+    Shapes: (…, C, r·H, r·W) → (…, C·r², H, W).
+
+    Raises:
+        ValueError: fewer than three dimensions, a factor below 1, a height or width that r does not divide.
+
+    >>> pixel_unshuffle(np.array([[[1.0, 2.0], [3.0, 4.0]]]), 2).shape
+    (4, 1, 1)
+    """
+    *batch, C, H, W = _at_least_three("pixel_unshuffle", input)
+    r = _factor("pixel_unshuffle", "downscale_factor", downscale_factor)
+    if H % r or W % r:
+        raise ValueError(
+            f"pixel_unshuffle: downscale_factor={r} does not divide height and width of {tuple(input.shape)}"
+        )
+    n = len(batch)
+    x = reshape(input, (*batch, C, H // r, r, W // r, r))  # (…, C, i, u, j, v)
+    x = permute(x, (*range(n + 1), n + 2, n + 4, n + 1, n + 3))  # (…, C, u, v, i, j)
+    return reshape(x, (*batch, C * r**2, H // r, W // r))  # (…, C·r², H, W)
+
+
+def _at_least_three(name: str, input: Any) -> tuple[int, ...]:
+    if not isinstance(input, (Tensor, np.ndarray)):
+        raise TypeError(f"{name}: input must be a Tensor or an array, not {type(input).__name__}")
+    if input.ndim < 3:
+        raise ValueError(f"{name}: input must be (…, C, H, W), not {tuple(input.shape)}")
+    return tuple(input.shape)
+
+
+def _factor(name: str, what: str, r: Any) -> int:
+    if not isinstance(r, (int, np.integer)) or isinstance(r, bool):
+        raise TypeError(f"{name}: {what} must be an integer, not {r!r}")
+    if r < 1:
+        raise ValueError(f"{name}: {what} must be at least 1, not {r}")
+    return int(r)
+
+
 @differentiable
 def _cat(*tensors: Any, dim: int) -> Any:
     arrays = promoted(*tensors)

@@ -14,14 +14,14 @@ picture is theirs of 2018 (FFDNet).
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 import tinyunet.functional as F
 from tinyunet import metrics
-from tinyunet.tasks.photographs import NEEDS, middle, patches, photographs
+from tinyunet.tasks.photographs import NEEDS, detail, middle, patches, photographs
 from tinyunet.tasks.task import UNET, Batch, Example, Method, SideBySide, Task, library
 from tinyunet.tensor import Array, Tensor
 
@@ -41,6 +41,7 @@ class Denoising(Task):
     needs = NEEDS
     reads, takes = "{:.2f} dB", "3 minutes"
     steps, fast_steps, lr = 1000, 200, 4e-3
+    shown = 1, 3  # both pictures at the larger σ
 
     def __init__(self, fast: bool = False, images: str | None = None) -> None:
         super().__init__(fast, images)
@@ -116,6 +117,11 @@ class Denoising(Task):
             return answer(x, sigma, best[sigma])
 
         return method_with_the_best
+
+    def picture(self, outputs: Mapping[str, Sequence[Array]]) -> dict[str, list[Array]]:
+        names = [self.held_out[k].name.split(",")[0] for k in self.shown]
+        columns = super().picture(outputs)
+        return {title: [detail(y, name) for y, name in zip(of, names, strict=True)] for title, of in columns.items()}
 
     def apply(self, model: Any, image: Array) -> Array:
         """A picture in grey or colour without its noise, whose strength is estimated in each channel."""

@@ -6,9 +6,10 @@ from tinyunet.byhand.examples.reading import hint
 from tinyunet.data import DataError
 from tinyunet.tasks.cells import Cells
 from tinyunet.tasks.denoising import Denoising
+from tinyunet.tasks.superresolution import SuperResolution
 from tinyunet.tasks.task import Task
 
-TASKS: dict[str, type[Task]] = {task.name: task for task in (Cells, Denoising)}
+TASKS: dict[str, type[Task]] = {task.name: task for task in (Cells, Denoising, SuperResolution)}
 
 
 def find(name: str) -> type[Task]:

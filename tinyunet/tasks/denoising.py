@@ -121,7 +121,7 @@ class Denoising(Task):
     def picture(self, outputs: Mapping[str, Sequence[Array]]) -> dict[str, list[Array]]:
         names = [self.held_out[k].name.split(",")[0] for k in self.shown]
         columns = super().picture(outputs)
-        return {title: [detail(y, name) for y, name in zip(of, names, strict=True)] for title, of in columns.items()}
+        return {key: [detail(y, name, 4) for y, name in zip(of, names, strict=True)] for key, of in columns.items()}
 
     def apply(self, model: Any, image: Array) -> Array:
         """A picture in grey or colour without its noise, whose strength is estimated in each channel."""

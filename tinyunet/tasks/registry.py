@@ -5,11 +5,13 @@ from __future__ import annotations
 from tinyunet.byhand.examples.reading import hint
 from tinyunet.data import DataError
 from tinyunet.tasks.cells import Cells
+from tinyunet.tasks.classifier import Digits
 from tinyunet.tasks.denoising import Denoising
+from tinyunet.tasks.skips import Skips
 from tinyunet.tasks.superresolution import SuperResolution
 from tinyunet.tasks.task import Task
 
-TASKS: dict[str, type[Task]] = {task.name: task for task in (Cells, Denoising, SuperResolution)}
+TASKS: dict[str, type[Task]] = {task.name: task for task in (Cells, Denoising, SuperResolution, Digits, Skips)}
 
 
 def find(name: str) -> type[Task]:

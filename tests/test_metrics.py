@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinyunet.metrics import dice, edge_distance, iou, pixel_accuracy, psnr, roc_auc
+from tinyunet.metrics import class_ious, dice, edge_distance, iou, pixel_accuracy, psnr, roc_auc
 
 binary_pairs = st.lists(st.tuples(st.booleans(), st.booleans()), max_size=12)
 
@@ -141,10 +141,36 @@ def test_psnr_counts_tenths_of_the_mean_squared_error():
         psnr([], [])
 
 
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), max_size=12))
+def test_the_iou_of_each_class_is_that_of_its_mask(pixels):
+    prediction, truth = np.array([*pixels], np.uint8).reshape(-1, 2).T
+    expected = [iou(prediction == k, truth == k) for k in range(4)]
+    there = [k in prediction or k in truth for k in range(4)]
+    np.testing.assert_array_equal(class_ious(prediction, truth, 4), np.where(there, expected, np.nan))
+
+
+@pytest.mark.parametrize(
+    ("prediction", "truth", "error", "message"),
+    [
+        ([0, 3], [0, 1], ValueError, "prediction must hold classes from 0 to 2, but goes from 0 to 3"),
+        ([0, 1], [-1, 1], ValueError, "truth must hold classes from 0 to 2, but goes from -1 to 1"),
+        ([0, 1], [0.0, 1.0], TypeError, "truth must hold integers, but its dtype is float64"),
+        ([0, 1], [0, 1, 2], ValueError, "must have the same shape"),
+    ],
+)
+def test_refusals_of_the_iou_of_each_class(prediction, truth, error, message):
+    with pytest.raises(error, match=message):
+        class_ious(prediction, truth, 3)
+
+
 MUTANTS = {
     "metrics:psnr": [
         ("whole numbers overflow", "np.asarray(p, np.float64)", "np.asarray(p)"),
         ("the sum of the errors", ".mean()", ".sum()"),
+    ],
+    "metrics:class_ious": [
+        ("a class that is nowhere is missed", "np.full(classes, np.nan)", "np.zeros(classes)"),
+        ("of the truth alone", "pairs.sum(axis=0) + pairs.sum(axis=1) - np.diag(pairs)", "pairs.sum(axis=1)"),
     ],
     "metrics:edge_distance": [
         ("from the prediction to the truth alone", "[apart.min(axis=1), apart.min(axis=0)]", "[apart.min(axis=1)]"),

@@ -35,6 +35,31 @@ def iou(prediction: ArrayLike, truth: ArrayLike) -> float:
     return float(np.count_nonzero(p & t) / union) if union else 1.0
 
 
+def class_ious(prediction: ArrayLike, truth: ArrayLike, classes: int) -> np.ndarray:
+    """IoU of each class, (classes,), of two arrays of equal shape that hold the numbers of classes from 0.
+
+        IoU[k] = |P = k and T = k| / |P = k or T = k|
+
+    nan for a class that neither holds, so that `np.nanmean` is the mean IoU of those that are there. Raises ValueError
+    for two shapes or a number that is no class, TypeError for numbers that are not integers (Everingham et al. 2015).
+
+    >>> class_ious([0, 0, 1, 1], [0, 1, 1, 1], classes=3)
+    array([0.5       , 0.66666667,        nan])
+    """
+    p, t = _real_pair(prediction, truth, "class_ious", names=("prediction", "truth"))
+    for name, array in (("prediction", p), ("truth", t)):
+        if array.dtype.kind not in "ui":
+            raise TypeError(f"class_ious: {name} must hold integers, but its dtype is {array.dtype}")
+        if array.size and not (array.min() >= 0 and array.max() < classes):
+            raise ValueError(
+                f"class_ious: {name} must hold classes from 0 to {classes - 1}, "
+                f"but goes from {array.min()} to {array.max()}"
+            )
+    pairs = np.bincount(np.ravel(t.astype(int) * classes + p), minlength=classes**2).reshape(classes, classes)
+    both, either = np.diag(pairs), pairs.sum(axis=0) + pairs.sum(axis=1) - np.diag(pairs)
+    return np.divide(both, either, out=np.full(classes, np.nan), where=either > 0)
+
+
 def pixel_accuracy(prediction: ArrayLike, truth: ArrayLike) -> float:
     """Share of the pixels where two 0/1 arrays of equal shape agree: |{i : Pᵢ = Tᵢ}| / n; 1 for n = 0.
 

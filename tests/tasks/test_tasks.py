@@ -9,6 +9,7 @@ from tinyunet.tasks.task import UNET
 
 FLOORS = {  # each of its numbers is above
     "cells": 0.88,
+    "scenes": 0.39,
     "denoising": 20.0,
     "superresolution": 26.0,
     "classifier": 0.93,
@@ -73,6 +74,21 @@ def test_what_is_drawn_are_pictures_in_columns_of_one_length(name):
 MUTANTS = {
     "tasks.cells:Cells.predict": [
         ("another scale than in training", "data.standardize(x)", "x"),
+    ],
+    "tasks.scenes:Scenes.predict": [
+        ("the class that is least likely", ".argmax(", ".argmin("),
+    ],
+    "tasks.scenes:Scenes.varied": [
+        (
+            "the classes are of another square",
+            "x, y = data.random_crop(x, y, self.size, rng)",
+            "x, y = (data.random_crop(a, y, self.size, rng)[0] for a in (x, y))",
+        ),
+        (
+            "the classes are not turned with the picture",
+            "data.random_quarter_turn(*data.random_flip(x, y, rng), rng)",
+            "(data.random_quarter_turn(*data.random_flip(x, y, rng), rng)[0], y)",
+        ),
     ],
     "tasks.denoising:Denoising.predict": [
         ("the noise is added once more", "x - level *", "x + level *"),

@@ -15,9 +15,11 @@ from tinyunet.data.folder import (
     write_picture,
     write_probability,
 )
+from tinyunet.data.scene import SCENE_CLASSES, scenes
 from tinyunet.data.synthetic import cells, filaments
 
 __all__ = [
+    "SCENE_CLASSES",
     "Batches",
     "DataError",
     "Pair",
@@ -32,6 +34,7 @@ __all__ = [
     "random_quarter_turn",
     "read_image",
     "read_mask",
+    "scenes",
     "standardize",
     "write_mask",
     "write_picture",

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ import tinyunet.functional as F
 from tinyunet import metrics
 from tinyunet.tasks.photographs import NEEDS, detail, middle, patches, photographs
 from tinyunet.tasks.task import UNET, Batch, Example, Method, SideBySide, Task, library
+from tinyunet.tasks.tiles import flipped
 from tinyunet.tensor import Array, Tensor
 
 SIGMAS = 0.1, 0.2  # to be judged at
@@ -73,16 +75,11 @@ class Denoising(Task):
         return metrics.psnr(output, truth)
 
     def methods(self, model: Any) -> dict[str, Method]:
-        flipped = {f"{UNET}, mean of 8 flips": lambda x, level: self.predict_flipped(model, x, level)}
-        return super().methods(model) | flipped
+        return super().methods(model) | {f"{UNET}, mean of 8 flips": partial(self.predict_flipped, model)}
 
     def predict_flipped(self, model: Any, x: Array, level: Array) -> Array:
         """The mean of the answers to the picture in all eight ways to turn and to mirror it, each turned back."""
-        answers = []
-        for turns, mirrored in itertools.product(range(4), (1, -1)):
-            seen = [np.rot90(a[:, :, ::mirrored], turns, axes=(1, 2)) for a in (x, level)]
-            answers.append(np.rot90(self.predict(model, *seen), -turns, axes=(1, 2))[:, :, ::mirrored])
-        return np.mean(answers, axis=0)
+        return flipped(partial(self.predict, model), x, level)
 
     def baselines(self) -> dict[str, Method]:
         restoration = library("skimage.restoration", self.name)

@@ -7,11 +7,14 @@ from tinyunet.data import DataError
 from tinyunet.tasks.cells import Cells
 from tinyunet.tasks.classifier import Digits
 from tinyunet.tasks.denoising import Denoising
+from tinyunet.tasks.scenes import Scenes
 from tinyunet.tasks.skips import Skips
 from tinyunet.tasks.superresolution import SuperResolution
 from tinyunet.tasks.task import Task
 
-TASKS: dict[str, type[Task]] = {task.name: task for task in (Cells, Denoising, SuperResolution, Digits, Skips)}
+TASKS: dict[str, type[Task]] = {
+    task.name: task for task in (Cells, Scenes, Denoising, SuperResolution, Digits, Skips)
+}
 
 
 def find(name: str) -> type[Task]:

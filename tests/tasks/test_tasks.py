@@ -12,6 +12,8 @@ FLOORS = {  # each of its numbers is above
     "scenes": 0.39,
     "denoising": 20.0,
     "superresolution": 26.0,
+    "pen": 15.0,
+    "poster": 12.5,
     "classifier": 0.93,
     "skips": 0.65,
 }
@@ -89,6 +91,12 @@ MUTANTS = {
             "data.random_quarter_turn(*data.random_flip(x, y, rng), rng)",
             "(data.random_quarter_turn(*data.random_flip(x, y, rng), rng)[0], y)",
         ),
+    ],
+    "tasks.style:Style.predict": [
+        ("another scale than in training", "scaled(x) for x", "x for x"),
+    ],
+    "tasks.style:Style.batch": [
+        ("learns the photograph for the drawing", "both[:, 1:]", "both[:, :1].repeat(self.colours, axis=1)"),
     ],
     "tasks.denoising:Denoising.predict": [
         ("the noise is added once more", "x - level *", "x + level *"),

@@ -63,9 +63,9 @@ def _grey(picture: Array) -> Array:
 
 
 def patches(pictures: Sequence[Array], rng: np.random.Generator, n: int, size: int) -> Array:
-    """Random squares of random pictures, mirrored and turned by quarters, (n, 1, size, size)."""
+    """Random squares of random pictures, mirrored and turned by quarters, (n, C, size, size)."""
     chosen = (pictures[k] for k in rng.integers(len(pictures), size=n))
-    return np.stack([_varied(*random_crop(picture, picture, size, rng), rng) for picture in chosen])
+    return np.stack([_varied(*random_crop(picture, picture[:1], size, rng), rng) for picture in chosen])
 
 
 def _varied(x: Array, twin: Array, rng: np.random.Generator) -> Array:

@@ -9,11 +9,12 @@ from tinyunet.tasks.classifier import Digits
 from tinyunet.tasks.denoising import Denoising
 from tinyunet.tasks.scenes import Scenes
 from tinyunet.tasks.skips import Skips
+from tinyunet.tasks.style import Pen, Poster
 from tinyunet.tasks.superresolution import SuperResolution
 from tinyunet.tasks.task import Task
 
 TASKS: dict[str, type[Task]] = {
-    task.name: task for task in (Cells, Scenes, Denoising, SuperResolution, Digits, Skips)
+    task.name: task for task in (Cells, Scenes, Denoising, SuperResolution, Pen, Poster, Digits, Skips)
 }
 
 

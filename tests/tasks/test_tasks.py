@@ -12,6 +12,7 @@ FLOORS = {  # each of its numbers is above
     "scenes": 0.39,
     "denoising": 20.0,
     "superresolution": 26.0,
+    "inpainting": 10.0,
     "pen": 15.0,
     "poster": 12.5,
     "classifier": 0.93,
@@ -91,6 +92,12 @@ MUTANTS = {
             "data.random_quarter_turn(*data.random_flip(x, y, rng), rng)",
             "(data.random_quarter_turn(*data.random_flip(x, y, rng), rng)[0], y)",
         ),
+    ],
+    "tasks.inpainting:Inpainting.batch": [
+        ("the hole is not cut out", "(x * (1 - hole), hole)", "(x, hole)"),
+    ],
+    "tasks.inpainting:answer": [
+        ("what was there, which is nothing, stays", "hole == 1", "hole == 0"),
     ],
     "tasks.style:Style.predict": [
         ("another scale than in training", "scaled(x) for x", "x for x"),

@@ -19,6 +19,8 @@ CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", 
 LACKING = {}  # marker → what the tests marked with it need and this machine lacks, and how to get it
 if importlib.util.find_spec("torch") is None:
     LACKING["torch"] = 'PyTorch is not installed: pip install --editable ".[test]"'
+if None in (importlib.util.find_spec("skimage"), importlib.util.find_spec("sklearn")):
+    LACKING["pictures"] = 'scikit-image and scikit-learn are not installed: pip install --editable ".[test]"'
 if CHROMIUM is None:
     LACKING["browser"] = "Chromium is not installed: apt install chromium"
 

@@ -5,7 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinyunet.classical import local_threshold, otsu, otsu_threshold, tuned_local_threshold
+from tinyunet.classical import (
+    LinearFilter,
+    best_linear_filter,
+    local_threshold,
+    otsu,
+    otsu_threshold,
+    tuned_local_threshold,
+)
 from tinyunet.metrics import dice
 
 
@@ -107,6 +114,40 @@ def test_the_tuned_threshold_finds_what_otsu_cannot(foreground):
     assert best.dice == pooled
 
 
+def test_the_best_linear_filter_is_the_one_that_made_the_pairs():
+    rng = np.random.default_rng(0)
+    made_by = LinearFilter(rng.normal(size=(2, 7, 7)), np.array([0.5, -1.0]))
+    pairs = [(x, made_by(x)) for x in rng.random((3, 1, 30, 40))]
+    found = best_linear_filter(pairs)
+    np.testing.assert_allclose(found.weight, made_by.weight, atol=1e-3)
+    np.testing.assert_allclose(found.constant, made_by.constant, atol=1e-2)
+
+
+def test_of_what_no_filter_can_the_error_is_smallest():
+    rng = np.random.default_rng(0)
+    pairs = [(x, np.sin(5 * x)) for x in rng.random((2, 1, 30, 30))]
+    found = best_linear_filter(pairs, window=3)
+
+    def error(weight):
+        return sum(np.square(LinearFilter(weight, found.constant)(x) - y)[:, 1:-1, 1:-1].sum() for x, y in pairs)
+
+    for u, v in np.ndindex(3, 3):
+        for change in (-0.05, 0.05):
+            other = found.weight.copy()
+            other[0, u, v] += change
+            assert error(other) > error(found.weight)
+
+
+def test_a_linear_filter_sums_the_pixels_around_and_mirrors_beyond_the_border():
+    x = np.arange(12.0).reshape(1, 3, 4)
+    weight = np.zeros((1, 3, 3))
+    weight[0, 0, 1], weight[0, 1, 2] = 1, 10  # above, and on the right
+    y = LinearFilter(weight, np.array([0.5]))(x)
+    assert y.shape == (1, 3, 4)
+    assert y[0, 1, 1] == x[0, 0, 1] + 10 * x[0, 1, 2] + 0.5
+    assert y[0, 0, 3] == x[0, 1, 3] + 10 * x[0, 0, 2] + 0.5
+
+
 IMAGE, MASK = np.zeros((1, 4, 6)), np.zeros((1, 4, 6))
 
 
@@ -122,6 +163,8 @@ IMAGE, MASK = np.zeros((1, 4, 6)), np.zeros((1, 4, 6))
         (lambda: local_threshold(IMAGE, -3, 0.1), "odd number of pixels, not -3"),
         (lambda: local_threshold(IMAGE, 3, 0.1, "Dark"), "not 'Dark'"),
         (lambda: local_threshold(IMAGE * np.nan, 3, 0.1), "nan or infinite"),
+        (lambda: best_linear_filter([(IMAGE, IMAGE)], 4), "odd number of pixels, 3 or more, not 4"),
+        (lambda: best_linear_filter([(IMAGE, IMAGE)], 1), "odd number of pixels, 3 or more, not 1"),
         (lambda: tuned_local_threshold([], []), "0 images and 0 masks"),
         (lambda: tuned_local_threshold([IMAGE], [MASK, MASK]), "1 images and 2 masks"),
         (
@@ -133,3 +176,16 @@ IMAGE, MASK = np.zeros((1, 4, 6)), np.zeros((1, 4, 6))
 def test_refusals(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+MUTANTS = {
+    "classical:LinearFilter": [
+        ("turned around", "self.weight) +", "self.weight[:, ::-1, ::-1]) +"),
+        ("zeros beyond the border", 'mode="reflect"', 'mode="constant"'),
+    ],
+    "classical:best_linear_filter": [
+        ("no constant", "np.ones(len(windows))", "np.zeros(len(windows))"),
+        ("the answers of another place", "y[:, b:-b, b:-b]", "y[:, : -2 * b, : -2 * b]"),
+        ("the last picture alone", "XX += X.T @ X", "XX = X.T @ X"),
+    ],
+}

@@ -1,10 +1,14 @@
-"""What can be done without learning: thresholds, global and local. A network has to beat these."""
+"""What can be done without a network: thresholds, global and local, and the best linear filter.
+
+A network has to beat these.
+"""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from tinyunet.data._checks import Foreground, check_foreground, check_pair
 from tinyunet.metrics import dice
@@ -118,6 +122,53 @@ def tuned_local_threshold(
             if score > best.dice:
                 best = LocalThreshold(window, offset, smooth, score)
     return best
+
+
+class LinearFilter(NamedTuple):
+    """Sums of the pixels around each pixel: `weight` is (K, k, k), `constant` (K,).
+
+    y[o, i, j] = constant[o] + Σ weight[o, u, v] · x[0, i+u−b, j+v−b], over u, v, with b = (k − 1) / 2
+    """
+
+    weight: np.ndarray
+    constant: np.ndarray
+
+    def __call__(self, image: np.ndarray) -> np.ndarray:
+        """An image (1, H, W) → (K, H, W), mirrored beyond the border."""
+        border = self.weight.shape[-1] // 2
+        windows = sliding_window_view(np.pad(image[0], border, mode="reflect"), self.weight.shape[1:])  # (H, W, k, k)
+        return np.einsum("ijuv,ouv->oij", windows, self.weight) + self.constant[:, None, None]
+
+
+def best_linear_filter(pairs: Iterable[tuple[np.ndarray, np.ndarray]], window: int = 7) -> LinearFilter:
+    """The LinearFilter with the smallest squared error on pairs of pictures (1, H, W) and answers (K, H, W).
+
+    With the windows, and a one behind each, in the rows of X, (pixels, k² + 1), and the answers in the rows of Y,
+    (pixels, K), weights and constants solve the normal equations of least squares,
+
+        XᵀX·w = XᵀY;
+
+    both products are sums over the pictures. Windows that reach over a border are left out. Raises ValueError for a
+    window that is no odd number from 3 on.
+
+    >>> x = np.random.default_rng(0).random((1, 20, 20))
+    >>> np.round(best_linear_filter([(x, 2 * x + 1)], window=3).weight, 3) + 0.0
+    array([[[0., 0., 0.],
+            [0., 2., 0.],
+            [0., 0., 0.]]])
+    """
+    if window < 3 or window % 2 == 0:
+        raise ValueError(f"best_linear_filter: a window is an odd number of pixels, 3 or more, not {window}")
+    n, b = window**2, window // 2
+    XX: np.ndarray = np.zeros((n + 1, n + 1))
+    XY: np.ndarray | float = 0.0
+    for x, y in pairs:
+        windows = sliding_window_view(x[0], (window, window)).reshape(-1, n)  # (pixels, k²)
+        X = np.column_stack([windows, np.ones(len(windows))]).astype(np.float64)
+        XX += X.T @ X
+        XY = XY + X.T @ y[:, b:-b, b:-b].reshape(len(y), -1).T.astype(np.float64)  # (k² + 1, K)
+    w = np.linalg.solve(XX + 1e-6 * np.eye(n + 1), XY).T.astype(np.float32)  # (K, k² + 1)
+    return LinearFilter(w[:, :-1].reshape(-1, window, window), w[:, -1])
 
 
 def _contrast(image: np.ndarray, window: int, foreground: Foreground, smooth: int) -> np.ndarray:

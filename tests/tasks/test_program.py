@@ -13,6 +13,8 @@ from tinyunet.tasks.program import Settings
 from tinyunet.tasks.registry import TASKS, find, listing
 from tinyunet.tasks.task import library
 
+pytestmark = pytest.mark.pictures
+
 FILES = {"best.safetensors", "curve.png", "last.safetensors", "measured.json", "picture.png", "settings.json"}
 
 
@@ -31,8 +33,22 @@ def test_a_run_goes_on_where_it_stopped_and_is_the_unbroken_one(tmp_path, capsys
         assert a == b
     measured = json.loads((tmp_path / "b" / "measured.json").read_text())
     assert measured["numbers"] == numbers == json.loads((tmp_path / "a" / "measured.json").read_text())["numbers"]
-    assert measured["steps"] == 6
     assert measured["seconds"] > 0
+
+
+def test_what_stops_while_it_measures_is_measured_without_training_again(tmp_path, monkeypatch, capsys):
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(program, "measure", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            program.run("cells", tmp_path, steps=2, fast=True)
+    before = json.loads((tmp_path / "measured.json").read_text())
+    capsys.readouterr()
+    program.run("cells", tmp_path)
+    assert "step" not in capsys.readouterr().out
+    assert json.loads((tmp_path / "measured.json").read_text())["seconds"] == before["seconds"] > 0
 
 
 def test_a_run_that_has_ended_is_not_trained_again_and_can_be_used(tmp_path, capsys):
@@ -55,18 +71,28 @@ def test_the_seed_is_that_of_weights_and_batches(tmp_path):
     assert numbers[0]["Otsu's threshold"] == numbers[2]["Otsu's threshold"]  # judged by the same pictures
 
 
-@pytest.mark.parametrize("other", [{"steps": 3}, {"seed": 1}, {"task": "denoising"}])
-def test_a_folder_holds_one_run(tmp_path, other):
+def test_a_folder_holds_one_run(tmp_path):
     program.run("cells", tmp_path, steps=2, fast=True)
-    with pytest.raises(DataError, match="there is a run already, with task cells, steps 2, seed 0, fast True"):
-        program.run(**{"name": other.pop("task", "cells"), "out": tmp_path, **other})
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    for other in ({"steps": 3}, {"seed": 1}, {"name": "denoising"}):
+        with pytest.raises(DataError, match="there is a run already, with task cells, steps 2, seed 0, fast True"):
+            program.run(**{"name": "cells", "out": tmp_path, **other})
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+def test_a_folder_of_tinyunet_train_is_no_run_of_a_task(tmp_path):
+    (tmp_path / "settings.json").write_text('{"images": "a", "masks": "b"}')
+    with pytest.raises(DataError, match=r"settings\.json: not the settings of a run"):
+        program.run("cells", tmp_path, fast=True)
 
 
 def test_refusals_come_before_anything_is_written(tmp_path):
     for wrong, message in (
         ({"name": "cels"}, "there is no task 'cels'; did you mean 'cells'"),
         ({"name": "cells", "steps": 0}, "steps must be at least 1, not 0"),
-        ({"name": "cells", "images": tmp_path}, "cells takes no pictures of your own; leave out --images"),
+        ({"name": "cells", "images": tmp_path}, "cells takes no --images: its cells are drawn"),
+        ({"name": "scenes", "images": tmp_path}, "scenes takes no --images: it learns from pictures that it draws"),
+        ({"name": "inpainting", "picture": "a.png"}, "inpainting takes no --apply: it fills holes in digits of 8×8"),
         ({"name": "cells", "picture": "no.png"}, r"no\.png: there is no such file"),
         ({"name": "denoising", "images": tmp_path}, "there are no pictures in it"),
         ({"name": "denoising", "images": tmp_path / "no"}, "there is no such folder"),
@@ -99,7 +125,14 @@ MUTANTS = {
     ],
     "tasks.program:run": [
         ("always the usual number of steps", "settings.fast, settings.images", "False, settings.images"),
-        ("measured again", "if not measured.exists():", "if True:"),
+        ("measured again", 'if "numbers" not in _noted(out):', "if True:"),
+        ("what a task does not take is found out at the end", "if value is not None and why_not:", "if False:"),
+    ],
+    "tasks.program:_note": [
+        ("forgets what it knew", "{**_noted(out), **known}", "known"),
+    ],
+    "tasks.program:_train": [
+        ("the seconds of the last steps alone", "/ left * steps", "/ steps"),
     ],
     "tasks.task:Task.metric": [
         ("the last score alone", "float(np.mean(values))", "values[-1]"),

@@ -1,12 +1,12 @@
-"""Styles: what their formulas draw, and the best linear filter."""
+"""Styles: what their formulas draw, and which pairs they learn from."""
 
 import numpy as np
 import pytest
 
 from tinyunet.tasks.photographs import middle
-from tinyunet.tasks.style import INKS, Pen, Poster, filtered, fitted
+from tinyunet.tasks.style import INKS, Pen, Poster
 
-pytest.importorskip("skimage", reason='the tasks need it: pip install "tinyunet[tutorials]"')
+pytestmark = pytest.mark.pictures
 
 
 def styled(kind, x):
@@ -33,18 +33,19 @@ def test_the_poster_learns_from_one_pair_and_never_from_what_it_is_judged_by():
     poster, pen = Poster(fast=True), Pen(fast=True)
     assert len(poster.pairs) == 1 < len(pen.pairs)
     for task in (poster, pen):
-        learnt_from = [middle(pair[:1], 96) for pair in task.pairs]
+        learnt_from = [middle(pair[:1], 64) for pair in task.pairs]
         assert not any(np.array_equal(e.inputs[0], x) for e in task.held_out for x in learnt_from)
 
 
-def test_the_fitted_filter_is_the_one_that_made_the_pairs():
-    rng = np.random.default_rng(0)
-    weight = rng.normal(size=(2, 1, 7, 7)).astype(np.float32)
-    constant = np.array([0.5, -1.0], np.float32)
-    pairs = [np.concatenate([x, filtered(x, weight, constant)]) for x in rng.random((3, 1, 30, 40), np.float32)]
-    found = fitted(pairs)
-    np.testing.assert_allclose(found[0], weight, atol=1e-3)
-    np.testing.assert_allclose(found[1], constant, atol=1e-2)
+@pytest.mark.parametrize("kind", [Pen, Poster])
+def test_a_batch_holds_squares_of_photographs_and_the_same_in_the_style(kind):
+    task = kind(fast=True)
+    (x,), target, weight = task.batch(np.random.default_rng(0), 4)
+    assert weight is None
+    assert (x.shape[1], target.shape[1]) == (1, task.colours)
+    for photograph, expected in zip(x / 4 + 0.5, target, strict=True):
+        drawn = task.styled(photograph)[:, 8:-8, 8:-8]  # blurring reaches over the edges of a square
+        np.testing.assert_allclose(drawn, expected[:, 8:-8, 8:-8], atol=0.02)
 
 
 MUTANTS = {
@@ -55,12 +56,7 @@ MUTANTS = {
     "tasks.style:Poster.styled": [
         ("bright ink for dark places", "(brightness - cut)", "(cut - brightness)"),
     ],
-    "tasks.style:fitted": [
-        ("no constant", "np.ones(len(windows))", "np.zeros(len(windows))"),
-        (
-            "answers of another place",
-            "pair[1:, k // 2 : -(k // 2), k // 2 : -(k // 2)]",
-            "pair[1:, : -k + 1, : -k + 1]",
-        ),
+    "tasks.style:Style.batch": [
+        ("on another scale than in use", "scaled(both[:, :1])", "both[:, :1]"),
     ],
 }

@@ -28,8 +28,9 @@ class Cells(Task):
 
     name = "cells"
     shows = "medical segmentation: which pixels belong to a cell"
+    no_images = "its cells are drawn; to learn from pictures and masks of yours there is  tinyunet train"
     reads, takes = "Dice {:.3f}", "half a minute"
-    steps, fast_steps, lr = 400, 60, 0.01
+    steps, fast_steps, lr = 400, 40, 0.01
 
     def __init__(self, fast: bool = False, images: str | None = None) -> None:
         super().__init__(fast, images)

@@ -22,7 +22,7 @@ import numpy as np
 
 import tinyunet.functional as F
 from tinyunet import metrics
-from tinyunet.tasks.photographs import NEEDS, detail, middle, patches, photographs
+from tinyunet.tasks.photographs import NEEDS, details, middle, patches, photographs
 from tinyunet.tasks.task import UNET, Batch, Example, Method, SideBySide, Task, library
 from tinyunet.tasks.tiles import flipped
 from tinyunet.tensor import Array, Tensor
@@ -40,21 +40,21 @@ class Denoising(Task):
 
     name = "denoising"
     shows = "denoising: photographs without their noise, whose strength is known"
-    needs = NEEDS
+    needs, no_images = NEEDS, ""
     reads, takes = "{:.2f} dB", "3 minutes"
-    steps, fast_steps, lr = 1000, 200, 4e-3
+    steps, fast_steps, lr = 1000, 100, 4e-3
     shown = 1, 3  # both pictures at the larger σ
 
     def __init__(self, fast: bool = False, images: str | None = None) -> None:
         super().__init__(fast, images)
         self.size = 32 if fast else 64
-        train, test = photographs(self.name, images, smallest=64)
+        train, test = photographs(self.name, images, fast)
         self.train = list(train.values())
         rng = np.random.default_rng(1000)
-        self.held_out = []
-        for (name, picture), sigma in itertools.product(test.items(), SIGMAS):
-            truth = middle(picture, 64) if fast else picture
-            self.held_out.append(Example(f"{name}, σ {sigma}", noisy(truth, sigma, rng), truth))
+        self.held_out = [
+            Example(f"{name}, σ {sigma}", noisy(truth, sigma, rng), truth)
+            for (name, truth), sigma in itertools.product(test.items(), SIGMAS)
+        ]
 
     def model(self, rng: np.random.Generator) -> SideBySide:
         return SideBySide(2, 1, (8, 16) if self.fast else (16, 32, 64), rng=rng)
@@ -116,9 +116,8 @@ class Denoising(Task):
         return method_with_the_best
 
     def picture(self, outputs: Mapping[str, Sequence[Array]]) -> dict[str, list[Array]]:
-        names = [self.held_out[k].name.split(",")[0] for k in self.shown]
-        columns = super().picture(outputs)
-        return {key: [detail(y, name, 4) for y, name in zip(of, names, strict=True)] for key, of in columns.items()}
+        names = [self.held_out[k].name.split(",")[0] for k in self.drawn()]
+        return details(super().picture(outputs), names, 4)
 
     def apply(self, model: Any, image: Array) -> Array:
         """A picture in grey or colour without its noise, whose strength is estimated in each channel."""

@@ -18,6 +18,7 @@ import numpy as np
 
 import tinyunet.functional as F
 from tinyunet import metrics
+from tinyunet.tasks.photographs import digits
 from tinyunet.tasks.task import Batch, Example, Method, SideBySide, Task, library
 from tinyunet.tensor import Array, Tensor
 
@@ -28,19 +29,18 @@ class Inpainting(Task):
     name = "inpainting"
     shows = "inpainting: handwritten digits with a hole in them"
     needs = "scikit-learn, for its digits, and scikit-image, for the method that it is compared with"
+    no_images = "it learns from the digits of scikit-learn"
+    no_apply = "it fills holes in digits of 8×8 pixels, and a picture does not tell where its hole is"
     reads, takes = "{:.2f} dB", "1 minute"
-    steps, fast_steps, n, lr = 1500, 150, 64, 2e-3
+    steps, fast_steps, n, lr = 1500, 100, 64, 2e-3
     shown = 0, 1, 3, 4
 
     def __init__(self, fast: bool = False, images: str | None = None) -> None:
         super().__init__(fast, images)
-        digits = library("sklearn.datasets", self.name).load_digits().images
-        order = np.random.default_rng(0).permutation(len(digits))
-        digits = (digits[order, None] / 16).astype(np.float32)  # (1797, 1, 8, 8)
-        third = len(digits) // 3
-        self.train, test = digits[third:], digits[: 60 if fast else third]
+        x, _ = digits(self.name)
+        test, self.train = np.split(x[np.random.default_rng(0).permutation(len(x))], [len(x) // 3])
         rng = np.random.default_rng(1000)
-        self.held_out = [with_hole(x, square_hole(rng)) for x in test]
+        self.held_out = [with_hole(x, square_hole(rng)) for x in test[: 60 if fast else None]]
 
     def model(self, rng: np.random.Generator) -> SideBySide:
         return SideBySide(2, 1, (8, 16) if self.fast else (32, 64), rng=rng)
@@ -77,7 +77,7 @@ class Inpainting(Task):
 
     def picture(self, outputs: Mapping[str, Sequence[Array]]) -> dict[str, list[Array]]:
         """As of every task, with the holes grey in the inputs."""
-        holed = [self.held_out[k].inputs for k in self.shown]
+        holed = [self.held_out[k].inputs for k in self.drawn()]
         return {**super().picture(outputs), "input": [x + 0.5 * hole for x, hole in holed]}
 
     def view(self, array: Array) -> Array:

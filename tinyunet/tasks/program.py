@@ -109,11 +109,15 @@ def run(
     Raises:
         DataError: no such task, pictures that cannot be used, a folder that holds a run with other settings.
     """
+    kind = find(name)
+    for option, value, why_not in (("images", images, kind.no_images), ("apply", picture, kind.no_apply)):
+        if value is not None and why_not:
+            raise DataError(f"{name} takes no --{option}: {why_not}")
     out = Path("runs", name) if out is None else Path(out)
     yours = None if picture is None else read_image(picture)
     where = None if images is None else str(Path(images).resolve())
     settings = settings_for(name, out, {"steps": steps, "seed": seed, "fast": fast or None, "images": where})
-    task = find(name)(settings.fast, settings.images)
+    task = kind(settings.fast, settings.images)
 
     def make(settings: Settings, out: Path) -> Trainer[Module]:
         return trainer(task, settings, out)
@@ -122,17 +126,17 @@ def run(
         training, _ = runs.resume(out, Settings, make)
     else:
         training = runs.start(settings, out, make)
-    measured = out / "measured.json"
-    if not measured.exists():
+    if training.step < settings.steps:
         print(f"{name}: {task.shows}\n{_describe(training, settings, task)}")
-        seconds = _train(training, settings.steps)
-        numbers = measure(task, training, out)
-        write_text(measured, json.dumps({**asdict(settings), "seconds": seconds, "numbers": numbers}, indent=2) + "\n")
-    found = json.loads(measured.read_text(encoding="utf-8"))
-    print(f"{table(found['numbers'])}\nTrained in {found['seconds']:.0f} s. Picture, curve and weights are in {out}.")
+        _note(out, seconds=_train(training, settings.steps))
+    if "numbers" not in _noted(out):
+        _note(out, numbers=measure(task, training, out))
+    noted = _noted(out)
+    took = f"Trained in {noted['seconds']:.0f} s. " if "seconds" in noted else ""
+    print(f"{table(noted['numbers'])}\n{took}Picture, curve and weights are in {out}.")
     if picture is not None and yours is not None:
         print(apply(task, training.model, yours, Path(picture).stem, out))
-    return found["numbers"]
+    return noted["numbers"]
 
 
 def _describe(training: Trainer[Module], settings: Settings, task: Task) -> str:
@@ -145,7 +149,17 @@ def _train(training: Trainer[Module], steps: int) -> float:
     """Train to the end; the seconds that all the steps take, by those that were made now."""
     left, began = steps - training.step, time.perf_counter()
     training.run(steps)
-    return (time.perf_counter() - began) / max(left, 1) * steps
+    return (time.perf_counter() - began) / left * steps
+
+
+def _noted(out: Path) -> dict[str, Any]:
+    """What is known of a run: the seconds, once it is trained, and then the numbers."""
+    file = out / "measured.json"
+    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+
+
+def _note(out: Path, **known: Any) -> None:
+    write_text(out / "measured.json", json.dumps({**_noted(out), **known}, indent=2) + "\n")
 
 
 def measure(task: Task, training: Trainer[Module], out: Path) -> dict[str, dict[str, float]]:

@@ -46,7 +46,7 @@ class Skips(Task):
     name = "skips"
     shows = "skips on and off: thin filaments, found by two U-Nets that differ in nothing else"
     reads, takes = "Dice {:.2f}", "a minute"
-    steps, fast_steps, lr = 300, 80, 0.01
+    steps, fast_steps, lr = 300, 60, 0.01
     errors = ("edges beside, in pixels",)
 
     def __init__(self, fast: bool = False, images: str | None = None) -> None:

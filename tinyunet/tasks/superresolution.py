@@ -21,14 +21,13 @@ import numpy as np
 from PIL import Image
 
 import tinyunet.functional as F
-from tinyunet import metrics, nn
-from tinyunet.tasks.photographs import NEEDS, detail, middle, patches, photographs
+from tinyunet import classical, metrics, nn
+from tinyunet.tasks.photographs import NEEDS, details, patches, photographs
 from tinyunet.tasks.task import Batch, Example, Method, Task
 from tinyunet.tensor import Array, Tensor
 from tinyunet.unet import UNet
 
 LACKING = 0.1  # the size of what bicubic interpolation lacks, so that the network predicts numbers around 1
-WINDOW = 7  # of the linear interpolation
 
 
 class Enlarger(nn.Module):
@@ -47,7 +46,7 @@ class SuperResolution(Task):
 
     name = "superresolution"
     shows = "super-resolution: photographs twice as high and wide"
-    needs = NEEDS
+    needs, no_images = NEEDS, ""
     reads, takes = "{:.2f} dB", "3 minutes"
     steps, fast_steps, n, lr = 1000, 150, 16, 4e-3
     shown = 0, 1
@@ -55,13 +54,11 @@ class SuperResolution(Task):
     def __init__(self, fast: bool = False, images: str | None = None) -> None:
         super().__init__(fast, images)
         self.size = 32 if fast else 64
-        train, test = photographs(self.name, images, smallest=64)
-        train.pop("moon", None) if images is None else None  # each of its pixels is there twice
-        self.train = list(train.values())
-        self.held_out = []
-        for name, picture in test.items():
-            truth = even(middle(picture, 64) if fast else picture)
-            self.held_out.append(Example(name, (halved(truth),), truth))
+        train, test = photographs(self.name, images, fast)
+        if images is None:
+            del train["moon"]  # each of its pixels is there twice
+        self.train = [even(picture) for picture in train.values()]
+        self.held_out = [Example(name, (halved(even(x)),), even(x)) for name, x in test.items()]
 
     def model(self, rng: np.random.Generator) -> Enlarger:
         return Enlarger((16,) if self.fast else (32, 64), rng)
@@ -82,16 +79,14 @@ class SuperResolution(Task):
         return metrics.psnr(output, truth)
 
     def baselines(self) -> dict[str, Method]:
-        weight = fitted([even(middle(picture, 64) if self.fast else picture) for picture in self.train])
+        linear = classical.best_linear_filter((halved(x), F.pixel_unshuffle(x, 2).numpy()) for x in self.train)
         return {
             "bicubic": lambda small: np.clip(bicubic(small), 0, 1),
-            "best linear 7×7": lambda small: np.clip(linear(small, weight), 0, 1),
+            "best linear 7×7": lambda small: np.clip(F.pixel_shuffle(linear(small), 2).numpy(), 0, 1),
         }
 
     def picture(self, outputs: Mapping[str, Sequence[Array]]) -> dict[str, list[Array]]:
-        names = [self.held_out[k].name for k in self.shown]
-        columns = super().picture(outputs)
-        return {key: [detail(y, name, 6) for y, name in zip(of, names, strict=True)] for key, of in columns.items()}
+        return details(super().picture(outputs), [self.held_out[k].name for k in self.drawn()], 6)
 
     def apply(self, model: Any, image: Array) -> Array:
         """A picture in grey or colour, twice as high and wide."""
@@ -117,28 +112,3 @@ def bicubic(small: Array) -> Array:
     """Bicubic interpolation, (1, H, W) → (1, 2H, 2W), with Keys' kernel of 1981 (a = −½)."""
     _, H, W = small.shape
     return np.asarray(Image.fromarray(small[0]).resize((2 * W, 2 * H), Image.Resampling.BICUBIC))[None]
-
-
-def linear(small: Array, weight: Array) -> Array:
-    """Each of 2×2 pixels as a sum of the small ones around it: weight (4, 1, k, k), mirrored beyond the edge."""
-    border = weight.shape[-1] // 2
-    padded = np.pad(small, ((0, 0), (border, border), (border, border)), mode="reflect")
-    return F.pixel_shuffle(F.conv2d(padded, weight), 2).numpy()
-
-
-def fitted(pictures: Sequence[Array]) -> Array:
-    """The weights (4, 1, k, k) of `linear` with the smallest squared error on pictures (1, 2H, 2W).
-
-    With the small pixels in rows of X, (pixels, k²), and the large ones in rows of Y, (pixels, 4), they solve
-    XᵀX·w = XᵀY; both products are sums over the pictures.
-    """
-    k = WINDOW
-    XX, XY = np.zeros((k * k, k * k)), np.zeros((k * k, 4))
-    for truth in pictures:
-        windows = np.lib.stride_tricks.sliding_window_view(halved(truth)[0], (k, k))  # (H−k+1, W−k+1, k, k)
-        X = windows.reshape(-1, k * k).astype(np.float64)
-        inside = np.s_[:, k // 2 : -(k // 2), k // 2 : -(k // 2)]
-        Y = F.pixel_unshuffle(truth, 2).numpy()[inside].reshape(4, -1).T.astype(np.float64)  # (pixels, 4)
-        XX += X.T @ X
-        XY += X.T @ Y
-    return np.linalg.solve(XX + 1e-6 * np.eye(k * k), XY).T.reshape(4, 1, k, k).astype(np.float32)

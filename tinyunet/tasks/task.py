@@ -40,8 +40,9 @@ class Task:
         reads: how a score is written, such as "Dice {:.3f}"; more is better.
         steps, fast_steps, n, lr: so many steps with n examples each; the learning rate falls to 0 along a cosine.
         held_out: the examples that the task is judged by; `__init__` makes them.
-        shown: which of these are drawn.
+        shown: which of these are drawn, as far as there are as many.
         errors: those of the numbers of which less is better.
+        no_images, no_apply: why `--images` or `--apply` means nothing here; empty where it does.
         fast: whether everything is to be small, so that it takes seconds.
     """
 
@@ -55,14 +56,14 @@ class Task:
     n: ClassVar[int] = 8
     lr: ClassVar[float] = 4e-3
     errors: ClassVar[tuple[str, ...]] = ()
+    no_images: ClassVar[str] = "it learns from pictures that it draws"
+    no_apply: ClassVar[str] = ""
     shown: tuple[int, ...] = (0, 1, 2)
     held_out: Sequence[Example]
 
     def __init__(self, fast: bool = False, images: str | None = None) -> None:
         """Args: `images` is a folder of pictures to learn from instead of those that come with the task."""
         self.fast = fast
-        if images is not None and not self.needs.startswith("pictures"):
-            raise DataError(f"{self.name} takes no pictures of your own; leave out --images")
 
     def model(self, rng: np.random.Generator) -> Module:
         """The network, not yet trained; it is called with the inputs of a batch."""
@@ -102,10 +103,14 @@ class Task:
 
     def picture(self, outputs: Mapping[str, Sequence[Array]]) -> dict[str, list[Array]]:
         """What is drawn: columns by title, with a picture for each example shown: input, baseline, output, truth."""
-        examples = [self.held_out[k] for k in self.shown]
-        columns = {name: [of[k] for k in self.shown] for name, of in self.drawn_methods(outputs).items()}
+        examples = [self.held_out[k] for k in self.drawn()]
+        columns = {name: [of[k] for k in self.drawn()] for name, of in self.drawn_methods(outputs).items()}
         columns = {"input": [e.inputs[0] for e in examples], **columns, "truth": [e.truth for e in examples]}
         return {title: [self.view(y) for y in of] for title, of in columns.items()}
+
+    def drawn(self) -> list[int]:
+        """Which of what is held out are drawn: those `shown` that there are, or else the first."""
+        return [k for k in self.shown if k < len(self.held_out)] or [0]
 
     def drawn_methods(self, outputs: Mapping[str, Sequence[Array]]) -> dict[str, Sequence[Array]]:
         """The best of the baselines, and the U-Net, each with the mean of its numbers in the title."""
@@ -133,6 +138,11 @@ class SideBySide(UNet):
 
     def forward(self, *inputs: Any) -> Tensor:
         return super().forward(F.cat(inputs, dim=1))
+
+
+def scaled(x: Array) -> Array:
+    """Values from 0 to 1 as values from −2 to 2, the same for all pictures, where it matters how bright they are."""
+    return ((x - 0.5) * 4).astype(np.float32)
 
 
 def library(module: str, task: str) -> Any:

@@ -155,7 +155,7 @@ def best_linear_filter(pairs: Iterable[tuple[np.ndarray, np.ndarray]], window: i
     >>> np.round(best_linear_filter([(x, 2 * x + 1)], window=3).weight, 3) + 0.0
     array([[[0., 0., 0.],
             [0., 2., 0.],
-            [0., 0., 0.]]])
+            [0., 0., 0.]]], dtype=float32)
     """
     if window < 3 or window % 2 == 0:
         raise ValueError(f"best_linear_filter: a window is an odd number of pixels, 3 or more, not {window}")

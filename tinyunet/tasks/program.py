@@ -177,9 +177,9 @@ def table(numbers: Mapping[str, Mapping[str, float]]) -> str:
     """The numbers of the methods, a row each.
 
     >>> print(table({"U-Net": {"Dice": 0.98125, "edges": 1.5}, "threshold": {"Dice": 0.71, "edges": 12.0}}))
-                   Dice    edges
-    U-Net        0.9812   1.5000
-    threshold    0.7100  12.0000
+                  Dice    edges
+    U-Net       0.9812   1.5000
+    threshold   0.7100  12.0000
     """
     columns = list(next(iter(numbers.values())))
     first = max(map(len, numbers))

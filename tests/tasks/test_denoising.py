@@ -37,7 +37,7 @@ def test_the_target_is_the_noise_over_sigma_for_each_picture_of_a_batch(task):
 @pytest.mark.parametrize("sigma", [0.03, 0.1, 0.2])
 def test_the_noise_is_estimated_in_spite_of_edges_and_slopes(sigma):
     y, x = np.mgrid[:120, :150] / 150
-    picture = 0.2 + 0.4 * x + 0.2 * y + 0.2 * ((x * 10).astype(int) % 2)
+    picture = 0.2 + 0.4 * x + 0.2 * y + 0.3 * (((x + y) * 4).astype(int) % 2)
     picture = picture + np.random.default_rng(0).normal(0, sigma, picture.shape)
     assert abs(estimated_noise(picture) / sigma - 1) < 0.08
 

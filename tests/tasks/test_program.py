@@ -1,7 +1,6 @@
 """The one program over all tasks: it goes on where it stopped, measures, draws, and refuses what makes no sense."""
 
 import json
-import sys
 
 import numpy as np
 import pytest
@@ -11,7 +10,6 @@ from tinyunet.data import DataError, read_image
 from tinyunet.tasks import program
 from tinyunet.tasks.program import Settings
 from tinyunet.tasks.registry import TASKS, find, listing
-from tinyunet.tasks.task import library
 
 pytestmark = pytest.mark.pictures
 
@@ -51,17 +49,29 @@ def test_what_stops_while_it_measures_is_measured_without_training_again(tmp_pat
     assert json.loads((tmp_path / "measured.json").read_text())["seconds"] == before["seconds"] > 0
 
 
-def test_a_run_that_has_ended_is_not_trained_again_and_can_be_used(tmp_path, capsys):
+def test_a_run_that_has_ended_is_neither_trained_nor_measured_again_and_can_be_used(tmp_path, capsys, monkeypatch):
     numbers = program.run("cells", tmp_path, steps=2, fast=True)
     before = (tmp_path / "last.safetensors").read_bytes()
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (37, 50), np.uint8)).save(tmp_path / "mine.png")
     capsys.readouterr()
+    monkeypatch.setattr(program, "measure", None)
     assert program.run("cells", tmp_path, picture=tmp_path / "mine.png") == numbers
     out = capsys.readouterr().out
     assert "step" not in out
     assert "mine_cells.png" in out
     assert (tmp_path / "last.safetensors").read_bytes() == before
     assert read_image(tmp_path / "mine_cells.png").shape == (1, 37, 50)
+
+
+def test_the_time_of_all_steps_is_told_by_those_that_were_made_now(monkeypatch):
+    class Stopped:
+        step = 4
+
+        def run(self, steps):
+            assert steps == 6
+
+    monkeypatch.setattr(program.time, "perf_counter", iter([1.0, 4.0]).__next__)
+    assert program._train(Stopped(), 6) == 9.0
 
 
 def test_the_seed_is_that_of_weights_and_batches(tmp_path):
@@ -102,12 +112,6 @@ def test_refusals_come_before_anything_is_written(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_is_missing_is_named_with_how_to_get_it(monkeypatch):
-    monkeypatch.setitem(sys.modules, "skimage.data", None)
-    with pytest.raises(DataError, match=r'denoising needs scikit-image; install it with  pip install "tinyunet\[tuto'):
-        library("skimage.data", "denoising")
-
-
 @pytest.mark.parametrize("task", TASKS.values(), ids=list(TASKS))
 def test_a_task_says_what_it_is(task):
     assert find(task.name) is task
@@ -133,8 +137,5 @@ MUTANTS = {
     ],
     "tasks.program:_train": [
         ("the seconds of the last steps alone", "/ left * steps", "/ steps"),
-    ],
-    "tasks.task:Task.metric": [
-        ("the last score alone", "float(np.mean(values))", "values[-1]"),
     ],
 }

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from tinyunet.tasks.tiles import starts, tiled
+from tinyunet.tasks.tiles import flipped, starts, tiled
 
 
 @pytest.mark.parametrize("size", [(5, 7), (8, 8), (65, 64), (200, 70), (1, 1)])
@@ -42,7 +42,23 @@ def test_neighbouring_tiles_overlap_enough_and_reach_the_end():
         assert all(b - a <= 48 for a, b in itertools.pairwise(found))
 
 
+def test_the_mean_of_eight_ways_is_that_of_a_method_that_turns_with_the_picture():
+    x, y = np.random.default_rng(0).random((2, 2, 5, 7))
+
+    def moved(x, y):  # a method that does not: a knight's move, to the right and down
+        return np.roll(x, (1, 2), axis=(1, 2)) + y
+
+    moves = [(a * p, b * q) for p, q in ((1, 2), (2, 1)) for a in (1, -1) for b in (1, -1)]
+    expected = np.mean([np.roll(x, move, axis=(1, 2)) for move in moves], axis=0) + y
+    np.testing.assert_allclose(flipped(moved, x, y), expected)
+
+
 MUTANTS = {
+    "tasks.tiles:flipped": [
+        ("only mirrored", "range(4)", "[0] * 4"),
+        ("only turned", "(1, -1)", "(1, 1)"),
+        ("not mirrored back", "axes=(1, 2))[:, :, ::mirrored])", "axes=(1, 2)))"),
+    ],
     "tasks.tiles:tiled": [
         ("every tile counts alike", "total[where] += weight * y", "total[where] += y"),
         ("tiles of the small grid", "s * left : s * left + y.shape[2]", "left : left + y.shape[2]"),

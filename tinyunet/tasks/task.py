@@ -146,9 +146,12 @@ def scaled(x: Array) -> Array:
 
 
 def library(module: str, task: str) -> Any:
-    """A module of scikit-image or scikit-learn. Raises DataError, with what to install, where it is missing."""
+    """A module of scikit-image, scikit-learn, or SciPy, which both need.
+
+    Raises DataError, with what to install, where it is missing.
+    """
     try:
         return importlib.import_module(module)
     except ImportError:
-        package = {"skimage": "scikit-image", "sklearn": "scikit-learn"}[module.partition(".")[0]]
+        package = {"skimage": "scikit-image", "sklearn": "scikit-learn", "scipy": "SciPy"}[module.partition(".")[0]]
         raise DataError(f'{task} needs {package}; install it with  pip install "tinyunet[tutorials]"') from None

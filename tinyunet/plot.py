@@ -69,7 +69,7 @@ def maps(arrays: Mapping[str, Any], limits: tuple[float, float] | None = None) -
 def draw_rows(place: Any, columns: Mapping[str, Sequence[Array]], fontsize: float = 16) -> None:
     """Pictures (1, H, W) or (3, H, W) with values from 0 to 1 into a figure: a titled column for each name."""
     first = next(iter(columns.values()))
-    ratios = [max(of[k].shape[1] for of in columns.values()) for k in range(len(first))]
+    ratios = [max(of[k].shape[1] / of[k].shape[2] for of in columns.values()) for k in range(len(first))]
     grid = place.subplots(len(first), len(columns), squeeze=False, height_ratios=ratios)
     for k, (name, images) in enumerate(columns.items()):
         grid[0, k].set_title(name, fontsize=fontsize)

@@ -9,4 +9,6 @@ python -m tests.benchmarks.bounds             convolutions against bare matrix p
 python -m tests.benchmarks.bounds --figure roofline.png
 python -m tests.benchmarks.load               steps per second beside busy loops, and of several learners at once
 python -m tests.benchmarks.load R2 --figure load.png
+python -m tests.benchmarks.tasks              every task beside what it must beat: docs/tasks.md and its pictures
+python -m tests.benchmarks.tasks --pytorch    two of them in PyTorch, with the same weights and batches
 """

@@ -86,6 +86,7 @@ def test_both_sides_stand_beside_each_other():
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.torch
 @pytest.mark.parametrize("name", benchmark.BOTH)
 def test_pytorch_takes_the_same_steps(name, monkeypatch):

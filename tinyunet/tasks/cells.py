@@ -34,7 +34,7 @@ class Cells(Task):
 
     def __init__(self, fast: bool = False, images: str | None = None) -> None:
         super().__init__(fast, images)
-        pictures, masks = data.cells(16 if fast else 64, size=64, rng=1000)
+        pictures, masks = data.cells(8 if fast else 64, size=64, rng=1000)
         self.held_out = [Example("cells", (x,), mask) for x, mask in zip(pictures, masks, strict=True)]
 
     def model(self, rng: np.random.Generator) -> UNet:

@@ -45,8 +45,8 @@ class Scenes(Task):
 
     def __init__(self, fast: bool = False, images: str | None = None) -> None:
         super().__init__(fast, images)
-        self.size = 48 if fast else 64
-        self.train = data.scenes(30 if fast else 300, size=128, rng=0)
+        self.size = 32 if fast else 64
+        self.train = data.scenes(20 if fast else 300, size=128, rng=0)
         pictures, classes = data.scenes(6 if fast else 64, size=128, rng=3000)
         self.held_out = [Example("scenes", (x,), y[None]) for x, y in zip(pictures, classes, strict=True)]
 
@@ -87,7 +87,7 @@ class Scenes(Task):
         def nearest_colour(x: Array) -> Array:
             return np.square(x - means[:, :, None, None]).sum(axis=1).argmin(axis=0)[None]
 
-        rules = ShapeRules(pictures, classes, PARTS_GRID[::4] if self.fast else PARTS_GRID)
+        rules = ShapeRules(pictures, classes, PARTS_GRID[:2] if self.fast else PARTS_GRID)
         return {"nearest mean colour": nearest_colour, "thresholds and rules of shape": rules}
 
     def score(self, output: Array, truth: Array) -> float:

@@ -53,7 +53,7 @@ class Style(Task):
         raise NotImplementedError
 
     def model(self, rng: np.random.Generator) -> UNet:
-        return UNet(1, self.colours, (8, 16) if self.fast else (16, 32, 64), norm=self.norm, rng=rng)
+        return UNet(1, self.colours, (8,) if self.fast else (16, 32, 64), norm=self.norm, rng=rng)
 
     def batch(self, rng: np.random.Generator, n: int) -> Batch:
         both = patches(self.pairs, rng, n, self.size)
@@ -99,7 +99,7 @@ class Poster(Style):
     name = "poster"
     shows = "style: photographs as posters in four inks, learnt from a single pair"
     takes = "2 minutes"
-    steps, fast_steps, lr = 800, 160, 2e-3
+    steps, fast_steps, lr = 800, 200, 2e-3
     colours, norm, one_pair = 3, None, True
 
     def styled(self, x: Array) -> Array:

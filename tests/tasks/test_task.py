@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 
 from tinyunet.data import DataError
+from tinyunet.tasks.registry import TASKS
 from tinyunet.tasks.task import UNET, Example, SideBySide, Task, library, scaled
 from tinyunet.unet import UNet
+
+pytestmark = pytest.mark.pictures
 
 
 class Closeness(Task):
@@ -94,7 +97,26 @@ def test_what_is_missing_is_named_with_how_to_get_it(monkeypatch, module, packag
         library(module, "scenes")
 
 
+@pytest.mark.parametrize("package", ["skimage", "sklearn"])
+@pytest.mark.parametrize("name", [name for name, kind in TASKS.items() if "scikit" in kind.needs])
+def test_what_is_missing_is_missed_before_the_training(monkeypatch, name, package):
+    missing = {module: None for module in sys.modules if module.partition(".")[0] == package}
+    for module in (package, *missing):
+        monkeypatch.setitem(sys.modules, module, None)
+    if (name, package) == ("classifier", "skimage"):
+        TASKS[name](fast=True)  # this one does without
+        return
+    with pytest.raises(DataError, match=f"needs scikit-{'image' if package == 'skimage' else 'learn'}"):
+        TASKS[name](fast=True)
+
+
 MUTANTS = {
+    "tasks.scenes:Scenes.__init__": [
+        ("missed after three minutes", "_library(module)", "pass"),
+    ],
+    "tasks.inpainting:Inpainting.__init__": [
+        ("missed after a minute", 'library("skimage.restoration", self.name)', "pass"),
+    ],
     "tasks.task:Task.metric": [
         ("the last score alone", "float(np.mean(values))", "values[-1]"),
         ("all under one name", "scores.setdefault(example.name, [])", "scores.setdefault('a', [])"),

@@ -37,6 +37,7 @@ class Inpainting(Task):
 
     def __init__(self, fast: bool = False, images: str | None = None) -> None:
         super().__init__(fast, images)
+        library("skimage.restoration", self.name)  # of the baseline: missed now, not after the training
         x, _ = digits(self.name)
         test, self.train = np.split(x[np.random.default_rng(0).permutation(len(x))], [len(x) // 3])
         rng = np.random.default_rng(1000)

@@ -45,6 +45,8 @@ class Scenes(Task):
 
     def __init__(self, fast: bool = False, images: str | None = None) -> None:
         super().__init__(fast, images)
+        for module in ("skimage.measure", "sklearn.tree"):  # of the baseline: missed now, not after the training
+            _library(module)
         self.size = 32 if fast else 64
         self.train = data.scenes(20 if fast else 300, size=128, rng=0)
         pictures, classes = data.scenes(6 if fast else 64, size=128, rng=3000)

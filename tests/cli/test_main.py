@@ -186,7 +186,7 @@ def write(path, size=(40, 48), mode="L"):
         (["predict", "run", "a.png"], "required: --out"),
         (["run", "cels"], "there is no task 'cels'; did you mean 'cells'?"),
         (["run", "cells", "--steps=0"], "steps must be at least 1, not 0"),
-        (["run", "cells", "--images=sizes/images"], "cells takes no pictures of your own"),
+        (["run", "cells", "--images=sizes/images"], "cells takes no --images: its cells are drawn"),
         (["run", "cells", "--apply=missing.png"], "missing.png: there is no such file"),
         (["run", "cells", "--apply=text.png"], "text.png: this is no picture"),
         (["run", "denoising", "--images=nowhere"], "nowhere: there is no such folder"),

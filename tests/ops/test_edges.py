@@ -296,6 +296,10 @@ CASES |= {
     "matmul": matmul,
     "linear": linear,
     "embedding": embedding,
+    "pixel_shuffle": lambda draw: Case([draw(draw.size(), 8, draw.size(), 3)], call=lambda F, x: F.pixel_shuffle(x, 2)),
+    "pixel_unshuffle": lambda draw: Case(
+        [draw(draw.size(), 2, 4, 2 * draw.size())], call=lambda F, x: F.pixel_unshuffle(x, 2)
+    ),
     "unfold": lambda draw: Case([draw.image(3)], {"kernel_size": 2, "padding": 1}),
     "fold": lambda draw: Case([draw(draw.number(1, 2), 8, 9)], {"output_size": 4, "kernel_size": 2}),
 }

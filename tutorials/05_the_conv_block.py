@@ -701,7 +701,7 @@ print("the largest difference of a loss is below 0.001:", bool(difference < 1e-3
 #    come near those of the pictures. What does it say?
 #
 # **What you should have seen.** 1: it does, with 2.4: the loss falls to about 0.4, not as far as with batch
-# normalisation. With 3 it does not begin in 300 steps: without batch normalisation much depends on the first weights.
+# normalisation. With 4 it does not begin in 300 steps: without batch normalisation much depends on the first weights.
 # 2: no: its slope changes at 0, so there is still an *if*. The switch lets a tenth pass in its other position. 3: yes:
 # all places of the one picture, 48·48 numbers for each channel. The means jump more from step to step. With one number
 # for each channel nothing would be left: x̂ would be 0. 4: no cell anywhere, and after ten steps still none, while in

@@ -571,12 +571,12 @@ for name, model, p in [
 #
 # | | in words | here |
 # |---|---|---|
-# | bottleneck | has learned what is in each block, not where in it | blocks 0.87, pixels 0.51 |
+# | bottleneck | has learned what is in each block, not where in it | blocks 0.86, pixels 0.50 |
 # | skip | carries the map from before pooling across: where | Dice 0.88 instead of 0.00 |
 # | blurred | the best answer if you do not know where | a line in one of 4 columns: ¼ each |
 # | nothing marked | the blur lies below ½ | largest probability 0.47 |
-# | depth | costs sharpness without skips, nothing with them | 0.84, 0.73, 0.00 with 1, 2, 3 levels |
-# | finest skip | alone knows single pixels | without it Dice 0.55 |
+# | depth | costs sharpness without skips, nothing with them | 0.84, 0.74, 0.00 with 1, 2, 3 levels |
+# | finest skip | alone knows single pixels | without it Dice 0.52 |
 # | gradients | come back both ways and add up | nearly all through skips |
 # | large things | hide bad edges behind a good Dice | cells: 0.97 and 0.92 |
 # | adding | fewer weights, nearly as good | 0.87 |

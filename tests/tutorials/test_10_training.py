@@ -60,7 +60,7 @@ def test_what_is_said_of_the_changes_is_true(tutorial):
     np.testing.assert_allclose(found, (0.66, 0.85, 0.90), atol=0.04)
     watch = tutorial["validation_loss"]
     model, (_, seen) = learned(pieces(2, flips=False), 200, (8, 16, 32), watch=watch)
-    assert seen[-1][1] > min(value for _, value in seen) + 0.03
+    assert seen[-1][1] > 0.9 * min(value for _, value in seen[:5])
     assert test_dice(tutorial["by_heart"]) < test_dice(model) < test_dice(tutorial["varied"])
     model, _ = learned(pieces(2, crop=None, flips=False, batch_size=2), 60, (8, 16, 32))
     assert test_dice(model) == pytest.approx(test_dice(tutorial["by_heart"]), abs=0.03)

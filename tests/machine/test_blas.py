@@ -6,9 +6,12 @@ import threading
 import numpy as np
 import pytest
 
+from tinyunet import data
 from tinyunet import functional as F
 from tinyunet.machine import blas
 from tinyunet.machine.blas import setting, with_one_thread
+from tinyunet.machine.crew import share
+from tinyunet.machine.threads import threads
 from tinyunet.ops import conv, fast
 
 if setting() is None:
@@ -128,7 +131,73 @@ def test_products_of_operations_have_one_thread(monkeypatch):
     assert found == [1] * 13
 
 
+class OfEachThread:
+    """The setting of a BLAS that has one for each thread."""
+
+    def __init__(self):
+        self.local = threading.local()
+
+    def get(self):
+        return getattr(self.local, "threads", 3)
+
+    def put(self, threads):
+        self.local.threads = threads
+
+
+def test_helpers_have_one_thread_too_where_each_has_a_setting_of_its_own(monkeypatch):
+    fake = OfEachThread()
+    monkeypatch.setattr(blas, "setting", lambda: blas.Setting(fake.get, fake.put, shared=False))
+    before, together, found = threads(2), threading.Barrier(2), []
+
+    def work(k):
+        together.wait(20)
+        found.append(fake.get())
+
+    try:
+        with_one_thread(lambda: share(work, 2))()
+    finally:
+        threads(before)
+    assert found == [1, 1]
+    assert fake.get() == 3
+
+
+images = np.random.default_rng(0).random((2, 3, 8, 8), np.float32)
+CALLS = {
+    "conv2d": lambda: F.conv2d(images, images[:, :, :3, :3]),
+    "matmul": lambda: F.matmul(images, images),
+    "linear": lambda: F.linear(images, images[0, 0]),
+    "attention": lambda: F.scaled_dot_product_attention(images, images, images),
+    "interpolate": lambda: F.interpolate(images, scale_factor=2, mode="bilinear"),
+    "interpolate, backward": lambda: F.interpolate.__wrapped__(images, scale_factor=2, mode="bilinear")[1],
+    "elastic_deform": lambda: data.elastic_deform(images[0], images[0, :1] > 0.5, np.random.default_rng(0)),
+    "cells": lambda: data.cells(1, size=32, rng=0),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_what_multiplies_matrices_tells_blas_to_have_one_thread(name, monkeypatch):
+    call = CALLS[name]
+    if "backward" in name:
+        backward = call()
+        call = lambda: backward(np.ones((2, 3, 16, 16), np.float32))  # noqa: E731
+    told = []
+    monkeypatch.setattr(blas, "setting", lambda: blas.Setting(lambda: 3, told.append, shared=False))
+    call()
+    assert 1 in told
+    assert told[-1] == 3
+
+
 MUTANTS = {
+    "machine.crew:_Job.help": [
+        ("helpers have as many threads of BLAS as there are", "@with_one_thread", ""),
+    ],
+    "ops.pool:interpolate": [
+        ("resizing: threads of BLAS meet", "_resized(R, input, C.T) if", "R @ input @ C.T if"),
+        ("resizing, backward: threads of BLAS meet", "dx = _resized(R.T, dy, C)", "dx = R.T @ dy @ C"),
+    ],
+    "data.augment:elastic_deform": [
+        ("bending: threads of BLAS meet", "@with_one_thread", ""),
+    ],
     "machine.blas:with_one_thread": [
         ("the first that ends gives back", "if not _inside and _before is not None:", "if _before is not None:"),
         ("what was broken off stays", "weakref.ref(me, _inside.discard)", "weakref.ref(me)"),

@@ -5,7 +5,7 @@ barrier, hundreds of times in a training step, and who comes first spins until t
 last comes a microsecond later. But where another program takes its turn on one of the processors, the last is the
 thread that lost it, and all the others spin until it has it back: beside two busy programs a training step then takes
 ten times as long. So our operations let BLAS compute with one thread, and share their work out themselves, without a
-barrier inside of it (`ops/fast/crew.py`).
+barrier inside of it (`machine/crew.py`).
 
 OpenBLAS with threads of its own, which comes with NumPy from PyPI, has one setting for the process; MKL, and OpenBLAS
 with OpenMP, have one for each thread. Others (Accelerate, BLIS) are left as they are. (threadpoolctl, which knows more

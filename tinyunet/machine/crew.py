@@ -19,6 +19,7 @@ from collections.abc import Callable
 from contextvars import copy_context
 from queue import SimpleQueue
 
+from tinyunet.machine.blas import with_one_thread
 from tinyunet.machine.threads import threads
 
 PIECE = 1 << 25  # products and sums of one piece, at least: half a millisecond. To wake a helper takes a tenth of that
@@ -96,6 +97,7 @@ class _Job:
                 return
             self.work(k)
 
+    @with_one_thread  # of a BLAS that has a setting for each thread; else the caller has set it for all
     def help(self) -> None:
         """`take`, as one who is waited for.
 

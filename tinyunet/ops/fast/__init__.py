@@ -15,13 +15,13 @@ How much longer a training step of a U-Net takes without one of them, for small,
 (R2, R3, R4 in docs/measurements.md; measured by tests/benchmarks/without.py):
 
     step                       R2      R3      R4
-    1 channel-major maps      1.19    1.14    0.99
-    2 dx as a convolution     1.45    1.29    1.21
-    3 tiles of 4 MiB, not 1   1.06    1.08    1.06
-    4 shared columns          1.15    1.10    1.08
-    5 rows of the kernel      1.17    1.10    1.05
-    6 weights as matrices     1.01    1.13    1.32
-    all: im2col.py instead    2.13    1.82    1.53
+    1 channel-major maps      1.19    1.14    1.01
+    2 dx as a convolution     1.33    1.22    1.40
+    3 tiles of 4 MiB, not 1   1.08    1.03    1.04
+    4 shared columns          1.14    1.13    1.06
+    5 rows of the kernel      1.13    1.10    1.04
+    6 weights as matrices     0.97    1.16    1.46
+    all: im2col.py instead    2.54    2.48    2.75
 
  7. A crew (`machine/crew.py`). Tiles do not depend on each other, so several threads take them, one after the other.
     Threads of a BLAS share each product, and meet at a barrier at its end, hundreds of times in a training step: where

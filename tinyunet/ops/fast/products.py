@@ -210,7 +210,7 @@ def _row_by_row(seen: Array, w: Array, other: Any, bias: Any, axes: Axes) -> tup
     O, C, kh, kw = w.shape
     N, H = seen.shape[1:3]
     in_rows = Axis(input=H, output=H, kernel=1, stride=1, padding=0, dilation=1), cols
-    matrix = w.transpose(2, 0, 1, 3).reshape(kh * O, C * kw)  # as weights lie in memory, nothing is copied
+    matrix = w.transpose(2, 0, 1, 3).reshape(kh * O, C * kw)  # of weights that are not turned, as they lie in memory
     bias = (np.zeros(O, seen.dtype) if bias is None else bias).reshape(-1, 1, 1, 1)
     made = np.empty((O, N, rows.output, cols.output), seen.dtype)
     # Row 0 of the kernel is the first to reach an output, and sets it to its part plus the bias (below). These outputs

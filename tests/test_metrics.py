@@ -133,8 +133,8 @@ def test_refusals_of_auc(score, truth, error, message):
 
 def test_psnr_counts_tenths_of_the_mean_squared_error():
     truth = np.full((2, 3), 100, np.uint8)
-    assert psnr(truth + np.uint8(10), truth) == pytest.approx(-20)  # also of whole numbers, which could overflow
-    assert psnr(truth, truth + np.uint8(10)) == pytest.approx(-20)
+    assert psnr(truth + np.uint8(100), truth) == pytest.approx(-40)  # also of bytes, in which 100² is 16
+    assert psnr(truth, truth + np.uint8(100)) == pytest.approx(-40)  # and 100 − 200 is 156
     assert psnr([0.1, 0.0], [0.0, 0.0]) == pytest.approx(-10 * math.log10(0.005))
     assert psnr([0.3], [0.3]) == math.inf
     with pytest.raises(ValueError, match="no pixels"):

@@ -114,7 +114,7 @@ MUTANTS = {
     "tasks.scenes:Scenes.__init__": [
         ("missed after three minutes", "_library(module)", "pass"),
     ],
-    "tasks.inpainting:Inpainting.__init__": [
+    "tasks.inpainting:DigitInpainting.__init__": [
         ("missed after a minute", 'library("skimage.restoration", self.name)', "pass"),
     ],
     "tasks.task:Task.metric": [

@@ -7,7 +7,7 @@ from tinyunet.data import DataError
 from tinyunet.tasks.cells import Cells
 from tinyunet.tasks.classifier import Digits
 from tinyunet.tasks.denoising import Denoising
-from tinyunet.tasks.inpainting import Inpainting
+from tinyunet.tasks.inpainting import DigitInpainting, Retouching
 from tinyunet.tasks.scenes import Scenes
 from tinyunet.tasks.skips import Skips
 from tinyunet.tasks.style import Pen, Poster
@@ -15,7 +15,8 @@ from tinyunet.tasks.superresolution import SuperResolution
 from tinyunet.tasks.task import Task
 
 TASKS: dict[str, type[Task]] = {
-    task.name: task for task in (Cells, Scenes, Denoising, SuperResolution, Inpainting, Pen, Poster, Digits, Skips)
+    task.name: task
+    for task in (Cells, Scenes, Denoising, SuperResolution, DigitInpainting, Retouching, Pen, Poster, Digits, Skips)
 }
 
 

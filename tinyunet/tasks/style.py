@@ -8,8 +8,8 @@ Baseline  the best linear filter: each answer is a constant and a sum of the 7×
           by least squares
 
 Who made the pairs is a formula here, `pen` and `poster`, so that the truth is known for every photograph; the network
-knows nothing of it. The poster's network goes without batchnorm: its inks tell how bright a place is, and normalising
-by the other pictures of a batch would blur just that.
+knows nothing of it. The network goes without batchnorm: ink tells how bright a place is, and normalising by the other
+squares of a batch would blur just that.
 """
 
 from __future__ import annotations
@@ -35,7 +35,6 @@ class Style(Task):
     needs, no_images = NEEDS, ""
     reads = "{:.2f} dB"
     colours: ClassVar[int]
-    norm: ClassVar[str | None]
     one_pair: ClassVar[bool] = False
 
     def __init__(self, fast: bool = False, images: str | None = None) -> None:
@@ -53,7 +52,7 @@ class Style(Task):
         raise NotImplementedError
 
     def model(self, rng: np.random.Generator) -> UNet:
-        return UNet(1, self.colours, (8,) if self.fast else (16, 32, 64), norm=self.norm, rng=rng)
+        return UNet(1, self.colours, (8,) if self.fast else (16, 32, 64), norm=None, rng=rng)
 
     def batch(self, rng: np.random.Generator, n: int) -> Batch:
         both = patches(self.pairs, rng, n, self.size)
@@ -79,8 +78,8 @@ class Pen(Style):
     name = "pen"
     shows = "style: photographs drawn with pen and ink"
     takes = "2 minutes"
-    steps, fast_steps, lr = 1000, 120, 4e-3
-    colours, norm = 1, "batch"
+    steps, fast_steps, lr = 1000, 300, 2e-3
+    colours = 1
 
     def styled(self, x: Array) -> Array:
         """Ink where it is dark, or darker than around.
@@ -100,7 +99,7 @@ class Poster(Style):
     shows = "style: photographs as posters in four inks, learnt from a single pair"
     takes = "2 minutes"
     steps, fast_steps, lr = 800, 200, 2e-3
-    colours, norm, one_pair = 3, None, True
+    colours, one_pair = 3, True
 
     def styled(self, x: Array) -> Array:
         """The ink for how bright a place is, blurred by two pixels; around a cut one ink passes over into the next."""

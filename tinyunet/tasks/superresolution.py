@@ -48,7 +48,7 @@ class SuperResolution(Task):
     shows = "super-resolution: photographs twice as high and wide"
     needs, no_images = NEEDS, ""
     reads, takes = "{:.2f} dB", "3 minutes"
-    steps, fast_steps, n, lr = 1000, 150, 16, 4e-3
+    steps, fast_steps, n, lr = 2200, 150, 16, 4e-3
     shown = 0, 1
 
     def __init__(self, fast: bool = False, images: str | None = None) -> None:

@@ -143,7 +143,7 @@ class Retouching(Inpainting):
 
     def apply(self, model: Any, image: Array) -> Array:
         """A picture in grey or colour with all replaced that is perfectly white in it."""
-        hole = (image >= 1).all(axis=0, keepdims=True).astype(np.float32)
+        hole = np.all(image >= 1, axis=0, keepdims=True).astype(np.float32)
         return np.concatenate([self.predict(model, x[None] * (1 - hole), hole)[:1] for x in image])
 
 

@@ -77,8 +77,8 @@ class Pen(Style):
 
     name = "pen"
     shows = "style: photographs drawn with pen and ink"
-    takes = "2 minutes"
-    steps, fast_steps, lr = 1000, 300, 2e-3
+    takes = "3 minutes"
+    steps, fast_steps, lr = 2000, 300, 2e-3
     colours = 1
 
     def styled(self, x: Array) -> Array:
@@ -97,7 +97,7 @@ class Poster(Style):
 
     name = "poster"
     shows = "style: photographs as posters in four inks, learnt from a single pair"
-    takes = "2 minutes"
+    takes = "1 minute"
     steps, fast_steps, lr = 800, 200, 2e-3
     colours, one_pair = 3, True
 

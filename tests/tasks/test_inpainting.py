@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tinyunet.data import DataError
 from tinyunet.tasks.inpainting import LACKING, Retouching, biharmonic, scribbles
 from tinyunet.tasks.photographs import patches
 
@@ -59,6 +60,12 @@ def test_only_what_is_white_is_replaced(task, model):
     np.testing.assert_array_equal(answer[0, 15, 15], 1)
 
 
+@pytest.mark.parametrize(("brightness", "what"), [(0.5, "nothing"), (1.0, "all")])
+def test_without_anything_white_or_anything_else_there_is_nothing_to_replace(task, model, brightness, what):
+    with pytest.raises(DataError, match=f"{what} of the picture is perfectly white; paint white over"):
+        task.apply(model, np.full((1, 20, 20), brightness, np.float32))
+
+
 MUTANTS = {
     "tasks.inpainting:scribbles": [
         ("half as many as asked for", "< share", "< share / 2"),
@@ -77,5 +84,6 @@ MUTANTS = {
     ],
     "tasks.inpainting:Retouching.apply": [
         ("what is bright in any colour is replaced", "np.all", "np.any"),
+        ("what is all white goes on to a library that fails", "hole.min() == hole.max()", "not hole.max()"),
     ],
 }

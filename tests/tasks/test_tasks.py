@@ -70,6 +70,7 @@ def test_what_a_task_makes_of_a_picture_of_yours_is_a_picture_or_a_sentence(task
     if task.no_apply:  # a reason, which `tinyunet run` gives
         return
     image = np.random.default_rng(0).random((channels, 37, 50)).astype(np.float32)
+    image[:, 9:12, 5:20] = 1  # painted over
     answer = task.apply(task.model(np.random.default_rng(0)), image)
     if isinstance(answer, str):
         assert answer.startswith("It is a ")

@@ -23,6 +23,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 import tinyunet.functional as F
 from tinyunet import metrics
+from tinyunet.data import DataError
 from tinyunet.tasks.photographs import NEEDS, details, digits, patches, photographs
 from tinyunet.tasks.task import UNET, Batch, Example, Method, SideBySide, Task, library, scaled
 from tinyunet.tasks.tiles import flipped
@@ -142,8 +143,14 @@ class Retouching(Inpainting):
         return details(super().picture(outputs), [self.held_out[k].name for k in self.drawn()], 3)
 
     def apply(self, model: Any, image: Array) -> Array:
-        """A picture in grey or colour with all replaced that is perfectly white in it."""
+        """A picture in grey or colour with all replaced that is perfectly white in it.
+
+        Raises DataError where nothing is white, and where nothing else is.
+        """
         hole = np.all(image >= 1, axis=0, keepdims=True).astype(np.float32)
+        if hole.min() == hole.max():
+            what = "all" if hole.all() else "nothing"
+            raise DataError(f"{what} of the picture is perfectly white; paint white over what you want to lose")
         return np.concatenate([self.predict(model, x[None] * (1 - hole), hole)[:1] for x in image])
 
 

@@ -112,7 +112,7 @@ def tuned_local_threshold(
     if not len(images) or len(images) != len(masks):
         raise ValueError(f"tuned_local_threshold: {len(images)} images and {len(masks)} masks; needs as many, and some")
     for k, (image, mask) in enumerate(zip(images, masks, strict=True)):
-        check_pair(image, mask, f"tuned_local_threshold: image {k}")
+        check_pair(image.shape, mask.shape, f"tuned_local_threshold: image {k}")
     truth = np.concatenate([np.ravel(mask) for mask in masks])
     best = LocalThreshold(0, 0.0, 0, -1.0)
     for smooth, window in itertools.product(SMOOTHINGS, WINDOWS):

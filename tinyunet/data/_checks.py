@@ -1,12 +1,15 @@
 """What a size, an image and its mask must look like: the checks that every room of `tinyunet.data` shares."""
 
 import operator
+from collections.abc import Iterable
 from typing import Literal, get_args
-
-import numpy as np
 
 Size = int | tuple[int, int]
 Foreground = Literal["light", "dark"]
+
+
+class DataError(ValueError):
+    """A file or folder that cannot be used. The message, one line, names it, the fault and the remedy."""
 
 
 def size_pair(size: Size, caller: str) -> tuple[int, int]:
@@ -25,18 +28,17 @@ def size_pair(size: Size, caller: str) -> tuple[int, int]:
     return pair
 
 
-def check_pair(image: np.ndarray, mask: np.ndarray, caller: str) -> None:
-    """Raise ValueError unless `image` is (C, H, W) and `mask` is (1, H, W) of the same H and W."""
-    if image.ndim != 3 or mask.shape != (1, *image.shape[1:]):
+def check_pair(image: tuple[int, ...], mask: tuple[int, ...], caller: str) -> None:
+    """Raise ValueError unless the shapes are (C, H, W) of an image and (1, H, W) of a mask, of the same H and W."""
+    if len(image) != 3 or mask != (1, *image[1:]):
         raise ValueError(
-            f"{caller}: an image (C, H, W) needs a mask (1, H, W), but the image is {image.shape} "
-            f"and the mask is {mask.shape}"
+            f"{caller}: an image (C, H, W) needs a mask (1, H, W), but the image is {image} and the mask is {mask}"
         )
 
 
-def check_crop(image: np.ndarray, crop: tuple[int, int], what: str) -> None:
-    """Raise ValueError if `image` (C, H, W) is smaller than `crop`."""
-    height, width = image.shape[1:]
+def check_crop(image: tuple[int, ...], crop: tuple[int, int], what: str) -> None:
+    """Raise ValueError if an image of shape (C, H, W) is smaller than `crop`."""
+    height, width = image[1:]
     if height < crop[0] or width < crop[1]:
         raise ValueError(f"{what} is {height} by {width}, smaller than the crop of {crop[0]} by {crop[1]}; crop less")
 
@@ -45,3 +47,13 @@ def check_foreground(foreground: str) -> None:
     """Raise ValueError unless `foreground` is "light" or "dark"."""
     if foreground not in get_args(Foreground):
         raise ValueError(f"foreground must be 'light' or 'dark', not {foreground!r}")
+
+
+def some(things: Iterable[object]) -> str:
+    """The first five things, and how many there are if more.
+
+    >>> some(range(9))
+    '0, 1, 2, 3, 4, … (9 in all)'
+    """
+    texts = [str(thing) for thing in things]
+    return ", ".join(texts) if len(texts) <= 5 else ", ".join(texts[:5]) + f", … ({len(texts)} in all)"

@@ -23,9 +23,9 @@ def random_crop(
     >>> x.shape, bool(((x > 5) == y).all())
     ((1, 2, 2), True)
     """
-    check_pair(image, mask, "random_crop")
+    check_pair(image.shape, mask.shape, "random_crop")
     height, width = size_pair(size, "random_crop")
-    check_crop(image, (height, width), "random_crop: the image")
+    check_crop(image.shape, (height, width), "random_crop: the image")
     top = rng.integers(image.shape[1] - height + 1)
     left = rng.integers(image.shape[2] - width + 1)
     window = np.s_[:, top : top + height, left : left + width]
@@ -34,7 +34,7 @@ def random_crop(
 
 def random_flip(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Image and mask mirrored, upside down and left to right, each with probability ½."""
-    check_pair(image, mask, "random_flip")
+    check_pair(image.shape, mask.shape, "random_flip")
     rows, columns = (slice(None, None, step) for step in rng.choice((1, -1), size=2))
     return image[:, rows, columns], mask[:, rows, columns]
 
@@ -45,7 +45,7 @@ def random_quarter_turn(image: np.ndarray, mask: np.ndarray, rng: np.random.Gene
     A quarter turn would exchange the height and width of an image that is not square; there it is 0° or
     180° only.
     """
-    check_pair(image, mask, "random_quarter_turn")
+    check_pair(image.shape, mask.shape, "random_quarter_turn")
     square = image.shape[1] == image.shape[2]
     quarters = int(rng.integers(4) if square else 2 * rng.integers(2))
     return np.rot90(image, quarters, axes=(1, 2)), np.rot90(mask, quarters, axes=(1, 2))
@@ -73,7 +73,7 @@ def elastic_deform(
     >>> x.shape, bool(np.allclose(x, 1)), bool((y == 1).all())      # a constant image stays constant
     ((3, 20, 30), True, True)
     """
-    check_pair(image, mask, "elastic_deform")
+    check_pair(image.shape, mask.shape, "elastic_deform")
     if sigma < 0:
         raise ValueError(f"elastic_deform: sigma is a standard deviation and cannot be {sigma}")
     height, width = image.shape[1:]

@@ -73,6 +73,7 @@ def find_pairs(images: str | os.PathLike[str], masks: str | os.PathLike[str], su
     if lonely_masks:
         problems.append(f"masks in {masks} without an image of the same name in {images}: {some(lonely_masks)}")
     if problems:
+        problems += _pages_without_partner(image_files, mask_files)
         problems += [f"not read: {sentence}" for sentence in left_out if "not a format" in sentence]
         raise DataError("; ".join(problems) + "; rename, add or remove files until every image has its mask")
     return Pairs([Pair(name, file, mask_files[name]) for name, file in sorted(image_files.items())], left_out)
@@ -170,6 +171,18 @@ def _one_stack_each(
     if alone and len(images) == len(masks) and all(isinstance(p, Page) for p in (*images.values(), *masks.values())):
         masks = dict(zip(images, masks.values(), strict=True))
     return images, masks
+
+
+def _pages_without_partner(*folders: dict[str, Path | Page]) -> list[str]:
+    """A hint, if a file has several pages and what may be its partner has one."""
+    single = {name for found in folders for name, source in found.items() if isinstance(source, Path)}
+    stacks = {page.file for found in folders for page in found.values() if isinstance(page, Page)}
+    axes = """if they are the channels of one, save it with tifffile and metadata={"axes": "CYX"}, or as ImageJ does"""
+    return [
+        f"each page of {file.name} is a picture; {axes}"
+        for file in sorted(stacks)
+        if unicodedata.normalize("NFC", file.stem) in single
+    ]
 
 
 def _file_name(source: Path | Page) -> str:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple, overload
 
 import numpy as np
@@ -24,12 +26,13 @@ KEPT = 1 << 30  # bytes of pictures and masks at most, and no more than an eight
 
 
 def share_of_memory() -> int:
-    """How many bytes of pictures are kept: an eighth of the machine's memory, at most 1 GiB."""
-    try:
-        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):  # where nobody says
-        memory = 8 * KEPT
-    return min(memory // 8, KEPT)
+    """How many bytes of pictures are kept: an eighth of the memory that the process may have, at most 1 GiB."""
+    memory = [8 * KEPT]
+    with suppress(AttributeError, ValueError, OSError):  # where nobody says
+        memory.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    with suppress(ValueError, OSError):  # in a container
+        memory.append(int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    return min(memory) // 8
 
 
 Read = Callable[[], np.ndarray]

@@ -81,7 +81,7 @@ def show(source: Source) -> Shown:
         reason = " ".join(str(error).split())
         way = "cut it into smaller ones" if isinstance(error, Image.DecompressionBombError) else "copy or save it again"
         raise DataError(f"{path}: cannot be read ({reason}); {way}") from None
-    if shown.alpha is not None and (shown.alpha == (1 if shown.alpha.dtype == bool else 255)).all():
+    if shown.alpha is not None and (shown.alpha == 255).all():
         shown = shown._replace(alpha=None)
     return shown
 
@@ -198,7 +198,7 @@ def _show_tiff(path: Path, number: int | None) -> Shown:
     """What is shown of a TIFF: of one of its pages, or of several that are the channels of one picture."""
     found = tiff.pictures(path)
     if number is None and len(found) > 1:
-        raise DataError(f"{path}: holds {len(found)} pages; split it into one file per page, or read a Page of it")
+        raise DataError(f"{path}: holds {len(found)} pages; split it into one file per page, or read a `Page` of it")
     if not 1 <= (number or 1) <= len(found):
         raise DataError(f"{path}: holds {len(found)} pages, and none of number {number}")
     channels = [_show_page(path, page) for page in found[(number or 1) - 1]]
@@ -227,7 +227,8 @@ def _show_page(path: Path, page: TiffPage) -> Shown:
     if page.inverted:
         shown = shown._replace(values=(white or np.iinfo(values.dtype).max) - shown.values)
     if page.alpha:
-        alpha = np.where(values[..., -1] == np.iinfo(values.dtype).max, np.uint8(255), np.uint8(0))
+        opaque = 1 if values.dtype.kind == "f" else np.iinfo(values.dtype).max
+        alpha = np.where(values[..., -1] == opaque, np.uint8(255), np.uint8(0))
         rest = shown.values[..., :-1]
         shown = shown._replace(values=rest[..., 0] if rest.shape[-1] == 1 else rest, alpha=alpha)
     return shown
@@ -236,6 +237,8 @@ def _show_page(path: Path, page: TiffPage) -> Shown:
 def _as_tagged(shown: Shown, page: TiffPage) -> Shown:
     """What Pillow read of a page, with the numbers that its tags say."""
     values = shown.values
+    if shown.alpha is not None and not page.alpha and (shown.alpha != 255).any():  # a channel of its own
+        return shown._replace(values=np.dstack([values, shown.alpha]), alpha=None)
     if page.bits == 1 and page.photometric == 0 and not page.inverted:
         return shown._replace(values=~values)
     if page.format == 2 and page.bits == 8:

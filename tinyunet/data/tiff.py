@@ -19,14 +19,17 @@ from tinyunet.data._checks import DataError
 TIFFFILE = "pip install tifffile imagecodecs"
 
 # Tags (TIFF 6.0, section 8)
-_SUBFILE, _WIDTH, _HEIGHT, _BITS, _PHOTOMETRIC, _DESCRIPTION = 254, 256, 257, 258, 262, 270
+_SUBFILE, _BITS, _COMPRESSION, _PHOTOMETRIC, _DESCRIPTION = 254, 258, 259, 262, 270
 _ORIENTATION, _SAMPLES, _PLANAR, _SOFTWARE, _EXTRA, _FORMAT = 274, 277, 284, 305, 338, 339
 _MIN_IS_WHITE, _MIN_IS_BLACK, _RGB, _PALETTE, _CMYK, _YCBCR = 0, 1, 2, 3, 5, 6
 _UNSIGNED, _SIGNED, _FLOAT = 1, 2, 3
 
 
 class TiffPage(NamedTuple):
-    """A page of a TIFF: its place in the file, and what its tags say of its numbers."""
+    """A page of a TIFF: its place in the file, and what its tags say of its numbers.
+
+    `swapped` numbers are compressed with the highest byte first.
+    """
 
     frame: int
     photometric: int
@@ -36,6 +39,7 @@ class TiffPage(NamedTuple):
     extra: tuple[int, ...]
     planar: bool
     orientation: int
+    swapped: bool
     software: str
     description: str
 
@@ -57,9 +61,11 @@ class TiffPage(NamedTuple):
     def read_by_pillow(self) -> bool:
         """Whether Pillow reads the page as its tags say."""
         kind = self.format, self.bits
+        if self.swapped and self.format != _UNSIGNED:  # Pillow (13.0) swaps the bytes once more
+            return False
         if self.samples == 1 and not self.extra:
             if self.photometric == _MIN_IS_WHITE:
-                return kind in ((_UNSIGNED, 1), (_UNSIGNED, 8))
+                return kind in ((_UNSIGNED, 1), (_UNSIGNED, 2), (_UNSIGNED, 4), (_UNSIGNED, 8), (_UNSIGNED, 16))
             if self.photometric == _MIN_IS_BLACK:
                 return kind in (
                     *((_UNSIGNED, bits) for bits in (1, 2, 4, 8, 12, 16, 32)),
@@ -69,8 +75,8 @@ class TiffPage(NamedTuple):
         if kind != (_UNSIGNED, 8):
             return self.photometric == _PALETTE and self.samples == 1 and self.format == _UNSIGNED
         shape = self.photometric, self.samples
-        opaque = shape in ((_RGB, 3), (_PALETTE, 1), (_CMYK, 4), (_YCBCR, 3)) and not self.extra
-        return opaque or (shape in ((_RGB, 4), (_MIN_IS_BLACK, 2)) and self.extra in ((1,), (2,)))
+        plain = shape in ((_RGB, 3), (_RGB, 4), (_PALETTE, 1), (_CMYK, 4), (_YCBCR, 3)) and not self.extra
+        return plain or (shape in ((_RGB, 4), (_MIN_IS_BLACK, 2)) and self.alpha)
 
 
 def is_tiff(path: Path) -> bool:
@@ -108,6 +114,7 @@ def _page(frame: int, tags: Any) -> TiffPage:
         extra if isinstance(extra, tuple) else (extra,),
         tags.get(_PLANAR, 1) == 2,
         tags.get(_ORIENTATION, 1),
+        tags.prefix == b"MM" and tags.get(_COMPRESSION, 1) != 1,
         str(tags.get(_SOFTWARE, "")),
         str(tags.get(_DESCRIPTION, "")),
     )

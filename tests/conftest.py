@@ -21,6 +21,10 @@ if importlib.util.find_spec("torch") is None:
     LACKING["torch"] = 'PyTorch is not installed: pip install --editable ".[test]"'
 if None in (importlib.util.find_spec("skimage"), importlib.util.find_spec("sklearn")):
     LACKING["pictures"] = 'scikit-image and scikit-learn are not installed: pip install --editable ".[test]"'
+for module in ("tifffile", "cv2"):
+    if importlib.util.find_spec(module) is None:
+        name = {"cv2": "opencv"}.get(module, module)
+        LACKING[name] = f'{module} is not installed: pip install --editable ".[test]"'
 if CHROMIUM is None:
     LACKING["browser"] = "Chromium is not installed: apt install chromium"
 

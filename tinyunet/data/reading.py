@@ -141,6 +141,8 @@ def _show(path: Path) -> Shown:
             raise DataError(
                 f"{path}: 16-bit colour is not read without loss; save it as 8-bit RGB, as 16-bit grey, or as TIFF"
             )
+        if picture.format == "BMP":
+            _check_bits(picture, path)
         orientation, kind = picture.getexif().get(_ORIENTATION, 1), picture.format
         picture.load()
         upright = ImageOps.exif_transpose(picture)
@@ -148,6 +150,15 @@ def _show(path: Path) -> Shown:
     if upright.mode == "I" and kind in ("PNG", "PPM"):  # Pillow's way to hold 16 bits
         shown = shown._replace(values=shown.values.astype(np.uint16), white=65535)
     return shown._replace(orientation=_orientation(orientation), lossy=kind in ("JPEG", "MPO", "WEBP", "AVIF"))
+
+
+def _check_bits(picture: Image.Image, path: Path) -> None:
+    """Refuse a BMP of which Pillow (13.0) takes the palette for the sign of another number of bits, and shows noise."""
+    with path.open("rb") as file:
+        header = file.read(30)
+    bits = header[28] if header[14] >= 40 else header[24]
+    if {"1": 1, "L": 8}.get(picture.mode, bits) != bits:
+        raise DataError(f"{path}: has {bits} bits for each pixel and a grey palette, which Pillow misreads; save PNG")
 
 
 def _values(picture: Image.Image, path: Path) -> Shown:

@@ -17,4 +17,4 @@ trainer = segmentation.trainer(settings, None, dataset)
 trainer.run(settings.steps)
 
 (image,), _ = data.cells(1, size=128, rng=3)
-plot.save(drawing.u(trainer.model, data.standardize(image)), Path(__file__).with_suffix(".png"))
+plot.save(drawing.u(trainer.model, image), Path(__file__).with_suffix(".png"))

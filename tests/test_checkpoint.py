@@ -1,5 +1,7 @@
 """What a training remembers is found, written and put back."""
 
+import json
+import struct
 import types
 from dataclasses import dataclass, field
 
@@ -8,7 +10,7 @@ import pytest
 
 import tinyunet
 from tinyunet import nn, tensor
-from tinyunet.checkpoint import load, load_arrays, remembered, save, save_arrays
+from tinyunet.checkpoint import about, load, load_arrays, remembered, save, save_arrays
 
 
 def test_arrays_come_back_as_they_went(tmp_path):
@@ -31,6 +33,23 @@ def test_arrays_come_back_as_they_went(tmp_path):
 def test_a_broken_file_is_named(tmp_path, content):
     (tmp_path / "a.safetensors").write_bytes(content)
     with pytest.raises(ValueError, match=r"a\.safetensors: this is not a whole file of tinyunet weights"):
+        load_arrays(tmp_path / "a.safetensors")
+
+
+def test_about_is_read_without_the_arrays(tmp_path):
+    save_arrays(tmp_path / "a.safetensors", {"x": np.zeros(3)}, {"step": 7})
+    assert about(tmp_path / "a.safetensors") == {"step": 7}
+    (tmp_path / "a.safetensors").write_bytes(b"no weights")
+    with pytest.raises(ValueError, match=r"a\.safetensors: this is not a whole file"):
+        about(tmp_path / "a.safetensors")
+
+
+def test_numbers_that_numpy_lacks_are_named(tmp_path):
+    header = json.dumps(
+        {"__metadata__": {"about": "null"}, "x": {"dtype": "BF16", "shape": [2], "data_offsets": [0, 4]}}
+    )
+    (tmp_path / "a.safetensors").write_bytes(struct.pack("<Q", len(header)) + header.encode() + bytes(4))
+    with pytest.raises(ValueError, match=r"a\.safetensors: holds BF16 numbers, .*save it as float32"):
         load_arrays(tmp_path / "a.safetensors")
 
 

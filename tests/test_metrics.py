@@ -7,7 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinyunet.metrics import class_ious, dice, edge_distance, iou, pixel_accuracy, psnr, roc_auc
+from tinyunet.metrics import (
+    class_ious,
+    confusion_matrix,
+    dice,
+    edge_distance,
+    iou,
+    ious_of,
+    pixel_accuracy,
+    precision,
+    psnr,
+    recall,
+    roc_auc,
+)
 
 binary_pairs = st.lists(st.tuples(st.booleans(), st.booleans()), max_size=12)
 
@@ -163,14 +175,47 @@ def test_refusals_of_the_iou_of_each_class(prediction, truth, error, message):
         class_ious(prediction, truth, 3)
 
 
+def test_precision_and_recall_are_what_dice_is_the_mean_of():
+    rng = np.random.default_rng(0)
+    p, t = rng.random(200) < 0.3, rng.random(200) < 0.6
+    a, b = precision(p, t), recall(p, t)
+    assert a == pytest.approx((p & t).sum() / p.sum())
+    assert b == pytest.approx((p & t).sum() / t.sum())
+    assert dice(p, t) == pytest.approx(2 * a * b / (a + b))
+    nothing = np.zeros(200)
+    assert np.isnan([precision(nothing, t), recall(p, nothing)]).all()
+    assert (precision(p, nothing), recall(nothing, t)) == (0, 0)
+
+
+def test_the_confusion_matrix_says_what_is_taken_for_what():
+    rng = np.random.default_rng(0)
+    p, t = rng.integers(3, size=(2, 50, 4))
+    counted = confusion_matrix(p, t, 3)
+    for i in range(3):
+        for j in range(3):
+            assert counted[i, j] == ((t == i) & (p == j)).sum()
+    np.testing.assert_array_equal(ious_of(counted), class_ious(p, t, 3))
+    parts = sum(confusion_matrix(p[k], t[k], 3) for k in range(50))
+    np.testing.assert_array_equal(parts, counted)
+
+
 MUTANTS = {
     "metrics:psnr": [
         ("whole numbers overflow", "np.asarray(p, np.float64)", "np.asarray(p)"),
         ("the sum of the errors", ".mean()", ".sum()"),
     ],
-    "metrics:class_ious": [
-        ("a class that is nowhere is missed", "np.full(classes, np.nan)", "np.zeros(classes)"),
-        ("of the truth alone", "pairs.sum(axis=0) + pairs.sum(axis=1) - np.diag(pairs)", "pairs.sum(axis=1)"),
+    "metrics:ious_of": [
+        ("a class that is nowhere is missed", "np.full(len(confusion), np.nan)", "np.zeros(len(confusion))"),
+        ("of the truth alone", "confusion.sum(axis=0) + confusion.sum(axis=1) - both", "confusion.sum(axis=1)"),
+    ],
+    "metrics:_confusion": [
+        ("turned around", "t.astype(int) * classes + p", "p.astype(int) * classes + t"),
+    ],
+    "metrics:precision": [
+        ("recall", "/ np.count_nonzero(p)", "/ np.count_nonzero(t)"),
+    ],
+    "metrics:recall": [
+        ("precision", "/ np.count_nonzero(t)", "/ np.count_nonzero(p)"),
     ],
     "metrics:edge_distance": [
         ("from the prediction to the truth alone", "[apart.min(axis=1), apart.min(axis=0)]", "[apart.min(axis=1)]"),

@@ -195,7 +195,11 @@ def test_after_step_sees_the_weights_that_the_step_made():
 # Stopping
 
 
-def test_ctrl_c_finishes_the_step_saves_and_can_go_on(tmp_path):
+STOPS = [signal.SIGINT, signal.SIGTERM]
+
+
+@pytest.mark.parametrize("number", STOPS)
+def test_ctrl_c_and_sigterm_finish_the_step_save_and_it_can_go_on(tmp_path, number):
     unbroken = make(tmp_path / "a")
     unbroken.run(12, validate_every=5)
     stopped = make(tmp_path / "b")
@@ -203,14 +207,16 @@ def test_ctrl_c_finishes_the_step_saves_and_can_go_on(tmp_path):
 
     def interrupted(x):
         if stopped.step == 6 and stopped.model.training:
-            signal.raise_signal(signal.SIGINT)  # in the middle of the seventh step
+            signal.raise_signal(number)  # in the middle of the seventh step
         return forward(x)
 
     stopped.model.forward = interrupted
-    before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt):
+    before = [signal.getsignal(each) for each in STOPS]
+    with pytest.raises(KeyboardInterrupt) as caught:
         stopped.run(12, validate_every=5)
-    assert signal.getsignal(signal.SIGINT) is before
+    assert caught.value.args == (number,)
+    assert [signal.getsignal(each) for each in STOPS] == before
+    assert stopped.saved() == 7
     assert stopped.step == 7
     resumed = make(tmp_path / "b")
     resumed.load()
@@ -218,17 +224,27 @@ def test_ctrl_c_finishes_the_step_saves_and_can_go_on(tmp_path):
     same_state(unbroken, resumed)
 
 
-def test_a_second_ctrl_c_stops_at_once():
-    trainer = make()
+def test_a_second_ctrl_c_stops_at_once(tmp_path):
+    trainer = make(tmp_path)
+    trainer.save()
 
     def twice(x):
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)
 
     trainer.model.forward = twice
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt) as caught:
         trainer.run(2)
-    assert trainer.step == 0
+    assert caught.value.args == ()
+    assert (trainer.step, trainer.saved()) == (0, 0)
+
+
+def test_what_is_saved_is_what_the_file_holds(tmp_path):
+    trainer = make(tmp_path)
+    assert (trainer.saved(), make().saved()) == (None, None)
+    trainer.run(3, validate_every=2)
+    trainer._step()
+    assert (trainer.step, trainer.saved()) == (4, 3)
 
 
 def test_it_trains_in_another_thread():
@@ -262,6 +278,54 @@ def test_best_is_the_best_and_not_the_latest(tmp_path):
     assert about == {"step": 2}
     for name, value in best.items():
         np.testing.assert_array_equal(value, weights[1][name])
+
+
+def test_of_equally_good_weights_the_later_are_the_best(tmp_path):
+    trainer = make(tmp_path)
+    scores = iter([0.5, 1.0, 0.9, 1.0, 0.8])
+    trainer.validate = lambda model: {"score": next(scores)}
+    trainer.run(5, validate_every=1)
+    assert load_arrays(tmp_path / "best.safetensors")[1] == {"step": 4}
+    assert (trainer.best_step, trainer.waited()) == (4, 3)  # that a score is reached again is no better score
+
+
+def test_patience_ends_and_stays_so(tmp_path):
+    trainer = make(tmp_path)
+    scores = iter([0.5, 0.7, 0.6, 0.7, 0.1, 0.9])
+    trainer.validate = lambda model: {"score": next(scores)}
+    trainer.run(12, validate_every=2, patience=2)
+    assert (trainer.step, trainer.best_step) == (8, 8)
+    resumed = make(tmp_path)
+    resumed.load()
+    resumed.run(12, validate_every=2, patience=2)
+    assert resumed.step == 8
+    trainer.run(12, validate_every=2, patience=3)
+    assert trainer.step == 10
+
+
+def test_history_has_a_row_for_every_step(tmp_path):
+    trainer = make(tmp_path)
+    scores = iter([{"dice": 0.5}, {"dice": 0.7, "recall": 1.0}])
+    trainer.validate = lambda model: next(scores)
+    trainer.run(4, validate_every=2)
+    rows = [line.split(",") for line in (tmp_path / "history.csv").read_text().splitlines()]
+    assert rows[0] == ["step", "loss", "dice", "recall"]
+    assert [row[0] for row in rows[1:]] == ["1", "2", "3", "4"]
+    assert [float(row[1]) for row in rows[1:]] == trainer.losses
+    assert [row[2:] for row in rows[1:]] == [["", ""], ["0.5", ""], ["", ""], ["0.7", "1.0"]]
+
+
+def test_the_bar_ends_with_the_last_score(monkeypatch):
+    shown = []
+
+    class Bar(training.tqdm):
+        def set_postfix_str(self, text="", refresh=True):
+            shown.append(text)
+
+    monkeypatch.setattr(training, "tqdm", Bar)
+    trainer = make()
+    trainer.run(3, validate_every=2)
+    assert f"minus loss {trainer.scores[-1][1]['minus loss']:.4f}" in shown[-1]
 
 
 def test_a_score_that_is_no_number_does_not_keep_the_best_from_being_written(tmp_path):
@@ -381,7 +445,7 @@ def test_interrupts_are_not_touched_outside_the_main_thread():
 
     def look():
         with training._interrupt_after_step() as event:
-            seen.append((event.is_set(), signal.getsignal(signal.SIGINT)))
+            seen.append((bool(event), signal.getsignal(signal.SIGINT)))
 
     thread = threading.Thread(target=look)
     before = signal.getsignal(signal.SIGINT)
@@ -398,9 +462,22 @@ MUTANTS = {
         ("resume forgets the schedule", '"schedule", ', ""),
     ],
     "training:Trainer._validate": [
-        ("best is the worst", "> self.best:", "< self.best:"),
+        ("best is the worst", ">= self.best:", "<= self.best:"),
+        ("of equals the first", ">= self.best:", "> self.best:"),
     ],
     "training:_interrupt_after_step": [
-        ("Ctrl-C is lost", "event.set()", "pass"),
+        ("Ctrl-C is lost", "noted.append(number)", "pass"),
+        ("SIGTERM kills", "(signal.SIGINT, signal.SIGTERM)", "(signal.SIGINT,)"),
+        ("a second one waits, too", "noted.append(number)\n        put_back()", "noted.append(number)"),
+    ],
+    "training:Trainer.waited": [
+        (
+            "counted from where it was reached again",
+            "scores.index(self.best)",
+            "(len(scores) - 1 - scores[::-1].index(self.best))",
+        ),
+    ],
+    "training:Trainer.saved": [
+        ("everything is said to be saved", 'checkpoint.about(file)["step"]', "self.step"),
     ],
 }

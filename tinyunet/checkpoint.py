@@ -18,6 +18,8 @@ from tinyunet.files import atomic
 from tinyunet.nn import Module
 from tinyunet.tensor import Array, Tensor
 
+# What NumPy can hold, by the names of safetensors
+DTYPES = {"BOOL", "F16", "F32", "F64", "C64", *(f"{sign}{bits}" for sign in "IU" for bits in (8, 16, 32, 64))}
 ARRAY = "array in this file"  # in JSON, {ARRAY: name} stands for the array of this name
 
 
@@ -32,17 +34,37 @@ def load_arrays(path: str | os.PathLike[str]) -> tuple[dict[str, Array], Any]:
     """The arrays and the JSON value of a file written by `save_arrays`.
 
     Raises:
-        ValueError: a file that is not whole, or of another kind.
+        ValueError: a file that is not whole, of another kind, or of numbers that NumPy has not, such as bfloat16.
         OSError: no such file.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path}: there is no such file")
     try:
         with safetensors.safe_open(path, "numpy") as file:
-            about = json.loads((file.metadata() or {})["about"])
-            return {name: file.get_tensor(name) for name in file.keys()}, about  # noqa: SIM118
+            kinds = {name: file.get_slice(name).get_dtype() for name in file.keys()}  # noqa: SIM118
+            unknown = sorted({kind for kind in kinds.values() if kind not in DTYPES})
+            if unknown:
+                raise ValueError(f"{path}: holds {', '.join(unknown)} numbers, which NumPy lacks; save it as float32")
+            return {name: file.get_tensor(name) for name in kinds}, _about(file)
     except (safetensors.SafetensorError, KeyError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path}: this is not a whole file of tinyunet weights ({error})") from None
+        raise _not_whole(path, error) from None
+
+
+def about(path: str | os.PathLike[str]) -> Any:
+    """The JSON value of a file written by `save_arrays`, without its arrays. Raises as `load_arrays` does."""
+    try:
+        with safetensors.safe_open(path, "numpy") as file:
+            return _about(file)
+    except (safetensors.SafetensorError, KeyError, json.JSONDecodeError) as error:
+        raise _not_whole(path, error) from None
+
+
+def _about(file: Any) -> Any:
+    return json.loads((file.metadata() or {})["about"])
+
+
+def _not_whole(path: str | os.PathLike[str], error: Exception) -> ValueError:
+    return ValueError(f"{path}: this is not a whole file of tinyunet weights ({error})")
 
 
 def save_values(obj: Any, f: str | os.PathLike[str]) -> None:

@@ -1,6 +1,7 @@
 """How good is a prediction?
 
-Of masks: overlap (Dice, IoU), correct pixels, distance of edges, ranking of scores (ROC AUC). Of pictures: PSNR.
+Of masks: overlap (Dice, IoU), precision and recall, correct pixels, distance of edges, ranking of scores (ROC AUC). Of
+classes: who is taken for whom (the confusion matrix), and the IoU of each. Of pictures: PSNR.
 """
 
 import numpy as np
@@ -35,6 +36,56 @@ def iou(prediction: ArrayLike, truth: ArrayLike) -> float:
     return float(np.count_nonzero(p & t) / union) if union else 1.0
 
 
+def precision(prediction: ArrayLike, truth: ArrayLike) -> float:
+    """Of what is marked, how much is right? |P ∩ T| / |P| of two 0/1 arrays of one shape; nan if nothing is marked.
+
+    Raises ValueError for other values than 0 and 1 or for two shapes.
+
+    >>> precision([1, 1, 0, 0], [1, 0, 0, 0])
+    0.5
+    """
+    p, t = _binary_pair(prediction, truth, "precision")
+    return float(np.count_nonzero(p & t) / np.count_nonzero(p)) if p.any() else float("nan")
+
+
+def recall(prediction: ArrayLike, truth: ArrayLike) -> float:
+    """Of what is there, how much is marked? |P ∩ T| / |T| of two 0/1 arrays of one shape; nan if nothing is there.
+
+    Dice is the harmonic mean of both. Raises ValueError for other values than 0 and 1 or for two shapes.
+
+    >>> recall([1, 0, 0, 0], [1, 1, 1, 1])
+    0.25
+    """
+    p, t = _binary_pair(prediction, truth, "recall")
+    return float(np.count_nonzero(p & t) / np.count_nonzero(t)) if t.any() else float("nan")
+
+
+def confusion_matrix(prediction: ArrayLike, truth: ArrayLike, classes: int) -> np.ndarray:
+    """How often is which class taken for which? M[t, p] = |T = t and P = p|, (classes, classes), of numbers from 0.
+
+    Its diagonal is what is right. Matrices of several pictures add up. Raises ValueError for two shapes or a number
+    that is no class, TypeError for numbers that are not integers.
+
+    >>> confusion_matrix([0, 0, 1, 1], [0, 1, 1, 1], classes=2)
+    array([[1, 0],
+           [1, 2]])
+    """
+    return _confusion(prediction, truth, classes, "confusion_matrix")
+
+
+def _confusion(prediction: ArrayLike, truth: ArrayLike, classes: int, caller: str) -> np.ndarray:
+    p, t = _real_pair(prediction, truth, caller, names=("prediction", "truth"))
+    for name, array in (("prediction", p), ("truth", t)):
+        if array.dtype.kind not in "ui":
+            raise TypeError(f"{caller}: {name} must hold integers, but its dtype is {array.dtype}")
+        if array.size and not (array.min() >= 0 and array.max() < classes):
+            raise ValueError(
+                f"{caller}: {name} must hold classes from 0 to {classes - 1}, "
+                f"but goes from {array.min()} to {array.max()}"
+            )
+    return np.bincount(np.ravel(t.astype(int) * classes + p), minlength=classes**2).reshape(classes, classes)
+
+
 def class_ious(prediction: ArrayLike, truth: ArrayLike, classes: int) -> np.ndarray:
     """IoU of each class, (classes,), of two arrays of equal shape that hold the numbers of classes from 0.
 
@@ -46,18 +97,18 @@ def class_ious(prediction: ArrayLike, truth: ArrayLike, classes: int) -> np.ndar
     >>> class_ious([0, 0, 1, 1], [0, 1, 1, 1], classes=3)
     array([0.5       , 0.66666667,        nan])
     """
-    p, t = _real_pair(prediction, truth, "class_ious", names=("prediction", "truth"))
-    for name, array in (("prediction", p), ("truth", t)):
-        if array.dtype.kind not in "ui":
-            raise TypeError(f"class_ious: {name} must hold integers, but its dtype is {array.dtype}")
-        if array.size and not (array.min() >= 0 and array.max() < classes):
-            raise ValueError(
-                f"class_ious: {name} must hold classes from 0 to {classes - 1}, "
-                f"but goes from {array.min()} to {array.max()}"
-            )
-    pairs = np.bincount(np.ravel(t.astype(int) * classes + p), minlength=classes**2).reshape(classes, classes)
-    both, either = np.diag(pairs), pairs.sum(axis=0) + pairs.sum(axis=1) - np.diag(pairs)
-    return np.divide(both, either, out=np.full(classes, np.nan), where=either > 0)
+    return ious_of(_confusion(prediction, truth, classes, "class_ious"))
+
+
+def ious_of(confusion: np.ndarray) -> np.ndarray:
+    """The `class_ious` of what a confusion matrix counts.
+
+    >>> ious_of(np.array([[3, 1], [0, 2]]))
+    array([0.75      , 0.66666667])
+    """
+    both = np.diag(confusion)
+    either = confusion.sum(axis=0) + confusion.sum(axis=1) - both
+    return np.divide(both, either, out=np.full(len(confusion), np.nan), where=either > 0)
 
 
 def pixel_accuracy(prediction: ArrayLike, truth: ArrayLike) -> float:

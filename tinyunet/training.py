@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import inspect
+import io
 import math
 import os
 import signal
@@ -16,6 +18,7 @@ import numpy as np
 from tqdm import tqdm
 
 from tinyunet import checkpoint
+from tinyunet.files import write_text
 from tinyunet.nn import Module
 from tinyunet.optim import Optimizer, Schedule
 from tinyunet.tensor import Tensor
@@ -37,9 +40,9 @@ class Trainer(Generic[M]):
         loss: a function of the model and a batch that returns a single number as a Tensor.
         schedule: of the learning rate, stepped after every step.
         validate: a function of the model that returns numbers by name; the first one, the higher the better, decides
-            which weights are the best. As long as it is nan, the latest are.
-        out: a folder for `last.safetensors`, everything that is needed to continue, and `best.safetensors`, the best
-            weights. Both are replaced atomically.
+            which weights are the best; of equally good ones the later. As long as it is nan, the latest are.
+        out: a folder for `last.safetensors`, everything that is needed to continue, `best.safetensors`, the best
+            weights, and `history.csv`, losses and scores. All are replaced atomically.
         after_step: a function of the model, called after every step, such as one that averages the weights.
 
     Attributes:
@@ -86,33 +89,60 @@ class Trainer(Generic[M]):
     @property
     def best(self) -> float:
         """The best score so far, −∞ before there is one that is a number."""
-        scores = (next(iter(numbers.values())) for _, numbers in self.scores)
-        return max((score for score in scores if not math.isnan(score)), default=-math.inf)
+        return max((score for score in self._first_scores() if not math.isnan(score)), default=-math.inf)
 
-    def run(self, steps: int, validate_every: int = 100) -> None:
+    @property
+    def best_step(self) -> int | None:
+        """The step whose weights are the best; None before the first validation."""
+        if self.best == -math.inf:  # no score is a number, or there are none: the latest
+            return self.scores[-1][0] if self.scores else None
+        return max(
+            step for (step, _), score in zip(self.scores, self._first_scores(), strict=True) if score == self.best
+        )
+
+    def waited(self) -> int:
+        """How many validations have passed since the best score was first reached."""
+        scores = self._first_scores()
+        return len(scores) - 1 - scores.index(self.best) if self.best in scores else 0
+
+    def _first_scores(self) -> list[float]:
+        """Of every validation the number that decides."""
+        return [next(iter(numbers.values())) for _, numbers in self.scores]
+
+    def saved(self) -> int | None:
+        """The step that `last.safetensors` holds; None where there is no such file."""
+        file = None if self.out is None else self.out / "last.safetensors"
+        return checkpoint.about(file)["step"] if file is not None and file.is_file() else None
+
+    def run(self, steps: int, validate_every: int = 100, patience: int | None = None) -> None:
         """Train until `steps` steps have been made in all; validate and save every `validate_every` and at the end.
 
-        Ctrl-C finishes the step, saves, and then raises KeyboardInterrupt; a second one stops at once.
+        Ctrl-C, and SIGTERM as well, finishes the step, saves, and then raises KeyboardInterrupt, with the number of the
+        signal. A second one stops at once: `saved` says what is in the file then.
+
+        Args:
+            patience: stop early after so many validations in a row without a better score.
 
         Raises:
             FloatingPointError: a loss that is infinite or not a number. The files keep the last good state.
         """
         self.model.train()
         with (
-            _interrupt_after_step() as interrupted,
-            tqdm(total=steps, initial=self.step, unit="step", dynamic_ncols=True, disable=None, leave=False) as bar,
+            _interrupt_after_step() as interrupts,
+            tqdm(total=steps, initial=self.step, unit="step", dynamic_ncols=True, disable=None) as bar,
         ):
-            while self.step < steps:
+            while self.step < steps and not (patience and self.waited() >= patience):
                 self._step()
                 bar.update()
                 bar.set_postfix_str(self._progress(), refresh=False)
                 if self.step % validate_every == 0 or self.step == steps:
                     self._validate()
                     self.save()
+                    bar.set_postfix_str(self._progress())
                     bar.write(f"step {self.step:>6}  {self._progress()}")
-                if interrupted.is_set():
+                if interrupts:
                     self.save()
-                    raise KeyboardInterrupt
+                    raise KeyboardInterrupt(interrupts[0])
 
     def _step(self) -> None:
         batch = next(self.batches)
@@ -145,7 +175,7 @@ class Trainer(Generic[M]):
             return
         with self.model.evaluating():
             numbers = {name: float(value) for name, value in self.validate(self.model).items()}
-        if self.best == -math.inf or next(iter(numbers.values())) > self.best:
+        if self.best == -math.inf or next(iter(numbers.values())) >= self.best:
             self._save_best()
         self.scores.append((self.step, numbers))
 
@@ -154,11 +184,24 @@ class Trainer(Generic[M]):
             checkpoint.save_arrays(self.out / "best.safetensors", self.model.state_dict(), {"step": self.step})
 
     def save(self) -> None:
-        """Write all that the future of the training depends on to `last.safetensors`; without `out`, nothing."""
+        """Write all that the future depends on to `last.safetensors`, and `history.csv`; without `out`, nothing."""
         if self.out is None:
             return
         progress = {"step": self.step, "losses": np.array(self.losses, np.float64), "scores": self.scores}
         checkpoint.save(self.out / "last.safetensors", self._things(), progress)
+        if self.losses:
+            write_text(self.out / "history.csv", self.history())
+
+    def history(self) -> str:
+        """Every step with its loss, and its scores where it was validated, as a table (CSV)."""
+        scores = dict(self.scores)
+        names = list(dict.fromkeys(name for numbers in scores.values() for name in numbers))
+        text = io.StringIO()
+        table = csv.writer(text, lineterminator="\n")
+        table.writerow(["step", "loss", *names])
+        for step, loss in enumerate(self.losses, start=1):
+            table.writerow([step, loss, *(scores.get(step, {}).get(name, "") for name in names)])
+        return text.getvalue()
 
     def load(self) -> None:
         """Take up the state of `last.safetensors`: the next steps are, bit for bit, those of an unbroken training.
@@ -181,19 +224,23 @@ class Trainer(Generic[M]):
 
 
 @contextmanager
-def _interrupt_after_step() -> Iterator[threading.Event]:
-    """Turn the first Ctrl-C into an event, so that it cannot hit in the middle of a step."""
-    event = threading.Event()
+def _interrupt_after_step() -> Iterator[list[int]]:
+    """Note the first Ctrl-C or SIGTERM, as its number in a list, so that it cannot hit in the middle of a step."""
+    noted: list[int] = []
     if threading.current_thread() is not threading.main_thread():
-        yield event  # only the main thread may handle signals
+        yield noted  # only the main thread may handle signals
         return
 
     def note(number: int, frame: Any) -> None:
-        event.set()
-        signal.signal(signal.SIGINT, before)
+        noted.append(number)
+        put_back()
 
-    before = signal.signal(signal.SIGINT, note)
+    def put_back() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield event
+        yield noted
     finally:
-        signal.signal(signal.SIGINT, before)
+        put_back()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.tasks.test_segmentation import folder
+from tests.tasks.segmentation import folder
 
 
 @pytest.fixture

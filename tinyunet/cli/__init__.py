@@ -47,6 +47,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read the output has seen enough, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # where Python may write the rest at its end
         return code
+    except MemoryError as error:
+        print(f"tinyunet: error: there is not enough memory ({str(error) or 'for this'})", file=sys.stderr)
+        return 2
     except (ValueError, LookupError, OSError, FloatingPointError) as error:
         message = str(error.args[0]) if isinstance(error, KeyError) else str(error)
         print(f"tinyunet: error: {' '.join(message.split())}", file=sys.stderr)

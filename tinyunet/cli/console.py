@@ -34,5 +34,5 @@ def let_everything_be_printed(*streams: Any) -> None:
     b'y = 2x3 - 1'
     """
     for stream in streams:
-        if isinstance(stream, io.TextIOWrapper) and stream.errors in ("strict", "backslashreplace"):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors in ("strict", "backslashreplace", "surrogateescape"):
             stream.reconfigure(errors="plain")

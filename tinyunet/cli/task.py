@@ -39,7 +39,10 @@ def _run(args: argparse.Namespace) -> int:
         return 0
     try:
         program.run(args.task, args.out, args.steps, args.seed, args.fast, args.images, args.apply)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
+        if not stop.args:  # at once, or outside of the training
+            print("\nStopped at once; the same command goes on from what was saved before.")
+            return 130
         print("\nStopped; everything is saved, and the same command goes on.")
-        return 130
+        return int(128 + stop.args[0])
     return 0

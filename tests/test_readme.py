@@ -6,7 +6,7 @@ import re
 import shlex
 from pathlib import Path
 
-from tests.tasks.test_segmentation import folder
+from tests.tasks.segmentation import folder
 from tinyunet import cli
 
 ROOT = Path(__file__).parent.parent
@@ -38,7 +38,7 @@ def test_the_commands_work_on_a_folder_of_pictures(tmp_path, monkeypatch):
         args = [str(file) for a in line[1:] for file in (sorted(Path().glob(a)) if "*" in a else [a])]
         small = {"train": ["--steps=2", "--crop=32", "--channels", "4", "8"], "run": ["--steps=2", "--fast"]}
         assert cli.main([*args, *small.get(line[1], [])]) == 0
-    assert len(list((tmp_path / "predictions").iterdir())) == 10
+    assert len(list((tmp_path / "predictions").iterdir())) == 15
 
 
 def test_the_files_it_links_to_exist():

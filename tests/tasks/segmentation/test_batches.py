@@ -7,7 +7,6 @@ from tinyunet.data.masks import Meaning
 from tinyunet.tasks.segmentation.batches import Squares, rare_classes
 from tinyunet.tasks.segmentation.dataset import Dataset, survey
 
-
 CLASSES = Meaning("classes", ((0, 0), (1, 1), (2, 2)))
 
 

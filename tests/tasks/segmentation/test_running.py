@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.tasks.segmentation import SMALL, folder, three_classes
+from tests.tasks.segmentation import SMALL, folder, three_classes, written
 from tinyunet.checkpoint import load_arrays, save_arrays
 from tinyunet.data import DataError
 from tinyunet.tasks import segmentation
@@ -207,6 +207,26 @@ def test_classes_are_learnt(tmp_path, colours):
     assert segmentation.predict(model, run.held_out.images[0]).shape == (3, 32, 40)
 
 
+def noisy(seed, things=True):
+    """A dark noisy picture (40, 48), with brighter discs on a third of it, and its mask."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:40, :48]
+    mask = np.zeros((40, 48), bool)
+    while things and mask.mean() < 0.3:
+        mask |= (y - rng.uniform(0, 40)) ** 2 + (x - rng.uniform(0, 48)) ** 2 < rng.uniform(2, 7) ** 2
+    return np.clip(60 + 90 * mask + rng.normal(0, 20, mask.shape), 0, 255), 255 * mask
+
+
+def test_in_background_alone_nothing_is_marked(tmp_path):
+    where = written(tmp_path, *zip(*(noisy(k) for k in range(8)), strict=True))
+    settings = Settings(**where, channels=(4, 8), steps=400, batch=4, crop=16)
+    run = segmentation.start(settings, tmp_path / "run")
+    run.trainer.run(400)
+    assert run.trainer.best > 0.9
+    empty = [noisy(100 + k, things=False)[0][None] / 255 for k in range(4)]
+    assert np.mean([segmentation.predict(run.trainer.model, x.astype(np.float32)) > 0.5 for x in empty]) < 0.01
+
+
 def test_classes_in_the_order_that_is_asked_for(tmp_path):
     where = three_classes(tmp_path)
     settings = Settings(**where, **SMALL, classes=("2", "0"), ignore="1")
@@ -246,6 +266,9 @@ MUTANTS = {
     ],
     "tasks.segmentation.running:_possible": [
         ("changes without a word", "if wrong:", "if False:"),
+    ],
+    "tasks.segmentation.running:_trainer": [
+        ("no scale is learnt", "model.learn_scale(*scale(facts))", ""),
     ],
     "tasks.segmentation.running:not_trained_on": [
         ("everything is new", "each not in trained_on", "True"),

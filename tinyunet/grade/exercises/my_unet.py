@@ -169,7 +169,7 @@ EXERCISE = Exercise(
     solutions=(my_unet, one_by_one),
     differs="The pictures are standardised as they were in training, and the model is put into evaluation for the time "
     "of the call.",
-    read_on=("tasks/segmentation.py", "training.py"),
+    read_on=("tasks/segmentation/running.py", "training.py"),
     returns=("the probability",),
     hints=(
         "Follow one picture: standardize, the network in evaluation, the sigmoid.",

@@ -140,7 +140,7 @@ def test_resume_says_what_it_does(where, capsys):
 def test_it_stops_early_and_says_so(where, capsys):
     assert cli.main(["train", *where, "--out=run", "--steps=900", "--patience=1", "--lr=0", *SMALL]) == 0
     out = capsys.readouterr().out
-    assert "Stopped early after step 200: 1 validations without a better score." in out
+    assert "Stopped early after step 200; validations without a better score: 1." in out
     assert cli.main(["train", "--resume=run"]) == 0
     assert "Stopped early after step 200" in capsys.readouterr().out
 

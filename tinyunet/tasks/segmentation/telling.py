@@ -28,11 +28,10 @@ def describe(run: Run) -> Iterator[str]:
     for sentence in run.left_out:
         yield f"left out: {sentence}"
     if settings.rare:
-        names = class_names(run.train.meaning)
-        what = (
-            "what to find is" if run.train.meaning.classes == 1 else f"class {some(names[k] for k in settings.rare)} is"
-        )
-        yield f"{what} rare: every second square is laid around it, and the Dice loss is added"
+        two = run.train.meaning.classes == 1
+        names = ["background", "foreground"] if two else [f"class {name}" for name in class_names(run.train.meaning)]
+        rare = some(names[k] for k in settings.rare)
+        yield f"rare: {rare}; every second square is laid around it, and the Dice loss is added"
     yield (
         f"U-Net {' '.join(map(str, settings.channels))} ({weights:,} weights), {settings.steps} steps of "
         f"{settings.batch} squares {settings.crop}×{settings.crop}; validation: {some(run.held_out.names) or 'none'}"
@@ -77,7 +76,7 @@ def outcome(run: Run, out: str | os.PathLike[str]) -> Iterator[str]:
     """What came of a run, and which weights are used to predict."""
     trainer, settings, out = run.trainer, run.settings, os.fspath(out)
     if trainer.step < settings.steps:
-        yield f"Stopped early after step {trainer.step}: {trainer.waited()} validations without a better score."
+        yield f"Stopped early after step {trainer.step}; validations without a better score: {trainer.waited()}."
     if trainer.scores and trainer.best_step is not None:
         name, value = next(iter(dict(trainer.scores)[trainer.best_step].items()))
         of = f"{name} {value:.4f} on the validation pictures"

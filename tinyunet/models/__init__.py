@@ -1,0 +1,1 @@
+"""Networks that grow out of the U-Net."""

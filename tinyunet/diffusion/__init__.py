@@ -17,6 +17,8 @@
 from tinyunet.diffusion.guidance import dropped, guided
 from tinyunet.diffusion.prediction import KINDS, Diffusion
 from tinyunet.diffusion.sampling import (
+    Denoise,
+    Keep,
     State,
     back_and_forth,
     ddim_step,
@@ -31,7 +33,9 @@ from tinyunet.diffusion.schedule import Schedule, cosine, from_betas, linear, st
 
 __all__ = [
     "KINDS",
+    "Denoise",
     "Diffusion",
+    "Keep",
     "Schedule",
     "State",
     "back_and_forth",

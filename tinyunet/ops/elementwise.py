@@ -329,7 +329,7 @@ def silu(input: Operand, inplace: bool = False) -> Any:
     tensor([-0.26894142,  0.        ,  0.73105858], dtype=float64)
     """
     check_floating("silu", input)
-    s = logistic(input)
+    s = 1 / (1 + np.exp(-input))  # no float16, where e⁻ˣ is ∞ too soon; and at ∞ it is 0, as it should be
     return input * s, lambda dy: dy * s * (1 + input * (1 - s))
 
 

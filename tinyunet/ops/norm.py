@@ -178,7 +178,9 @@ def group_norm(
 
     centred = rows - column(row_sums(rows) / M)
     inverse = column(1 / np.sqrt(row_dots(centred, centred) / M + eps))
-    normal = (centred * inverse).reshape(x.shape)  # x̂
+    normal = centred  # x̂, in the same memory
+    normal *= inverse
+    normal = normal.reshape(x.shape)
     y = normal if weight is None else normal * _by_channel(weight, x)
     if bias is not None:
         y = y + _by_channel(bias, x)

@@ -183,6 +183,43 @@ def test_whatever_is_random_or_remembered_is_restored(tmp_path, k):
     assert (tmp_path / "a" / "last.safetensors").read_bytes() == (tmp_path / "b" / "last.safetensors").read_bytes()
 
 
+def averaging(out):
+    trainer = make(out)
+    trainer.averaged = optim.swa_utils.AveragedModel(
+        trainer.model, multi_avg_fn=optim.swa_utils.get_ema_multi_avg_fn(0.8)
+    )
+    return trainer
+
+
+def test_an_average_of_the_weights_is_what_comes_of_it_and_is_resumed_bit_for_bit(tmp_path):
+    unbroken, seen = averaging(tmp_path / "a"), []
+    unbroken.validate = lambda model: seen.append(model) or {"score": float(len(seen))}
+    weights = [unbroken.model.state_dict()["unet.output.weight"]]
+    unbroken.after_step = lambda model: weights.append(model.state_dict()["unet.output.weight"])
+    unbroken.run(8, validate_every=5)
+    expected = weights[1]
+    for new in weights[2:]:
+        expected = 0.8 * expected + (1 - 0.8) * new
+    result = unbroken.result
+    assert seen == [result, result]
+    assert result is unbroken.averaged.module is not unbroken.model
+    np.testing.assert_allclose(result.unet.output.weight, expected, rtol=1e-5)
+    best, _ = load_arrays(tmp_path / "a" / "best.safetensors")
+    for name, value in result.state_dict().items():
+        np.testing.assert_array_equal(best[name], value)
+
+    averaging(tmp_path / "b").run(5, validate_every=5)
+    resumed = averaging(tmp_path / "b")
+    resumed.load()
+    resumed.run(8, validate_every=5)
+    assert resumed.averaged.n_averaged.item() == 8
+    for one, other in ((unbroken.model, resumed.model), (unbroken.averaged, resumed.averaged)):
+        for name, value in one.state_dict().items():
+            np.testing.assert_array_equal(other.state_dict()[name], value, err_msg=name)
+    assert make().result is not None
+    assert (plain := make()).result is plain.model
+
+
 def test_after_step_sees_the_weights_that_the_step_made():
     trainer, seen = make(), []
     trainer.after_step = lambda model: seen.append(model.state_dict()["unet.output.weight"])
@@ -455,10 +492,17 @@ def test_interrupts_are_not_touched_outside_the_main_thread():
 
 
 MUTANTS = {
+    "training:Trainer.result": [
+        ("the last weights for their average", "self.averaged.module if self.averaged else self.model", "self.model"),
+    ],
+    "training:Trainer._save_best": [
+        ("the last weights are kept", "self.result.state_dict()", "self.model.state_dict()"),
+    ],
     "checkpoint:remembered": [
         ("resume forgets the generators", "isinstance(thing, np.random.Generator) or (", "("),
     ],
     "training:Trainer._things": [
+        ("the average begins anew", ', "averaged")', ")"),
         ("resume forgets the schedule", '"schedule", ', ""),
     ],
     "training:Trainer._validate": [

@@ -21,6 +21,7 @@ from tinyunet import checkpoint
 from tinyunet.files import write_text
 from tinyunet.nn import Module
 from tinyunet.optim import Optimizer, Schedule
+from tinyunet.optim.swa_utils import AveragedModel
 from tinyunet.tensor import Tensor
 
 M = TypeVar("M", bound=Module)
@@ -32,8 +33,8 @@ class Trainer(Generic[M]):
     One step: draw a batch, compute loss(model, batch), walk it backward, let the optimizer step.
 
     Everything random or remembered is saved, and `load` puts it back: in model, batches, loss, after_step and validate,
-    every `numpy.random.Generator` and everything with `state_dict` and `load_state_dict`, such as a moving average of
-    the weights. To be found it must be an attribute of an object, at any depth (see `checkpoint.remembered`).
+    every `numpy.random.Generator` and everything with `state_dict` and `load_state_dict`. To be found it must be an
+    attribute of an object, at any depth (see `checkpoint.remembered`).
 
     Args:
         batches: an iterator of whatever `loss` takes.
@@ -43,7 +44,8 @@ class Trainer(Generic[M]):
             which weights are the best; of equally good ones the later. As long as it is nan, the latest are.
         out: a folder for `last.safetensors`, everything that is needed to continue, `best.safetensors`, the best
             weights, and `history.csv`, losses and scores. All are replaced atomically.
-        after_step: a function of the model, called after every step, such as one that averages the weights.
+        after_step: a function of the model, called after every step.
+        averaged: an average of the weights, which every step counts in. It is validated and kept as the best then.
 
     Attributes:
         step: how many steps have been made.
@@ -73,9 +75,11 @@ class Trainer(Generic[M]):
         validate: Callable[[M], Mapping[str, float]] | None = None,
         out: str | os.PathLike[str] | None = None,
         after_step: Callable[[M], object] | None = None,
+        averaged: AveragedModel | None = None,
     ) -> None:
         self.model, self.batches, self.loss, self.optimizer = model, batches, loss, optimizer
         self.schedule, self.after_step, self.validate = schedule, after_step, validate
+        self.averaged = averaged
         self.out = None if out is None else Path(out)
         if out is not None and inspect.isgenerator(batches):
             raise TypeError(
@@ -85,6 +89,11 @@ class Trainer(Generic[M]):
         self.step = 0
         self.losses: list[float] = []
         self.scores: list[tuple[int, dict[str, float]]] = []
+
+    @property
+    def result(self) -> Any:
+        """What comes of the training: the average of the weights where there is one, else the model."""
+        return self.averaged.module if self.averaged else self.model
 
     @property
     def best(self) -> float:
@@ -159,6 +168,8 @@ class Trainer(Generic[M]):
             self.schedule.step()
         if self.after_step:
             self.after_step(self.model)
+        if self.averaged:
+            self.averaged.update_parameters(self.model)
         self.losses.append(value)
         self.step += 1
 
@@ -173,15 +184,15 @@ class Trainer(Generic[M]):
         if self.validate is None:
             self._save_best()  # the latest is the best that is known
             return
-        with self.model.evaluating():
-            numbers = {name: float(value) for name, value in self.validate(self.model).items()}
+        with self.result.evaluating():
+            numbers = {name: float(value) for name, value in self.validate(self.result).items()}
         if self.best == -math.inf or next(iter(numbers.values())) >= self.best:
             self._save_best()
         self.scores.append((self.step, numbers))
 
     def _save_best(self) -> None:
         if self.out is not None:
-            checkpoint.save_arrays(self.out / "best.safetensors", self.model.state_dict(), {"step": self.step})
+            checkpoint.save_arrays(self.out / "best.safetensors", self.result.state_dict(), {"step": self.step})
 
     def save(self) -> None:
         """Write all that the future depends on to `last.safetensors`, and `history.csv`; without `out`, nothing."""
@@ -219,7 +230,7 @@ class Trainer(Generic[M]):
 
     def _things(self) -> dict[str, Any]:
         """Everything that the future of the training depends on, by name."""
-        names = ("model", "optimizer", "schedule", "batches", "loss", "after_step", "validate")
+        names = ("model", "optimizer", "schedule", "batches", "loss", "after_step", "validate", "averaged")
         return {name: getattr(self, name) for name in names}
 
 

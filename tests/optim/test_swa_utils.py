@@ -59,6 +59,18 @@ def test_an_average_is_saved_and_goes_on_bit_for_bit():
     assert first.module.weight is not model.weight
 
 
+def test_a_short_training_forgets_its_first_weights():
+    model = nn.Linear(1, 1, bias=False)
+    averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.5, warmup=True))
+    expected = None
+    for n, value in enumerate([8.0, 2.0, 4.0, 1.0, 6.0, 3.0, 7.0, 5.0, 2.0, 9.0, 1.0, 4.0]):
+        model.weight.data = np.full((1, 1), value)
+        averaged.update_parameters(model)
+        d = min(0.5, (1 + n) / (10 + n))  # from the ninth on it is ½
+        expected = value if n == 0 else d * expected + (1 - d) * value
+        assert averaged.module.weight.item() == pytest.approx(expected, rel=1e-6)
+
+
 def test_wrong_arguments_are_named():
     with pytest.raises(ValueError, match=r"decay must be between 0 and 1, not 1\.5"):
         get_ema_multi_avg_fn(1.5)
@@ -77,8 +89,10 @@ MUTANTS = {
     "optim.swa_utils:get_ema_avg_fn": [
         (
             "the average moves too fast",
-            "decay * averaged.numpy() + (1 - decay)",
-            "(1 - decay) * averaged.numpy() + decay",
+            "d * averaged.numpy() + (1 - d)",
+            "(1 - d) * averaged.numpy() + d",
         ),
+        ("the first weights are kept", "min(decay, (1 + times) / (10 + times))", "decay"),
+        ("the decay grows to 1", "min(decay, (1 + times) / (10 + times))", "(1 + times) / (10 + times)"),
     ],
 }

@@ -88,17 +88,26 @@ def _each(avg_fn: Callable[[Tensor, Tensor, int], Any]) -> Average:
     return multi_avg_fn
 
 
-def get_ema_avg_fn(decay: float = 0.999) -> Callable[[Tensor, Tensor, int], Any]:
+def get_ema_avg_fn(decay: float = 0.999, warmup: bool = False) -> Callable[[Tensor, Tensor, int], Any]:
     """The exponential moving average of one parameter, decay·averaged + (1 − decay)·current, for `avg_fn`.
+
+    Args:
+        warmup: begin with a small decay, (1 + n)/(10 + n) after n averages as long as that is less, so that the first
+            weights are forgotten in a short training, too. PyTorch does not have it.
 
     Raises:
         ValueError: a decay outside [0, 1].
     """
     if not 0 <= decay <= 1:
         raise ValueError(f"get_ema_avg_fn: decay must be between 0 and 1, not {decay}")
-    return lambda averaged, current, times: decay * averaged.numpy() + (1 - decay) * current.numpy()
+
+    def ema(averaged: Tensor, current: Tensor, times: int) -> Any:
+        d = min(decay, (1 + times) / (10 + times)) if warmup else decay
+        return d * averaged.numpy() + (1 - d) * current.numpy()
+
+    return ema
 
 
-def get_ema_multi_avg_fn(decay: float = 0.999) -> Average:
+def get_ema_multi_avg_fn(decay: float = 0.999, warmup: bool = False) -> Average:
     """The same as `get_ema_avg_fn`, for `multi_avg_fn`."""
-    return _each(get_ema_avg_fn(decay))
+    return _each(get_ema_avg_fn(decay, warmup))

@@ -215,6 +215,7 @@ MUTANTS = {
         ("evaluation: the mean not scaled", "else mean) * scale)", "else mean))"),
     ],
     "ops.norm:group_norm": [
-        ("groups: dx without the term of the variance", "- n * column(row_dots(dn, n) / M)", ""),
+        ("groups: dx without the term of the variance", "- normal * column(row_dots(dn, normal) / M)", ""),
+        ("groups: γ of the first channels for all", "scale * weight)", "scale * weight[:1])"),
     ],
 }

@@ -177,24 +177,24 @@ def group_norm(
         return vector.astype(rows.dtype)[:, None]
 
     centred = rows - column(row_sums(rows) / M)
-    inverse = column(1 / np.sqrt(row_dots(centred, centred) / M + eps))
-    normal = centred  # x̂, in the same memory
-    normal *= inverse
-    normal = normal.reshape(x.shape)
-    y = normal if weight is None else normal * _by_channel(weight, x)
+    inverse = 1 / np.sqrt(row_dots(centred, centred) / M + eps)
+    scale = np.repeat(inverse, x.shape[1] // num_groups).reshape(x.shape[:2])  # γ/s, for each channel of each image
+    scale = (scale if weight is None else scale * weight).astype(rows.dtype)
+    y = centred.reshape(x.shape) * scale.reshape(*x.shape[:2], *[1] * (x.ndim - 2))
     if bias is not None:
-        y = y + _by_channel(bias, x)
+        y += _by_channel(bias, x)
     axes = (0, *range(2, x.ndim))
-
-    def dx(dy: Array) -> Array:
-        dn = (dy if weight is None else dy * _by_channel(weight, x)).reshape(rows.shape)  # dx̂
-        n = normal.reshape(rows.shape)
-        dn = dn - column(row_sums(dn) / M) - n * column(row_dots(dn, n) / M)
-        return np.asarray((dn * inverse).reshape(x.shape))
 
     def backward(dy: Array) -> Any:
         dy = wide(dy)
-        return lambda: dx(dy), None, lambda: total(dy * normal, axes), lambda: total(dy, axes)
+        normal = centred * column(inverse)  # x̂
+
+        def dx() -> Array:
+            dn = (dy if weight is None else dy * _by_channel(weight, x)).reshape(rows.shape)  # dx̂
+            dn = dn - column(row_sums(dn) / M) - normal * column(row_dots(dn, normal) / M)
+            return np.asarray((dn * column(inverse)).reshape(x.shape))
+
+        return dx, None, lambda: total(dy * normal.reshape(x.shape), axes), lambda: total(dy, axes)
 
     return y.astype(x.dtype, copy=False), backward
 

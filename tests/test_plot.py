@@ -153,7 +153,40 @@ def test_marks_of_no_array():
         plot.grids({"x": [[1]]}, {"z": 0})
 
 
+def test_clouds_are_on_the_same_square():
+    clouds = {name: k * np.random.default_rng(0).normal(size=(50, 2)) for k, name in enumerate("abcdef", 1)}
+    figure = plot.points(clouds)
+    assert [axes.get_title() for axes in figure.axes if axes.get_title()] == list("abcdef")
+    assert len({(axes.get_xlim(), axes.get_ylim()) for axes in figure.axes[:6]}) == 1
+    for axes, cloud in zip(figure.axes, clouds.values(), strict=False):
+        np.testing.assert_allclose(axes.collections[0].get_offsets(), cloud)
+    assert all(axes.axison for axes in figure.axes[:6])
+    assert not any(axes.axison for axes in figure.axes[6:])
+
+
+def test_distributions_are_on_one_scale():
+    figure = plot.distributions({"few": [1.0, 2.0], "many": [3.0] * 30}, "how far")
+    axes = figure.axes[0]
+    assert axes.get_xlabel() == "how far"
+    areas = []
+    for patch in axes.patches:
+        x, y = patch.get_xy().T
+        areas.append(abs(np.trapezoid(y, x)))
+    np.testing.assert_allclose(areas, 1, rtol=0.01)
+
+
 MUTANTS = {
+    "plot:points": [
+        (
+            "each on a square of its own",
+            "for cloud in clouds.values()) * 1.1",
+            "for cloud in [*clouds.values()][:1]) * 1.1",
+        ),
+        ("the first clouds lose their frames", "panels[len(clouds) :]", "panels"),
+    ],
+    "plot:distributions": [
+        ("the many are higher", "density=True", "density=False"),
+    ],
     "plot:running_mean": [
         ("one side longer than the other at the beginning", "here + reach + 1", "here + width // 2 + 1"),
         ("too wide", "width // 2)", "width)"),

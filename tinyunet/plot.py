@@ -94,6 +94,47 @@ def rows(columns: Mapping[str, Sequence[Array]]) -> Figure:
     return figure
 
 
+def points(clouds: Mapping[str, Array]) -> Figure:
+    """Clouds of points (N, 2) side by side, each under its name, all on the same square of the plane.
+
+    >>> figure = points({"noise": np.zeros((5, 2)), "spiral": np.ones((5, 2))})
+    >>> [axes.get_title() for axes in figure.axes]
+    ['noise', 'spiral']
+    """
+    half = max(float(np.quantile(np.abs(cloud), 0.999)) for cloud in clouds.values()) * 1.1 or 1.0
+    columns = min(len(clouds), 4)
+    lines = -(-len(clouds) // columns)
+    figure = Figure(figsize=(12.0, lines * (12.0 / columns + 0.5)), layout="constrained")
+    panels = list(figure.subplots(lines, columns, squeeze=False).flat)
+    for axes, (name, cloud) in zip(panels, clouds.items(), strict=False):
+        axes.scatter(*cloud.T, s=5, color=BLUE, alpha=0.5, linewidths=0)
+        axes.set_title(name, fontsize=16)
+        axes.set(xlim=(-half, half), ylim=(-half, half), aspect="equal", xticks=[], yticks=[])
+    for axes in panels[len(clouds) :]:  # places of the grid that are left
+        axes.set_axis_off()
+    return figure
+
+
+def distributions(values: Mapping[str, Sequence[float]], label: str) -> Figure:
+    """How often each value occurs: a curve of steps for each name, from 0 on, on one scale with this label.
+
+    >>> figure = distributions({"a": [1.0, 2.0, 2.1], "b": [0.5, 0.7]}, "distance")
+    >>> [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    ['a', 'b']
+    """
+    figure = Figure(figsize=(8, 4), layout="constrained")
+    axes = figure.subplots()
+    bins = [float(edge) for edge in np.linspace(0, max(max(of) for of in values.values()), 40)]
+    for (name, of), colour in zip(values.items(), MARKS, strict=False):
+        axes.hist(of, bins, density=True, histtype="step", linewidth=2, color=colour, label=name)
+    axes.set_xlabel(label, fontsize=13)
+    axes.set_yticks([])
+    axes.set_ylabel("how often", fontsize=13)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(fontsize=13, frameon=False)
+    return figure
+
+
 def running_mean(values: Sequence[float], width: int) -> Array:
     """The mean of each value and its neighbours, up to width // 2 on either side.
 

@@ -97,9 +97,9 @@ def comparison(ours, theirs):
 
 
 def written(task, on):
-    """The unit of a number of a task, and how it is written."""
+    """The unit of a number of a task, as its name or `reads` says, and how it is written."""
     if on in task.errors:
-        return "pixels", "{:.2f}".format
+        return on.partition(", in ")[2], "{:.2f}".format
     spec = re.search(r"\{.*?\}", task.reads).group()
     return task.reads.replace(spec, "").strip(), spec.format
 

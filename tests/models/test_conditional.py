@@ -153,7 +153,7 @@ MUTANTS = {
         ("left as it was drawn", "np.zeros_like(p.numpy())", "p.numpy()"),
     ],
     "models.conditional:ResidualBlock": [
-        ("scaled about 0", "(1 + scale)", "scale"),
+        ("scaled about 0", "self.norm2(y) * (1 + scale)", "self.norm2(y) * scale"),
         ("scale and shift exchanged", "scale, shift = self", "shift, scale = self"),
         ("nothing passes", "self.skip(x) + self.conv2", "self.conv2"),
         ("the last layer is not 0", "self.conv2 = zero(", "self.conv2 = ("),

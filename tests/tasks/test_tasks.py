@@ -1,5 +1,7 @@
 """Every task, made small: the loss falls, and the trained model passes a floor that an untrained one does not."""
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -19,21 +21,24 @@ FLOORS = {  # all of its numbers are above; in brackets, what another method rea
     "poster": 13.0,  # (the best linear filter 12.3)
     "classifier": 0.8,
     "skips": 0.55,  # (without skips 0.29)
+    "points": -0.7,  # told from real ones, less is better (a Gaussian 0.78)
+    "diffusion": 0.3,  # of the class asked for (a Gaussian of all 0.1)
 }
+FALLS = {"points": 0.96}  # to which part of it the loss falls at least; here most of v cannot be known
 
 
 def test_a_task_learns(name, task):
     trainer = program.trainer(task, program.Settings(name, task.fast_steps, fast=True))
-    before = lowest(task, trainer.model)
+    before = lowest(task, trainer.result)
     trainer.run(task.fast_steps)
-    assert np.mean(trainer.losses[-10:]) < 0.8 * np.mean(trainer.losses[:5])
-    assert before < FLOORS[name] < lowest(task, trainer.model)
+    assert np.mean(trainer.losses[-10:]) < FALLS.get(name, 0.8) * np.mean(trainer.losses[:5])
+    assert before < FLOORS[name] < lowest(task, trainer.result)
 
 
 def lowest(task, model):
-    """The lowest of the numbers of the U-Net, of which more is better."""
-    numbers = task.metric([task.predict(model, *example.inputs) for example in task.held_out])
-    return min(number for name, number in numbers.items() if name not in task.errors)
+    """The lowest of the numbers of which more is better; where there are none, of the negatives of the errors."""
+    numbers = task.metric(task.answers(lambda *inputs: task.predict(model, *inputs)))
+    return min([n for name, n in numbers.items() if name not in task.errors] or [-n for n in numbers.values()])
 
 
 def test_the_shapes_of_a_task_fit_together(task):
@@ -43,9 +48,11 @@ def test_the_shapes_of_a_task_fit_together(task):
     model = task.model(np.random.default_rng(0))
     task.loss(model(*inputs), target, weight).backward()
     assert all(p.grad is not None for p in model.parameters())
-    for name, method in task.methods(model).items():
-        for example in task.held_out[:2]:
-            assert np.shape(method(*example.inputs)) == np.shape(example.truth), name
+    methods, two = task.methods(model), copy.copy(task)
+    two.held_out = task.held_out[:2]
+    for name, method in methods.items():
+        for answer, example in zip(two.answers(method), two.held_out, strict=True):
+            assert np.shape(answer) == np.shape(example.truth), name
 
 
 def test_a_perfect_answer_is_the_best(task):
@@ -56,6 +63,8 @@ def test_a_perfect_answer_is_the_best(task):
 
 
 def test_what_is_drawn_are_pictures_in_columns_of_one_length(task):
+    if task.name == "points":  # which are drawn as points
+        return
     columns = task.picture({key: [e.truth for e in task.held_out] for key in (UNET, "another")})
     assert {len(column) for column in columns.values()} == {len(task.shown)}
     for column in columns.values():

@@ -24,6 +24,7 @@ from tinyunet.data import DataError, read_image, write_picture
 from tinyunet.files import write_text
 from tinyunet.nn import Module
 from tinyunet.optim import Adam, CosineAnnealingLR
+from tinyunet.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tinyunet.tasks.registry import find
 from tinyunet.tasks.task import Batch, Task
 from tinyunet.tensor import Array, Tensor
@@ -69,7 +70,9 @@ def trainer(task: Task, settings: Settings, out: str | os.PathLike[str] | None =
         return task.loss(model(*inputs), target, weight)
 
     schedule = CosineAnnealingLR(optimizer, settings.steps)
-    return Trainer(model, Batches(task, batches_rng), loss, optimizer, schedule, out=out)
+    ema = get_ema_multi_avg_fn(task.average, warmup=True)
+    averaged = AveragedModel(model, multi_avg_fn=ema) if task.average else None
+    return Trainer(model, Batches(task, batches_rng), loss, optimizer, schedule, out=out, averaged=averaged)
 
 
 def settings_for(name: str, out: Path, given: Mapping[str, Any]) -> Settings:
@@ -135,7 +138,7 @@ def run(
     took = f"Trained in {noted['seconds']:.0f} s. " if "seconds" in noted else ""
     print(f"{table(noted['numbers'])}\n{took}Picture, curve and weights are in {out}.")
     if picture is not None and yours is not None:
-        print(apply(task, training.model, yours, Path(picture).stem, out))
+        print(apply(task, training.result, yours, Path(picture).stem, out))
     return noted["numbers"]
 
 
@@ -163,12 +166,10 @@ def _note(out: Path, **known: Any) -> None:
 
 
 def measure(task: Task, training: Trainer[Module], out: Path) -> dict[str, dict[str, float]]:
-    """The numbers of every method for what is held out, best drawn as picture.png beside curve.png."""
-    outputs = {
-        name: [method(*example.inputs) for example in task.held_out]
-        for name, method in task.methods(training.model).items()
-    }
-    plot.save(plot.rows(task.picture(outputs)), out / "picture.png")
+    """The numbers of every method for what is held out; figures, such as picture.png, are drawn beside curve.png."""
+    outputs = {name: task.answers(method) for name, method in task.methods(training.result).items()}
+    for name, figure in task.figures(training.result, outputs).items():
+        plot.save(figure, out / f"{name}.png")
     plot.save(plot.training_curve(training.losses, training.scores), out / "curve.png")
     return {name: task.metric(of) for name, of in outputs.items()}
 

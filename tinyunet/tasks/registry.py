@@ -7,17 +7,20 @@ from tinyunet.data import DataError
 from tinyunet.tasks.cells import Cells
 from tinyunet.tasks.classifier import Digits
 from tinyunet.tasks.denoising import Denoising
+from tinyunet.tasks.diffusion import DigitDiffusion
 from tinyunet.tasks.inpainting import DigitInpainting, Retouching
+from tinyunet.tasks.points import Points
 from tinyunet.tasks.scenes import Scenes
 from tinyunet.tasks.skips import Skips
 from tinyunet.tasks.style import Pen, Poster
 from tinyunet.tasks.superresolution import SuperResolution
 from tinyunet.tasks.task import Task
 
-TASKS: dict[str, type[Task]] = {
-    task.name: task
-    for task in (Cells, Scenes, Denoising, SuperResolution, DigitInpainting, Retouching, Pen, Poster, Digits, Skips)
-}
+_ALL: tuple[type[Task], ...] = (
+    Cells, Scenes, Denoising, SuperResolution, DigitInpainting, Retouching, Pen, Poster, Digits, Skips,
+    Points, DigitDiffusion,
+)  # fmt: skip
+TASKS: dict[str, type[Task]] = {task.name: task for task in _ALL}
 
 
 def find(name: str) -> type[Task]:

@@ -11,8 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
+from matplotlib.figure import Figure
 
 import tinyunet.functional as F
+from tinyunet import plot
 from tinyunet.data import DataError
 from tinyunet.nn import Module
 from tinyunet.tasks.tiles import tiled
@@ -42,6 +44,7 @@ class Task:
         held_out: the examples that the task is judged by; `__init__` makes them.
         shown: which of these are drawn, as far as there are as many.
         errors: those of the numbers of which less is better.
+        average: the decay of an exponential moving average of the weights, which is what is used then; 0 for none.
         no_images, no_apply: why `--images` or `--apply` means nothing here; empty where it does.
         fast: whether everything is to be small, so that it takes seconds.
     """
@@ -56,6 +59,7 @@ class Task:
     n: ClassVar[int] = 8
     lr: ClassVar[float] = 4e-3
     errors: ClassVar[tuple[str, ...]] = ()
+    average: ClassVar[float] = 0.0
     no_images: ClassVar[str] = "it learns from pictures that it draws"
     no_apply: ClassVar[str] = ""
     shown: tuple[int, ...] = (0, 1, 2)
@@ -90,6 +94,10 @@ class Task:
         """All that are compared: the trained model first."""
         return {UNET: lambda *inputs: self.predict(model, *inputs), **self.baselines()}
 
+    def answers(self, method: Method) -> Sequence[Array]:
+        """What a method answers to all that is held out, one by one."""
+        return [method(*example.inputs) for example in self.held_out]
+
     def score(self, output: Array, truth: Array) -> float:
         """How good an answer is; more is better."""
         raise NotImplementedError
@@ -107,6 +115,10 @@ class Task:
         columns = {name: [of[k] for k in self.drawn()] for name, of in self.drawn_methods(outputs).items()}
         columns = {"input": [e.inputs[0] for e in examples], **columns, "truth": [e.truth for e in examples]}
         return {title: [self.view(y) for y in of] for title, of in columns.items()}
+
+    def figures(self, model: Any, outputs: Mapping[str, Sequence[Array]]) -> dict[str, Figure]:
+        """What is drawn of a run, by the names of the files: what the model and the other methods answered."""
+        return {"picture": plot.rows(self.picture(outputs))}
 
     def drawn(self) -> list[int]:
         """Which of what is held out are drawn: those `shown` that there are, or else the first."""

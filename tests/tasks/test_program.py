@@ -13,7 +13,15 @@ from tinyunet.tasks.registry import TASKS, find, listing
 
 pytestmark = pytest.mark.pictures
 
-FILES = {"best.safetensors", "curve.png", "last.safetensors", "measured.json", "picture.png", "settings.json"}
+FILES = {
+    "best.safetensors",
+    "curve.png",
+    "history.csv",
+    "last.safetensors",
+    "measured.json",
+    "picture.png",
+    "settings.json",
+}
 
 
 def test_a_run_goes_on_where_it_stopped_and_is_the_unbroken_one(tmp_path, capsys):

@@ -268,6 +268,11 @@ def test_stacks_pair_page_by_page(folders):
     assert len(find_pairs(images, masks)) == 4
 
 
+def test_pages_are_in_their_order_by_name(folders):
+    images, masks = folders({"v.tif": stack([grey()] * 10)}, {"v.tif": stack([mask()] * 10)})
+    assert [pair.name for pair in find_pairs(images, masks)] == [f"v#{k:02}" for k in range(1, 11)]
+
+
 def test_stacks_of_several_lengths_do_not_pair(folders):
     images, masks = folders({"v.tif": stack([grey()] * 3)}, {"l.tif": stack([mask()] * 2)})
     with pytest.raises(DataError, match=r"images in .*: v\.tif#1, v\.tif#2, v\.tif#3; masks in"):
@@ -293,7 +298,7 @@ MUTANTS = {
     "data.keeping:Masks.shares": [("what is ignored counts", ": max(2, self.meaning.classes)", ":")],
     "data.keeping:_facts": [("shapes do not tell", "{stored.shape}", "")],
     "data.keeping:_look": [
-        ("as stored is never tried", "turns = [(1, 1), ", "turns = [(1, 1)] and [(1, 1), (1, 1), "),
+        ("as stored is never tried", "turns = [(1, 1), ", "turns = ["),
         ("the first that fits is taken", "for _, other in others", "for _, other in ()"),
     ],
     "data.folder:find_pairs": [("a folder of both is no folder of both", "suffix if same else", "")],

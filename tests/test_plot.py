@@ -160,6 +160,7 @@ def test_clouds_are_on_the_same_square():
     assert len({(axes.get_xlim(), axes.get_ylim()) for axes in figure.axes[:6]}) == 1
     for axes, cloud in zip(figure.axes, clouds.values(), strict=False):
         np.testing.assert_allclose(axes.collections[0].get_offsets(), cloud)
+        assert np.abs(cloud).max() < axes.get_xlim()[1]
     assert all(axes.axison for axes in figure.axes[:6])
     assert not any(axes.axison for axes in figure.axes[6:])
 
@@ -178,7 +179,7 @@ def test_distributions_are_on_one_scale():
 MUTANTS = {
     "plot:points": [
         (
-            "each on a square of its own",
+            "on a square of the first",
             "for cloud in clouds.values()) * 1.1",
             "for cloud in [*clouds.values()][:1]) * 1.1",
         ),

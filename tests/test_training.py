@@ -235,6 +235,19 @@ def test_after_step_sees_the_weights_that_the_step_made():
 STOPS = [signal.SIGINT, signal.SIGTERM]
 
 
+@pytest.fixture
+def survivor():
+    """A SIGTERM that nobody notes is an error, and not the end of all tests."""
+
+    def fail(number, frame):
+        raise AssertionError("nobody noted the signal")
+
+    before = signal.signal(signal.SIGTERM, fail)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.usefixtures("survivor")
 @pytest.mark.parametrize("number", STOPS)
 def test_ctrl_c_and_sigterm_finish_the_step_save_and_it_can_go_on(tmp_path, number):
     unbroken = make(tmp_path / "a")

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from PIL import Image
 
 from tests.tasks.segmentation import three_classes
 from tinyunet import cli
+from tinyunet.cli.segment import _stopped
 from tinyunet.data import read_image
 
 SMALL = ["--channels", "4", "8", "--batch", "2", "--crop", "16"]
@@ -173,6 +175,17 @@ def test_ctrl_c_says_how_to_go_on_and_the_end_is_the_same(where, tmp_path, numbe
     for name in ("last.safetensors", "best.safetensors", "history.csv"):
         a, b = ((tmp_path / run / name).read_bytes() for run in ("stopped", "unbroken"))
         assert a == b
+
+
+@pytest.mark.parametrize(
+    ("saved", "said"),
+    [(5, "everything is saved"), (3, "saved is step 3, the 2 after it are lost"), (None, "saved is step 0, the 5 ")],
+)
+def test_what_is_said_to_be_saved_is_what_the_file_holds(capsys, saved, said):
+    trainer = SimpleNamespace(saved=lambda: saved, step=5)
+    run = SimpleNamespace(trainer=trainer, settings=SimpleNamespace(steps=9))
+    assert _stopped(KeyboardInterrupt(15), run, "out") == 143
+    assert f"Stopped after step 5 of 9; {said}" in capsys.readouterr().out
 
 
 def test_a_second_ctrl_c_says_what_is_true(where, tmp_path):

@@ -48,6 +48,14 @@ def test_a_walk_goes_back_as_often_as_asked():
     assert back_and_forth([4, 2, 0], 3) == [4, 2, 4, 2, 4, 2, 0, 2, 0, 2, 0]
 
 
+def test_on_the_way_back_noise_is_added():
+    diffusion, x = Diffusion(cosine()), normal(0, 3, 4)
+    _, back = denoising(diffusion, ideal(diffusion), x, [300, 700], np.random.default_rng(5))
+    z = np.random.default_rng(5).standard_normal(x.shape)
+    np.testing.assert_allclose(back.x, diffusion.schedule.add_more_noise(x, 300, 700, z), atol=1e-7)
+    assert back.t == 700
+
+
 @pytest.mark.parametrize("schedule", [linear(), cosine().shifted(2), straight()])
 @pytest.mark.parametrize(("t", "s"), [(700, 400), (2, 1), (1, 0), (1000, 999)])
 def test_ddim_with_all_of_its_noise_is_ddpm(schedule, t, s):
@@ -203,7 +211,7 @@ MUTANTS = {
     ],
     "diffusion.sampling:ddpm_step": [
         ("variance for standard deviation", "np.sqrt(variance) * noise", "variance * noise"),
-        ("noise in the last step", " if s else mean", ""),
+        ("twice the noise", "np.sqrt(variance)", "2 * np.sqrt(variance)"),
     ],
     "diffusion.sampling:denoising": [
         ("everything is recorded", "with no_grad():", "if True:"),

@@ -86,7 +86,7 @@ def ddim_step(
 def ddpm_step(diffusion: Diffusion, x: Array, t: int, s: int, x0: Array, rng: np.random.Generator) -> Array:
     """From x_t to x_s, s < t: a draw from the posterior q(x_s | x_t, x̂₀). `ddim_step` with η = 1 is the same."""
     mean, variance = diffusion.schedule.posterior(x0, x, t, s)
-    return mean + np.sqrt(variance) * noise_like(x, rng) if s else mean
+    return mean + np.sqrt(variance) * noise_like(x, rng)  # no noise in the last step, whose variance is 0
 
 
 def denoising(

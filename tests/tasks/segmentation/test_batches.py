@@ -69,6 +69,10 @@ def test_brightness_and_contrast_vary_and_the_mask_does_not():
     for a in x:  # still pictures of the same noise, brighter or darker, of more contrast or less
         assert abs(a.mean() - 0.5) < 0.3 + 0.1
         assert 0.6 < a.std() / np.std(images) < 1.4
+    contrasts = x.std(axis=(1, 2, 3)) / np.std(images)
+    assert contrasts.max() / contrasts.min() > 1.2
+    contrasts = plain.std(axis=(1, 2, 3)) / np.std(images)
+    assert contrasts.max() / contrasts.min() < 1.2
 
 
 def test_bent_pictures_keep_their_masks():

@@ -221,6 +221,8 @@ def test_in_background_alone_nothing_is_marked(tmp_path):
     where = written(tmp_path, *zip(*(noisy(k) for k in range(8)), strict=True))
     settings = Settings(**where, channels=(4, 8), steps=400, batch=4, crop=16)
     run = segmentation.start(settings, tmp_path / "run")
+    learnt_from = np.stack([run.train.images[k] for k in range(len(run.train.names))])
+    np.testing.assert_allclose(run.trainer.model.mean.numpy().ravel(), learnt_from.mean(), rtol=1e-4)
     run.trainer.run(400)
     assert run.trainer.best > 0.9
     empty = [noisy(100 + k, things=False)[0][None] / 255 for k in range(4)]

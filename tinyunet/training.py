@@ -198,10 +198,10 @@ class Trainer(Generic[M]):
         """Write all that the future depends on to `last.safetensors`, and `history.csv`; without `out`, nothing."""
         if self.out is None:
             return
+        if self.losses:  # before the rest: if this is the last that is done, the training goes on and writes it again
+            write_text(self.out / "history.csv", self.history())
         progress = {"step": self.step, "losses": np.array(self.losses, np.float64), "scores": self.scores}
         checkpoint.save(self.out / "last.safetensors", self._things(), progress)
-        if self.losses:
-            write_text(self.out / "history.csv", self.history())
 
     def history(self) -> str:
         """Every step with its loss, and its scores where it was validated, as a table (CSV)."""

@@ -30,7 +30,7 @@ def test_no_verdict_says_what_is_right(name):
     example, _ = forms._example({"operation": name} | forms._fields(name)["form"])
     rng = np.random.default_rng(0)
     given = {  # such that what is right is said for no other reason
-        key: array if key == "target" else rng.uniform(1, 6, array.shape).round(3)
+        key: array if key in ("target", "alpha_bar", "beta") else rng.uniform(1, 6, array.shape).round(3)
         for key, array in example.explanation.arrays.items()
     }
     y = getattr(byhand, name)(**given, **example.explanation.operation.settings)

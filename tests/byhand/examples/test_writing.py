@@ -71,6 +71,15 @@ def explanations(draw):
             case "cross_entropy":
                 reduction = draw(st.sampled_from(["mean", "sum", "none"]))
                 return byhand.cross_entropy(draw(arrays(2, C)) / 1e4, [0, C - 1], reduction)
+            case "alpha_bar":
+                return byhand.alpha_bar(draw(st.lists(st.sampled_from([0.1, 0.25, 1 / 3]), min_size=1, max_size=4)))
+            case "add_noise" | "predict_x0" as name:
+                return getattr(byhand, name)(draw(arrays(2, C)), 1, draw(arrays(2, C)), [1, 0.64])
+            case "ddim_step":
+                given = {"alpha_bar": [1, 0.64, 0.36], "eta": draw(st.sampled_from([0.0, 0.5])), "z": draw(arrays(C))}
+                return byhand.ddim_step(draw(arrays(C)), 2, 1, draw(arrays(C)), **given)
+            case "guided":
+                return byhand.guided(draw(arrays(2, C)), draw(arrays(2, C)), draw(st.sampled_from([1.0, 3.0, 7.5])))
             case name:
                 return getattr(byhand, name)(draw(arrays(2, C)) / 1e4)
 

@@ -168,6 +168,23 @@ def resized(rng, R):
 
 
 KINDS["interpolate"] = resized
+
+
+FALLING = [1, 0.9, 0.7, 0.45, 0.2]  # ᾱ
+
+
+def denoised(rng, R):
+    eta = float(rng.choice([0, 0, 0.5, 0.9]))
+    return byhand.ddim_step(R(2, 3), 3, int(rng.integers(1, 3)), R(2, 3), FALLING, eta, R(2, 3))
+
+
+KINDS |= {
+    "alpha_bar": lambda rng, R: byhand.alpha_bar(rng.uniform(0.1, 0.9, 4).round(2)),
+    "add_noise": lambda rng, R: byhand.add_noise(R(2, 3), int(rng.integers(1, 5)), R(2, 3), FALLING),
+    "predict_x0": lambda rng, R: byhand.predict_x0(R(2, 3), int(rng.integers(1, 5)), R(2, 3), FALLING),
+    "ddim_step": denoised,
+    "guided": lambda rng, R: byhand.guided(R(2, 3), R(2, 3), float(rng.choice([0.25, 1.5, 3, 7.5]))),
+}
 KINDS["linear"] = lambda rng, R: (lambda O: byhand.linear(R(3, 3), R(O, 3), R(O) if rng.integers(2) else None))(
     int(rng.integers(2, 4))
 )

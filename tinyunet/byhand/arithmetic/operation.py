@@ -56,7 +56,7 @@ class Operation:
     formulas: ClassVar[dict[str, tuple[str, str]]]  # of every quantity, in a text and in LaTeX, with ∂x for ∂L/∂x
     leaves: ClassVar[tuple[str, ...]]  # the arrays that have gradients
     updates: ClassVar[tuple[str, ...]] = ()  # the arrays that it overwrites
-    data: ClassVar[tuple[str, ...]] = ("x",)  # the arrays that are no parameters
+    data: ClassVar[tuple[str, ...]] = ("x",)  # the arrays that are no parameters; y is made from the first
     size: ClassVar[str | None] = None  # the rule for the size of y, in words; None if it has the shape of x
     linear: ClassVar[bool] = False  # whether y is linear in each of the arrays, while the others stay as they are
     plane: ClassVar[int] = 2  # how many axes at the end are drawn as a grid: rows and columns
@@ -103,7 +103,7 @@ class Operation:
     @classmethod
     def products(cls, arrays: Mapping[str, Array], settings: Mapping[str, Any]) -> int:
         """At most so many products make the result: known before anything is computed."""
-        return arrays["x"].size
+        return arrays[cls.data[0]].size
 
     # ---- the whole of it
 
@@ -148,7 +148,7 @@ class Operation:
 
     def rule(self, what: str) -> str:
         """How the shape of a quantity is found, in words."""
-        rule = self.size or "y has the shape of x"
+        rule = self.size or f"y has the shape of {self.data[0]}"
         return rule if what == "y" else f"{what} has the shape of {what.removeprefix('d')}"
 
     def result(self, what: str = "y", dy: Array | None = None) -> Array:
@@ -173,7 +173,7 @@ class Operation:
 
     def y_shape(self) -> tuple[int, ...]:
         """The shape of y, without computing it."""
-        return np.shape(self.arrays["x"])
+        return np.shape(self.arrays[self.data[0]])
 
     def multiplied(self) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
         """How many times, and how many products each time, as factors; None where no weights are multiplied."""

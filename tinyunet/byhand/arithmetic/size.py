@@ -187,7 +187,7 @@ class Cat(Operation):
         return N, C + int(self.settings["channels"]), *others
 
 
-LAYERS = OPERATIONS | {"cat": Cat}
+LAYERS = {name: kind for name, kind in OPERATIONS.items() if kind.leaves} | {"cat": Cat}  # what gradients pass
 IMAGES = "flatten", "batch_norm", "group_norm", "cat"  # of images, though no window slides
 
 

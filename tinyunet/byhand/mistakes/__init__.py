@@ -17,6 +17,7 @@ explains it: they are many, and a single number often equals what one of them gi
     normalisation.py  batch normalisation
     layers.py         linear layers and ReLU
     softmax.py        softmax and cross-entropy
+    diffusion.py      noise schedules, steps and guidance
     together.py       two mistakes at once
     sizes.py          the size of a result alone
     chain.py          answers to steps that are made from one another

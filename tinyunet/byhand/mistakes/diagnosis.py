@@ -117,7 +117,7 @@ LARGE = 10_000  # numbers: beyond, nobody works by hand, and to try the rare mis
 def _known(of: Explanation) -> list[Ways]:
     """The mistakes to ask for, the usual ones first."""
     op = of.operation
-    return [WAYS, RARE, TOGETHER] if max(op.arrays["x"].size, op.result().size) <= LARGE else [WAYS]
+    return [WAYS, RARE, TOGETHER] if max(op.arrays[op.data[0]].size, op.result().size) <= LARGE else [WAYS]
 
 
 def check(of: Explanation, answer: Any) -> Verdict:

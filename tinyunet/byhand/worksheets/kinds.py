@@ -66,6 +66,16 @@ signed, below, few = partial(numbers, -6, 6), partial(numbers, -9, 1), partial(n
 logits = partial(numbers, -2, 3)
 
 
+def multiples(of: int, low: int, high: int, *shape: int) -> Draw:
+    """So many times a number, from low to high times."""
+    return lambda random: of * numbers(low, high, *shape)(random)
+
+
+def shares(*shape: int) -> Draw:
+    """1/2, 1/3 or 1/4."""
+    return lambda random: 1 / numbers(2, 4, *shape)(random)
+
+
 def targets(classes: int, *rows: int) -> Draw:
     """The number of the right class of every row."""
     return numbers(0, classes - 1, *rows)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from tinyunet.byhand.arithmetic.operations import OPERATIONS
 from tinyunet.byhand.examples.reading import hint
+from tinyunet.byhand.worksheets.diffusion import DIFFUSION
 from tinyunet.byhand.worksheets.kinds import (
     AFFINE,
     RUNNING,
@@ -336,4 +337,5 @@ LEVELS: dict[str, tuple[Level, ...]] = {
             rounded=True,
         ),
     ),
+    **DIFFUSION,
 }

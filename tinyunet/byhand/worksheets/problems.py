@@ -46,7 +46,12 @@ statistics of the wrong mode; momentum reversed; momentum forgotten; biased vari
 negative numbers kept; mask from the gradient's sign; mask forgotten; zero counted as positive;
 not normalised; exponential forgotten; wrong axis; other classes forgotten; sum for mean; softmax forgotten;
 sign forgotten; logarithm to another base; logarithm forgotten; 1 not subtracted at the target;
-not divided by the rows; sign reversed"""
+not divided by the rows; sign reversed; α in place of ᾱ; β in place of 1 − β; sum in place of product;
+ᾱ of a neighbouring time; square root forgotten; noise not scaled; picture not scaled; picture and noise exchanged;
+noise subtracted; noise added; noise not divided; ε and x exchanged; roots exchanged; steps exchanged;
+x_t in place of x̂_0; ε and x̂_0 exchanged; noise not put back; stopped at x̂_0; σ² in place of σ; σ in place of σ²;
+σ² not subtracted; new noise forgotten; another convention of w; conditional and unconditional exchanged;
+ε_u not subtracted; ε_u not added"""
 LISTED = frozenset(re.split(r";\s+", _NAMES))
 TRIES = 1000  # of drawing a problem: seldom are more than 20 needed
 

@@ -142,7 +142,7 @@ def _steps(problem: Problem) -> list[str]:
     elements = [element for question in problem.questions for element in question.worked()]
     steps = [elements[0].formula.text]
     for line in (line.strip() for element in elements for line in element.text().splitlines()[1:]):
-        if not (line.startswith(("μ", "σ²", "Z", "Σ")) and line in steps):
+        if not (line.startswith(("μ", "σ", "Z", "Σ", "√")) and line in steps):
             steps.append(line)
     return steps
 

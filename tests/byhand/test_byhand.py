@@ -34,12 +34,12 @@ def test_the_operations_are_those_that_there_are_in_the_order_of_lists():
         "log_softmax",
         "cross_entropy",
         "binary_cross_entropy_with_logits",
-        "flatten",
         "alpha_bar",
         "add_noise",
         "predict_x0",
         "ddim_step",
         "guided",
+        "flatten",
     ]
 
 

@@ -76,7 +76,7 @@ def test_a_step_in_words():
     assert lines == [
         "  σ = 0.5·√((1 − 0.64)/(1 − 0.36)·(1 − 0.36/0.64)) = 0.248",
         "  √ᾱ_1 = √0.64 = 0.8",
-        "  √(1 − ᾱ_1 − σ²) = √(1 − 0.64 − 0.0615) = 0.5463",
+        "  √(1 − ᾱ_1 − σ²) = √(1 − 0.64 − 0.06152) = 0.5463",
         "  y[0] = 0.8×6 + 0.5463×3 + 0.248×(−1) = 6.191",
     ]
     first, *_ = byhand.alpha_bar([0.5]).at(0).steps
@@ -101,8 +101,8 @@ def test_there_is_no_gradient():
         (lambda: byhand.add_noise([1, 2], 0, [1], [1]), r"noise: must have the shape of x, \(2,\), not \(1,\)"),
         (lambda: byhand.add_noise(1, 0, 1, [1]), "x: must have 1 to 4 axes"),
         (lambda: byhand.add_noise([1], 2, [1], [1, 0.5]), "t: alpha_bar has the times 0 to 1, not 2"),
-        (lambda: byhand.add_noise([1], 0, [1], [1, 0]), "alpha_bar: must be a row of numbers from 1 down to"),
-        (lambda: byhand.add_noise([1], 0, [1], [0.5, 0.6]), "alpha_bar: must be a row of numbers from 1 down to"),
+        (lambda: byhand.add_noise([1], 0, [1], [1, 0]), "alpha_bar: must be a row of falling numbers"),
+        (lambda: byhand.add_noise([1], 0, [1], [0.5, 0.6]), "alpha_bar: must be a row of falling numbers"),
         (lambda: byhand.ddim_step([1], 1, 1, [1], [1, 0.5]), "s: a step goes to an earlier time than t = 1, not to 1"),
         (lambda: byhand.ddim_step([1], 1, 0, [1], [1, 1]), "alpha_bar: is the same at the times 1 and 0"),
         (lambda: byhand.ddim_step([1], 1, 0, [1], [1, 0.5], 0.5), "z: missing; with eta = 0.5 there is new noise"),

@@ -117,7 +117,7 @@ def test_a_name_that_is_none_gets_the_nearest():
         examples.find("layer_norm")
     with pytest.raises(ValueError, match="no built-in example 'conv2d'; conv2d is shown by conv3x3, conv3x3-padded, "):
         examples.find("conv2d")
-    with pytest.raises(ValueError, match="no built-in example 'zzz'; there is avgpool, avgpool1d, batchnorm"):
+    with pytest.raises(ValueError, match="no built-in example 'zzz'; there is add-noise, avgpool, avgpool1d"):
         examples.find("zzz")
 
 

@@ -134,7 +134,8 @@ class Explanation:
         known = [what[1:] for what in self.operation.quantities() if what.startswith("d")]
         if self.what != "y" or name not in known:
             of = f"{self.operation.name}'s {self.what}"
-            raise ValueError(f"there is no gradient of {of} with respect to {name!r}; there is {', '.join(known) or 'none'}")
+            there = ", ".join(known) or "none"
+            raise ValueError(f"there is no gradient of {of} with respect to {name!r}; there is {there}")
         y = self.operation.result()
         full, shape = np.ones_like(y) if dy is None else read_array(dy).values, self.operation.shown("y", y.shape)
         if full.shape not in (shape, y.shape):

@@ -8,7 +8,7 @@ from tinyunet.byhand.arithmetic.operation import OPERATIONS, Operation
 __all__ = ["OPERATIONS", "Operation"]
 
 # In the order of lists; other files follow.
-TAUGHT = "convolution pooling interpolation one_axis normalisation groups linear softmax flatten diffusion".split()
+TAUGHT = "convolution", "pooling", "interpolation", "one_axis", "normalisation", "groups", "linear", "softmax"
 
 for _file in (*TAUGHT, *sorted({file.name for file in pkgutil.iter_modules(__path__)} - set(TAUGHT))):
     importlib.import_module(f"{__name__}.{_file}")

@@ -327,7 +327,9 @@ def _bars(alpha_bar: Any, **times: int) -> dict[str, Array]:
     """ᾱ of all times, among which are these."""
     bars = array("alpha_bar", alpha_bar)
     if bars.ndim != 1 or bars.min() <= 0 or bars.max() > 1 or (np.diff(bars) > 0).any():
-        raise ValueError("alpha_bar: must be a row of numbers from 1 down to, but not including, 0, for the times from 0")
+        raise ValueError(
+            "alpha_bar: must be a row of falling numbers for the times from 0, at most 1 and above 0"
+        )
     for name, time in times.items():
         if isinstance(time, bool) or not isinstance(time, (int, np.integer)):
             raise TypeError(f"{name}: a time is a whole number, not {time!r}")

@@ -131,7 +131,7 @@ MUTANTS = {
         ("noise is added", "(x.value - noisy.value", "(x.value + noisy.value"),
     ],
     "byhand.arithmetic.operations.diffusion:Mixture.sizes": [
-        ("terms that cancel", "sum(abs(w) *", "1e-3 * sum(w *"),
+        ("terms that cancel", "[abs(w) *", "[1e-9 * abs(w) *"),
     ],
     "byhand.arithmetic.operations.diffusion:DDIMStep.deviation": [
         ("η is forgotten", "eta * np.sqrt", "np.sqrt"),

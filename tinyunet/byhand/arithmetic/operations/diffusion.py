@@ -82,14 +82,15 @@ class Mixture(Operation):
 
     def mixed(self, arrays: dict[str, Array]) -> Array:
         """The sum."""
-        return sum(weight * arrays[name] for name, weights in self.mixture().items() for weight in weights)
+        return np.sum([w * arrays[name] for name, weights in self.mixture().items() for w in weights], axis=0)
 
     def mixture(self) -> dict[str, tuple[float, ...]]:
         """What each array is multiplied by, one after the other."""
         raise NotImplementedError
 
     def sizes(self, what: str, dy: Array | None) -> Array:
-        return sum(abs(w) * np.abs(self.arrays[name]) for name, weights in self.mixture().items() for w in weights)
+        terms = [abs(w) * np.abs(self.arrays[name]) for name, weights in self.mixture().items() for w in weights]
+        return np.sum(terms, axis=0)
 
     # ---- steps
 
@@ -327,9 +328,7 @@ def _bars(alpha_bar: Any, **times: int) -> dict[str, Array]:
     """ᾱ of all times, among which are these."""
     bars = array("alpha_bar", alpha_bar)
     if bars.ndim != 1 or bars.min() <= 0 or bars.max() > 1 or (np.diff(bars) > 0).any():
-        raise ValueError(
-            "alpha_bar: must be a row of falling numbers for the times from 0, at most 1 and above 0"
-        )
+        raise ValueError("alpha_bar: must be a row of falling numbers for the times from 0, at most 1 and above 0")
     for name, time in times.items():
         if isinstance(time, bool) or not isinstance(time, (int, np.integer)):
             raise TypeError(f"{name}: a time is a whole number, not {time!r}")

@@ -48,7 +48,7 @@ class AlphaBar(Operation):
         beta, before = self.factor("beta", (t - 1,)), Factor(f"ᾱ_{t - 1}", (), float(self.result()[t - 1]))
         symbol = Symbol(f"1 − β_{t}", rf"1 - \beta_{{{t}}}")
         kept = Formula(symbol, "1 − $beta", "1 - $beta", 1 - beta.value, (beta,), {"beta": beta.value})
-        product = Term((before, Factor(symbol.text, (), kept.value)))
+        product = Term((before, Factor(f"({symbol.text})", (), kept.value)))
         return kept, Sum(self.symbol("y", t), (Part("product", (product,)),))
 
     def behind(self, what: str, index: tuple[int, ...]) -> list[tuple[str, tuple[int, ...]]]:
@@ -294,7 +294,7 @@ class Guided(Mixture):
         symbol = Symbol("ε_c − ε_u", r"\varepsilon_c - \varepsilon_u")
         numbers = {"u": u.value, "c": c.value}
         towards = Formula(symbol, "$c − ($u)", "$c - ($u)", c.value - u.value, (c, u), numbers)
-        more = Term((Factor("w", (), self.settings["w"]), Factor(symbol.text, (), towards.value)))
+        more = Term((Factor("w", (), self.settings["w"]), Factor(f"({symbol.text})", (), towards.value)))
         return towards, Sum(self.symbol("y", *index), (Part("prediction", (Term((u,)), more)),))
 
 

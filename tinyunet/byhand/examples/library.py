@@ -19,7 +19,7 @@ def names() -> list[str]:
     """The names of the built-in examples.
 
     >>> names()[:1]
-    ['avgpool']
+    ['add-noise']
     """
     return sorted(file.name.removesuffix(".toml") for file in FOLDER.iterdir() if file.name.endswith(".toml"))
 
@@ -44,7 +44,7 @@ def chains() -> list[str]:
     """The names of the built-in examples of several steps.
 
     >>> chains()
-    ['cnn', 'two-layers']
+    ['cnn', 'noise-and-back', 'two-layers']
     """
     folder = FOLDER / "chains"
     return sorted(file.name.removesuffix(".toml") for file in folder.iterdir() if file.name.endswith(".toml"))

@@ -45,7 +45,8 @@ def slip(element: Element, given: Given, size: float) -> Mistake | None:
     slips = []
     for (text, what), terms in found.items():
         cells = " or ".join("·".join(factor.place for factor in term.factors) for term in terms[:SLIPS])
-        slips.append(f"{text} {what} ({cells})")
+        told = any(factor.value == element.value and not factor.at for term in terms for factor in term.factors)
+        slips.append(f"{cells} {what}" if told else f"{text} {what} ({cells})")  # no number that says what is right
     return ONE_TERM._replace(detail=" or ".join(slips))
 
 

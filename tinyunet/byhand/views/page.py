@@ -5,6 +5,7 @@ Python works everything out and writes every number; the page (`static/view.js`)
 """
 
 import functools
+import itertools
 import json
 import math
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ import numpy as np
 from tinyunet.byhand.arithmetic.explanation import Explanation
 from tinyunet.byhand.arithmetic.numbers import write
 from tinyunet.byhand.arithmetic.operation import Border, Index, Operation
-from tinyunet.byhand.arithmetic.worked import Factor, Formula, Largest, Part, Step, place
+from tinyunet.byhand.arithmetic.worked import Factor, Formula, Largest, Part, Step, Terms, place
 from tinyunet.byhand.views.text import Text
 
 MOST = 100_000  # products, and cells, in one page: some megabytes
@@ -177,7 +178,7 @@ class _View:
         found = {
             "kind": kind,
             "line": self.text(Text().lines(step)[-1].strip()),
-            "parts": [self.part(part) for part in parts],
+            "parts": [self.part(even) for part in parts for even in _even(part)],
         }
         if isinstance(step, Largest):
             found["winner"] = step.terms.index(step.winner)
@@ -228,6 +229,13 @@ def _setting(operation: Operation, name: str, value: Any) -> str:
     text = " × ".join(map(str, value)) if isinstance(value, tuple) else str(value)
     text = text.lower() if isinstance(value, bool) else text
     return f"{name} {operation.symbols[name]} = {text}" if name in operation.symbols else f"{name} {text}"
+
+
+def _even(part: Part) -> list[Part]:
+    """A part as it is laid out: terms of as many factors stand together."""
+    if isinstance(part.terms, Terms) or not part.terms:
+        return [part]
+    return [Part(part.name, tuple(terms)) for _, terms in itertools.groupby(part.terms, lambda t: len(t.factors))]
 
 
 def _head(part: Part, places: list[list[Index]], k: int, plane: int) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 
 from tinyunet.byhand.worksheets.kinds import Kind, Level, gradient, multiples, shares, signed
 
-BARS = "Times are counted from 0: alpha_bar[0] = 1 belongs to the picture without noise"
+BARS = "Times are counted from 0, and alpha_bar[0] = 1 belongs to the picture without noise"
 ROOTS = "√0.64 = 0.8, √0.36 = 0.6".replace(" = ", "\u00a0=\u00a0")
 BEHIND = "x̂_0 = (x − √(1 − ᾱ_t)·ε) / √ᾱ_t"
 GUIDED = "y = ε_u + w·(ε_c − ε_u), with the unconditional prediction ε_u and the conditional one ε_c"

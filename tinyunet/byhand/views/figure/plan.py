@@ -210,6 +210,9 @@ def _arrays(element: Element, most: int) -> tuple[tuple[Row, ...], tuple[str, ..
         used.add(cell_of(at, axes))
         if (name, at) in here:
             framed.add(cell_of(at, axes))
+    if not planes:  # no number is used: the array is shown as it stands
+        first = whole.operation.data[0]
+        planes[first, (0,) * (whole.arrays[first].ndim - axes)] = set(), set()
     columns: dict[str, list[Grid]] = {}
     for (name, plane), (used, framed) in planes.items():
         grid = image(name, plane, whole.arrays[name], {"used": used}, most, framed=framed)

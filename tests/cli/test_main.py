@@ -115,6 +115,7 @@ for args in {everything}:
     assert "?" not in done.stdout
     if encoding == "ascii":
         assert "  channel 0: 10x1 + 10x0 + 0x(-1) + 10x1" in done.stdout
+        assert "  sqrt alpha_bar_1 = sqrt 0.64 = 0.8" in done.stdout
 
 
 def a_run(where):

@@ -292,6 +292,14 @@ def test_a_slip_in_one_term_is_found(answer, slip):
     assert slip in verdict.text
 
 
+def test_a_factor_that_is_the_answer_is_not_said():
+    """√ᾱ_0 = 1, and so the picture x̂_0 behind the noise is y."""
+    verdict = byhand.ddim_step([6], 1, 0, [5], [1, 0.36]).at(0).check(-10 / 3)
+    assert [(m.name, m.detail) for m in verdict.mistakes] == [
+        ("slip in one term", "√ᾱ_0·x̂_0 taken with the wrong sign")
+    ]
+
+
 def test_a_slip_that_many_terms_would_explain_is_not_pinned_on_one():
     verdict = byhand.conv2d([[2, 3, 6, 6, 6, 6]], [[6, 6, 4, 5, 7, 8]]).at(0, 0).check(174 + 6)
     assert verdict.mistakes == ()
@@ -881,6 +889,7 @@ MUTANTS = {
     ],
     "byhand.mistakes.slips:slip": [
         ("a slip is pinned on one term of many", "or len(found) > SLIPS", "or False"),
+        ("a factor gives the answer away", "if told else", "if False else"),
         ("a slip is looked for in long sums", "for part in last.parts) > LONG", "for part in last.parts) < 0"),
     ],
     "byhand.mistakes.diagnosis:check_element": [

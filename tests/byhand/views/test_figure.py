@@ -196,6 +196,11 @@ def test_an_element_that_nothing_reaches():
     assert texts(element.figure())[-2:] == ["dx[2, 2] = 0", "there is nothing to add"]
 
 
+def test_an_element_that_is_made_of_no_number_has_the_array_beside_it():
+    (row,) = planned(byhand.alpha_bar([0.5, 0.25]).at(0)).rows
+    assert [(grid.name, grid.texts, grid.looks) for grid in row.grids] == [("beta", [["0.5", "0.25"]], {})]
+
+
 def every_operation():
     mean, var, gamma, beta = [0, 1], [1, 2], [1, 3], [0, 2]
     x = integers(2, 2, 4, 5) / 4

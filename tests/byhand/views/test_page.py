@@ -97,6 +97,15 @@ def test_terms_stand_as_in_the_array(explanation):
             assert len(part["terms"]) % part["columns"] == 0 or not part["terms"]
 
 
+def test_terms_of_as_many_factors_stand_together():
+    """y = ε_u + w·(ε_c − ε_u): a number, and below it a product."""
+    view = page.view(byhand.guided([2], [5], 3))
+    text = view["texts"].__getitem__
+    parts = view["steps"][view["elements"][0][-1]]["parts"]
+    assert [[text(head) for head in part["heads"]] for part in parts] == [["unconditional"], ["w", "(ε_c − ε_u)"]]
+    assert [text(part["sum"]) for part in parts] == ["2", "9"]
+
+
 SLIDES = {"stride": (2, 1), "padding": (1, 2), "dilation": (1, 2)}
 CONVOLVED = byhand.conv2d(numbers(2, 4, 5, 4), numbers(6, 2, 2, 3), **SLIDES, groups=2)
 
@@ -385,6 +394,9 @@ MUTANTS = {
     ],
     "byhand.views.page:_Drawn.cell": [
         ("cells beside the padding", "number * n + before + k", "number * n + k"),
+    ],
+    "byhand.views.page:_even": [
+        ("terms are sorted by nothing", "lambda t: len(t.factors)", "lambda t: 0"),
     ],
     "byhand.views.page:_escaped": [
         ("markup in a page", 'text.replace("&", "&amp;").replace("<", "&lt;")', "text"),

@@ -293,7 +293,7 @@ class Guided(Mixture):
         u, c = self.factor("unconditional", index), self.factor("conditional", index)
         symbol = Symbol("ε_c − ε_u", r"\varepsilon_c - \varepsilon_u")
         numbers = {"u": u.value, "c": c.value}
-        towards = Formula(symbol, "$c − ($u)", "$c - ($u)", c.value - u.value, (c, u), numbers)
+        towards = Formula(symbol, "$c − ($u)", "$c - ($u)", c.value - u.value, (u, c), numbers)
         more = Term((Factor("w", (), self.settings["w"]), Factor(f"({symbol.text})", (), towards.value)))
         return towards, Sum(self.symbol("y", *index), (Part("prediction", (Term((u,)), more)),))
 

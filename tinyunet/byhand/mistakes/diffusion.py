@@ -55,10 +55,10 @@ class Mixed(Quantities):
         self.left, self.noisy = np.sqrt(self.bar), np.sqrt(1 - self.bar)
         self.alphas = self.alpha_bar / from_one(self.alpha_bar[:-1])
 
-    def beside(self, time: str) -> Iterator[tuple[Array, str]]:
-        """y by the times before and after another one."""
+    def beside(self, time: str, first: int = 0) -> Iterator[tuple[Array, str]]:
+        """y by the times before and after another one, if they are not before the first."""
         for other, detail in ((-1, "the one before"), (1, "the one after")):
-            if 0 <= vars(self)[time] + other < len(self.alpha_bar):
+            if first <= vars(self)[time] + other < len(self.alpha_bar):
                 yield self.y(**{time: vars(self)[time] + other}), detail
 
 
@@ -152,7 +152,7 @@ wrong.way("", lambda q: q.left_s * q.x0 + q.kept**2 * q.eps + q.new)
 wrong("noise not put back", "x_s still has noise in it: √(1 − ᾱ_s − σ²)·ε", lambda q: q.left_s * q.x0)
 wrong("stopped at x̂_0", "from x̂_0 the step goes on to the time s", lambda q: q.x0)
 wrong(*ONE_STEP, lambda q: q.y(alpha_bar=q.alphas))
-wrong(*NEIGHBOUR, lambda q: q.beside("s"))
+wrong(*NEIGHBOUR, lambda q: q.beside("s", first=1))  # at the time 0, y is x̂_0
 wrong("σ² in place of σ", "z is multiplied by σ, the standard deviation", where=stochastic)
 wrong.way("", lambda q: q.left_s * q.x0 + q.kept * q.eps + q.sigma**2 * q.z)
 wrong("σ in place of σ²", "variances are subtracted: √(1 − ᾱ_s − σ²)", where=stochastic)

@@ -97,6 +97,9 @@ def test_terms_stand_as_in_the_array(explanation):
             assert len(part["terms"]) % part["columns"] == 0 or not part["terms"]
 
 
+PADDED = ["stride s = 1", "padding p = 1 × 2", "dilation d = 1", "groups 1"]
+
+
 def test_terms_of_as_many_factors_stand_together():
     """y = ε_u + w·(ε_c − ε_u): a number, and below it a product."""
     view = page.view(byhand.guided([2], [5], 3))
@@ -104,6 +107,20 @@ def test_terms_of_as_many_factors_stand_together():
     parts = view["steps"][view["elements"][0][-1]]["parts"]
     assert [[text(head) for head in part["heads"]] for part in parts] == [["unconditional"], ["w", "(ε_c − ε_u)"]]
     assert [text(part["sum"]) for part in parts] == ["2", "9"]
+    assert [text(part["name"]) for part in parts] == ["prediction", ""]  # it is named once
+
+
+@pytest.mark.parametrize(
+    ("explanation", "settings"),
+    [
+        (byhand.guided([2], [5], 3.0), ["w = 3"]),
+        (byhand.ddim_step([6], 2, 1, [3], [1, 0.64, 0.36]), ["t = 2", "s = 1", "eta η = 0"]),
+        (byhand.conv2d([[1, 2]], [[3]], padding=(1, 2), groups=1), PADDED),
+        (byhand.batch_norm([[1], [3]], training=True), ["training true", "momentum 0.1", "eps ε = 1e−05"]),
+    ],
+)
+def test_settings_with_the_letters_of_the_formula(explanation, settings):
+    assert page.view(explanation)["settings"] == settings
 
 
 SLIDES = {"stride": (2, 1), "padding": (1, 2), "dilation": (1, 2)}
@@ -397,6 +414,11 @@ MUTANTS = {
     ],
     "byhand.views.page:_even": [
         ("terms are sorted by nothing", "lambda t: len(t.factors)", "lambda t: 0"),
+        ("its name twice", '"" if k else part.name', "part.name"),
+    ],
+    "byhand.views.page:_setting": [
+        ("3.0 for 3", "write(v) if isinstance(v, float) else str(v)", "str(v)"),
+        ("a letter without its equals sign", " or len(name) == 1", ""),
     ],
     "byhand.views.page:_escaped": [
         ("markup in a page", 'text.replace("&", "&amp;").replace("<", "&lt;")', "text"),

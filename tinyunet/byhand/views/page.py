@@ -225,17 +225,19 @@ class _View:
 
 
 def _setting(operation: Operation, name: str, value: Any) -> str:
-    """Such as "padding p = 1 × 2", with the letter of the formula."""
-    text = " × ".join(map(str, value)) if isinstance(value, tuple) else str(value)
-    text = text.lower() if isinstance(value, bool) else text
-    return f"{name} {operation.symbols[name]} = {text}" if name in operation.symbols else f"{name} {text}"
+    """Such as "padding p = 1 × 2", with the letter of the formula; "w = 3", where the name is the letter."""
+    texts = [write(v) if isinstance(v, float) else str(v) for v in (value if isinstance(value, tuple) else (value,))]
+    text = str(value).lower() if isinstance(value, bool) else " × ".join(texts)
+    letter = f" {operation.symbols[name]}" if name in operation.symbols else ""
+    return f"{name}{letter} = {text}" if letter or len(name) == 1 else f"{name} {text}"
 
 
 def _even(part: Part) -> list[Part]:
-    """A part as it is laid out: terms of as many factors stand together."""
+    """A part as it is laid out: terms of as many factors stand together, with its name at the first of them."""
     if isinstance(part.terms, Terms) or not part.terms:
         return [part]
-    return [Part(part.name, tuple(terms)) for _, terms in itertools.groupby(part.terms, lambda t: len(t.factors))]
+    groups = [tuple(terms) for _, terms in itertools.groupby(part.terms, lambda t: len(t.factors))]
+    return [Part("" if k else part.name, terms) for k, terms in enumerate(groups)]
 
 
 def _head(part: Part, places: list[list[Index]], k: int, plane: int) -> str:

@@ -18,8 +18,9 @@ DIFFUSION: dict[str, tuple[Level, ...]] = {
             "A step with the variance β leaves 1 − β of what was there; ᾱ_t is the product over the steps 1 … t, and "
             "ᾱ_0 = 1.",
             Kind(beta=shares(2)),
-            Kind("y", 2, beta=shares(3)),
+            Kind("y", 1, beta=shares(4)),
             Kind(beta=shares(3)),
+            Kind("y", 2, beta=shares(4)),
         ),
     ),
     "add_noise": (
@@ -58,8 +59,8 @@ DIFFUSION: dict[str, tuple[Level, ...]] = {
     "guided": (
         Level("w times the way from ε_u to ε_c", "sign reversed", "conditional and unconditional exchanged").asks(
             f"{GUIDED}.",
-            Kind(unconditional=signed(4), conditional=signed(4), w=3.0),
-            Kind("y", 2, unconditional=signed(2, 2), conditional=signed(2, 2), w=4.0),
+            Kind(unconditional=signed(4), conditional=signed(4), w=3),
+            Kind("y", 2, unconditional=signed(2, 2), conditional=signed(2, 2), w=4),
         ),
         Level("w: which prediction it is that w = 0 and w = 1 give", "another convention of w").asks(
             f"{GUIDED}. So w = 0 gives ε_u, w = 1 gives ε_c, and more goes beyond it.",

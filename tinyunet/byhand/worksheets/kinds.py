@@ -72,8 +72,17 @@ def multiples(of: int, low: int, high: int, *shape: int) -> Draw:
 
 
 def shares(*shape: int) -> Draw:
-    """1/2, 1/3 or 1/4."""
-    return lambda random: 1 / numbers(2, 4, *shape)(random)
+    """Halves, thirds, quarters and fifths, between 0 and 1.
+
+    >>> shares(3)(Random(1))
+    array([0.5, 0.4, 0.4])
+    """
+
+    def draw(random: Random) -> Array:
+        parts = numbers(2, 5, *shape)(random)
+        return np.array([numbers(1, int(n) - 1)(random) / n for n in parts.flat]).reshape(shape)
+
+    return draw
 
 
 def targets(classes: int, *rows: int) -> Draw:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tests.byhand.arithmetic.test_operations import agree
 from tests.strategies import normal, seeds
-from tinyunet import byhand
+from tinyunet import byhand, diffusion
 from tinyunet.byhand.views.text import Text
 
 
@@ -33,6 +33,35 @@ def test_every_step_is_what_the_formulas_say(problem, eta):
     earlier = bars[s] ** 0.5 * x + (1 - bars[s] - variance) ** 0.5 * noise + variance**0.5 * z
     agree(byhand.ddim_step(noisy, t, s, noise, bars, eta, z), earlier, rng)
     agree(byhand.guided(x, noise, 3 * eta), (1 - 3 * eta) * x + 3 * eta * noise, rng)
+
+
+class Drawn:
+    """A random generator whose numbers are known."""
+
+    def __init__(self, z):
+        self.z = z
+
+    def standard_normal(self, shape, dtype):
+        assert (shape, dtype) == (self.z.shape, self.z.dtype)
+        return self.z
+
+
+@given(problems(), st.sampled_from([0.0, 0.3, 1.0]), st.sampled_from([0, 1, -2, 0.25, 7.5]))
+def test_every_step_is_that_of_diffusion(problem, eta, w):
+    """The formulas stand there a second time, for arrays as a whole."""
+    rng, bars, t, s, x, eps, z = problem
+    schedule = diffusion.from_betas(1 - bars[1:] / bars[:-1])
+    agree(byhand.alpha_bar(1 - bars[1:] / bars[:-1]), schedule.alpha**2, rng)
+    agree(byhand.add_noise(x, t, eps, bars), schedule.add_noise(x, t, eps), rng)
+    network = diffusion.Diffusion(schedule, "eps")
+    x0, _ = network.parts(eps, x, t)
+    agree(byhand.predict_x0(x, t, eps, bars), x0, rng)
+    step = diffusion.ddim_step(network, x, t, s, x0, Drawn(z), eta)
+    agree(byhand.ddim_step(x, t, s, eps, bars, eta, z), step, rng)
+    answers = np.stack([x, eps])  # to no condition, and to condition 1
+    denoise = diffusion.guided(lambda x, t, condition: answers[condition], np.array([1]), w)
+    (guided,) = denoise(z[None], np.array([t]))
+    agree(byhand.guided(x, eps, w), guided, rng)
 
 
 @given(problems())
@@ -139,6 +168,16 @@ MUTANTS = {
     ],
     "byhand.arithmetic.operations.diffusion:DDIMStep.y": [
         ("σ for σ²", "1 - bars[1].value - sigma**2", "1 - bars[1].value - sigma"),
+    ],
+    "byhand.arithmetic.operations.diffusion:AlphaBar.run": [
+        ("the step itself for all of them", "np.cumprod(1 - self.arrays", "(1 - self.arrays"),
+    ],
+    "byhand.arithmetic.operations.diffusion:PredictX0.mixture": [
+        ("the noise is not enlarged", "-np.sqrt(1 - bar) / np.sqrt(bar)", "-np.sqrt(1 - bar)"),
+    ],
+    "byhand.arithmetic.operations.diffusion:DDIMStep.mixture": [
+        ("the noise of time t stays in", "-kept * np.sqrt(1 - bar_t)", "-kept * np.sqrt(1 - bar_s)"),
+        ("σ² is not taken from ε", "1 - bar_s - sigma**2", "1 - bar_s"),
     ],
     "byhand.arithmetic.operations.diffusion:Guided.mixture": [
         ("w less 1", '"conditional": (w,)', '"conditional": (w - 1,)'),

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from tinyunet.files import atomic
+from tinyunet.files import atomic, remove_parts
 
 
 def test_the_file_appears_and_nothing_else(tmp_path):
@@ -60,7 +60,28 @@ def test_after_a_failure_the_old_file_is_as_it_was(tmp_path, monkeypatch, moment
     assert list(tmp_path.iterdir()) == [target]
 
 
+def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path):
+    others = [tmp_path / name for name in (".notes.part", ".a.1-2.txt", "a.1-2.part", "a.txt")]
+    for file in others:
+        file.write_text("mine")
+    with atomic(tmp_path / "a.txt") as part:
+        part.write_text("half")
+        os.link(part, part.with_name(".a.txt.99-0.part"))  # as if the process ended here
+        os.utime(part, (0, 0))
+        part.with_name(".b.txt.99-1.part").write_text("being written")
+        remove_parts(tmp_path, idle=60)
+        assert sorted(tmp_path.iterdir()) == sorted([*others, tmp_path / ".b.txt.99-1.part"])
+        remove_parts(tmp_path)
+        assert sorted(tmp_path.iterdir()) == sorted(others)
+        part.write_text("all")
+    remove_parts(tmp_path / "there is none")
+
+
 MUTANTS = {
+    "files:remove_parts": [
+        ("what is being written is removed", ">= idle", ">= 0"),
+        ("files of others are removed", 're.search(r"\\.\\d+-\\d+\\.part$", part.name)', "True"),
+    ],
     "files:atomic": [
         ("two threads share a temporary file", "-{next(_written)}", ""),
         ("a failure leaves its part behind", "part.unlink(missing_ok=True)", "pass"),

@@ -263,11 +263,24 @@ def test_killed_at_every_write_a_run_ends_as_the_unbroken_one(tmp_path):
             kills += code == -signal.SIGKILL
         for name in ("last.safetensors", "best.safetensors", "history.csv"):
             assert (out / name).read_bytes() == (tmp_path / "a" / name).read_bytes(), k
+        assert not list(out.glob(".*")), k
     assert kills > 15
+
+
+def test_what_a_kill_left_half_written_is_removed(tmp_path):
+    left = tmp_path / "run" / ".last.safetensors.99-0.part"
+    left.parent.mkdir()
+    left.touch()  # before there were settings
+    runs.start(Settings(), tmp_path / "run", trainer)
+    assert not left.exists()
+    left.touch()
+    runs.resume(tmp_path / "run", Settings, trainer)
+    assert not left.exists()
 
 
 MUTANTS = {
     "runs:start": [
+        ("what a kill left stays", "remove_parts(out)", ""),
         (
             "a run before there is anything to continue",
             "new.save()\n        write_settings(settings, out)",
@@ -275,6 +288,7 @@ MUTANTS = {
         ),
     ],
     "runs:take_up": [
+        ("what a kill left stays", "remove_parts(out)", ""),
         ("begun anew over the best weights", "elif best.exists():", "elif False:"),
     ],
     "runs:_fits": [

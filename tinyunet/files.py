@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,6 +52,16 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def remove_parts(folder: str | os.PathLike[str], idle: float = 0) -> None:
+    """Remove what processes that were killed while they wrote left in a folder, unless written to `idle` seconds ago.
+
+    Only `atomic` gives names of this kind. No process may be writing there, or `idle` tells those that still do.
+    """
+    for part in Path(folder).glob(".*.part"):
+        if re.search(r"\.\d+-\d+\.part$", part.name) and time.time() - part.stat().st_mtime >= idle:
+            part.unlink(missing_ok=True)
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:

@@ -24,7 +24,7 @@ import numpy as np
 
 from tinyunet.checkpoint import load_arrays
 from tinyunet.data import DataError
-from tinyunet.files import write_text
+from tinyunet.files import remove_parts, write_text
 from tinyunet.nn import Module
 from tinyunet.tensor import Array
 from tinyunet.training import Trainer
@@ -49,6 +49,7 @@ def start(settings: S, out: str | os.PathLike[str], trainer: Callable[[S, Path],
     out = Path(out)
     refuse_another(out)
     new = trainer(settings, out)
+    remove_parts(out)
     try:
         new.save()
         write_settings(settings, out)
@@ -85,9 +86,12 @@ def resume(
 def take_up(trainer: Trainer[Any], out: str | os.PathLike[str]) -> None:
     """Put a trainer where the run in the folder `out` stopped: at its beginning if nothing was saved.
 
+    What a kill left half written is removed.
+
     Raises:
         DataError: a file that is missing, damaged or of another network.
     """
+    remove_parts(out)
     last, best = Path(out) / "last.safetensors", Path(out) / "best.safetensors"
     if last.exists():
         _named(last, trainer.load)

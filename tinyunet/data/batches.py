@@ -1,6 +1,6 @@
 """The endless stream of random batches that training drinks from."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -9,9 +9,10 @@ from tinyunet.data.augment import elastic_deform, random_crop, random_flip, rand
 from tinyunet.data.keeping import Stored
 
 Arrays = Sequence[np.ndarray] | np.ndarray | Stored
+Pair = tuple[np.ndarray, np.ndarray]  # an image and its mask
 
 
-class Batches(Iterator[tuple[np.ndarray, np.ndarray]]):
+class Batches(Iterator[Pair]):
     """Random training batches without end: x float32 (N, C, crop, crop) and y float32 (N, 1, crop, crop).
 
     Each sample is an image drawn with replacement, bent if `elastic`, cropped at random, then flipped and
@@ -39,8 +40,8 @@ class Batches(Iterator[tuple[np.ndarray, np.ndarray]]):
         flips: bool = True,
         elastic: bool = False,
     ) -> None:
-        self.images = _floats(images)
-        self.masks = _floats(masks)
+        self.images = images
+        self.masks = masks
         self.batch_size = batch_size
         self.crop = None if crop is None else size_pair(crop, "Batches: crop")
         self.rng = np.random.default_rng(rng)
@@ -48,7 +49,7 @@ class Batches(Iterator[tuple[np.ndarray, np.ndarray]]):
         self.elastic = elastic
         self._check()
 
-    def __next__(self) -> tuple[np.ndarray, np.ndarray]:
+    def __next__(self) -> Pair:
         chosen = self.rng.integers(len(self.images), size=self.batch_size)
         try:
             samples = [self._sample(int(k)) for k in chosen]
@@ -59,17 +60,11 @@ class Batches(Iterator[tuple[np.ndarray, np.ndarray]]):
                 f"a batch of {self.batch_size} does not fit into memory; make the batch or the crop smaller"
             ) from None
 
-    def _sample(self, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """One random variation of the k-th image and its mask, cropped from what is stored before it is converted."""
-        image, mask = _stored(self.images, k), _stored(self.masks, k)
-        if self.elastic:
-            image, mask = elastic_deform(_converted(self.images, image), _converted(self.masks, mask), self.rng)
-        if self.crop is not None:
-            image, mask = random_crop(image, mask, self.crop, self.rng)
-        if self.flips:
-            image, mask = random_flip(image, mask, self.rng)
-            image, mask = random_quarter_turn(image, mask, self.rng)
-        return (image, mask) if self.elastic else (_converted(self.images, image), _converted(self.masks, mask))
+    def _sample(self, k: int) -> Pair:
+        return variation(self.images, self.masks, k, self._cut, self.rng, self.flips, self.elastic)
+
+    def _cut(self, image: np.ndarray, mask: np.ndarray) -> Pair:
+        return (image, mask) if self.crop is None else random_crop(image, mask, self.crop, self.rng)
 
     def _check(self) -> None:
         """Refuse what could not make a batch, now rather than in the middle of training."""
@@ -97,18 +92,39 @@ class Batches(Iterator[tuple[np.ndarray, np.ndarray]]):
                 check_crop(image, self.crop, f"Batches: image {k}")
 
 
+def variation(
+    images: Arrays,
+    masks: Arrays,
+    k: int,
+    cut: Callable[[np.ndarray, np.ndarray], Pair],
+    rng: np.random.Generator,
+    flips: bool,
+    elastic: bool,
+) -> Pair:
+    """One random variation of the k-th image and its mask: bent if `elastic`, `cut`, flipped and turned if `flips`.
+
+    It is cut from what is stored before that is converted, unless it must be converted to be bent.
+    """
+    image, mask = _stored(images, k), _stored(masks, k)
+    if elastic:
+        image, mask = elastic_deform(_converted(images, image), _converted(masks, mask), rng)
+    image, mask = cut(image, mask)
+    if flips:
+        image, mask = random_flip(image, mask, rng)
+        image, mask = random_quarter_turn(image, mask, rng)
+    return (image, mask) if elastic else (_converted(images, image), _converted(masks, mask))
+
+
 def _shapes(arrays: Arrays) -> list[tuple[int, ...]]:
     """The shapes of all, of which none is read for it."""
-    return list(arrays.shapes) if isinstance(arrays, Stored) else [array.shape for array in arrays]
+    return list(arrays.shapes) if isinstance(arrays, Stored) else [np.shape(array) for array in arrays]
 
 
 def _stored(arrays: Arrays, k: int) -> np.ndarray:
-    return arrays.stored(k) if isinstance(arrays, Stored) else arrays[k]
+    """An array in as few bytes as it has."""
+    return arrays.stored(k) if isinstance(arrays, Stored) else np.asarray(arrays[k])
 
 
 def _converted(arrays: Arrays, part: np.ndarray) -> np.ndarray:
-    return arrays.converted(part) if isinstance(arrays, Stored) else part
-
-
-def _floats(arrays: Arrays) -> Arrays:
-    return arrays if isinstance(arrays, Stored) else [np.asarray(array, np.float32) for array in arrays]
+    """What is computed with, of (a part of) what is stored."""
+    return arrays.converted(part) if isinstance(arrays, Stored) else np.asarray(part, np.float32)

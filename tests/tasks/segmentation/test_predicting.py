@@ -1,5 +1,7 @@
 """Predictions are files that bear a mark: nothing else is written over, none of them is taken for a picture."""
 
+import os
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -64,6 +66,15 @@ def corrected(path, saved):
     for key, value in text.items():
         info.add_text(key, value)
     Image.fromarray(pixels).save(path, pnginfo=info)
+
+
+def test_what_a_kill_left_half_written_is_removed_unless_another_process_may_be_writing(tmp_path, model):
+    file, (old, new) = picture(tmp_path / "a.png"), (tmp_path / "out" / f".a_mask.png.9-{k}.part" for k in (0, 1))
+    for part in (old, new):
+        picture(part.with_suffix(".png")).rename(part)
+    os.utime(old, (0, 0))
+    list(predict_files(model, [file], tmp_path / "out"))
+    assert [part.exists() for part in (old, new)] == [False, True]
 
 
 def test_nothing_is_written_if_one_of_many_cannot_be(tmp_path, model):
@@ -143,6 +154,9 @@ def test_a_picture_that_does_not_fit_the_model_is_named(tmp_path, model):
 
 
 MUTANTS = {
+    "tasks.segmentation.predicting:predict_files": [
+        ("the parts of another process are removed", "idle=60", "idle=0"),
+    ],
     "tasks.segmentation.predicting:check_free": [
         ("writes over everything", "path.exists() and not", "False and not"),
     ],

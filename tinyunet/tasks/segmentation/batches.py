@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import numpy as np
 
 from tinyunet import data
-from tinyunet.data.keeping import Stored
+from tinyunet.data.batches import variation
 from tinyunet.tasks.segmentation.dataset import Dataset, Facts, shares
 from tinyunet.tensor import Array
 
@@ -57,19 +58,16 @@ class Squares(Iterator[tuple[Array, Array]]):
 
     def _square(self, k: int, of: int | None = None) -> tuple[Array, Array]:
         """A square of the k-th picture, around a pixel of this class, if any."""
-        image, mask = (self._grown(_stored(each, k)) for each in (self.dataset.images, self.dataset.masks))
-        if self.elastic:
-            image, mask = data.elastic_deform(_converted(self.dataset.images, image), mask, self.rng)
+        images, masks = self.dataset.images, self.dataset.masks
+        image, mask = variation(images, masks, k, partial(self._cut, of), self.rng, flips=True, elastic=self.elastic)
+        return self._varied(image), mask
+
+    def _cut(self, of: int | None, image: Array, mask: Array) -> tuple[Array, Array]:
+        image, mask = self._grown(image), self._grown(mask)
         there = np.zeros(0, int) if of is None else np.flatnonzero(mask == of)
         if there.size:
-            image, mask = self._around(int(there[self.rng.integers(there.size)]), image, mask)
-        else:
-            image, mask = data.random_crop(image, mask, self.crop, self.rng)
-        image, mask = data.random_flip(image, mask, self.rng)
-        image, mask = data.random_quarter_turn(image, mask, self.rng)
-        if not self.elastic:
-            image = _converted(self.dataset.images, image)
-        return self._varied(image), _converted(self.dataset.masks, mask)
+            return self._around(int(there[self.rng.integers(there.size)]), image, mask)
+        return data.random_crop(image, mask, self.crop, self.rng)
 
     def _grown(self, x: Array) -> Array:
         """A picture (C, H, W), mirrored until it is at least as large as the square."""
@@ -91,16 +89,6 @@ class Squares(Iterator[tuple[Array, Array]]):
         contrast, brightness = self.rng.uniform(-self.jitter, self.jitter, size=2).astype(np.float32)
         mean = image.mean()
         return (image - mean) * (1 + contrast) + mean + brightness
-
-
-def _stored(arrays: Sequence[Array], k: int) -> Array:
-    """An array in as few bytes as it has: only what is cut out of it is converted."""
-    return arrays.stored(k) if isinstance(arrays, Stored) else arrays[k]
-
-
-def _converted(arrays: Sequence[Array], stored: Array) -> Array:
-    """What is computed with, of (a part of) what is stored."""
-    return arrays.converted(stored) if isinstance(arrays, Stored) else np.asarray(stored, np.float32)
 
 
 def rare_classes(facts: Sequence[Facts]) -> list[int]:

@@ -17,7 +17,7 @@ from tinyunet.data._checks import DataError, some
 from tinyunet.data.folder import find_pictures, pictures_in
 from tinyunet.data.masks import Meaning
 from tinyunet.data.reading import Page, read_image
-from tinyunet.files import atomic
+from tinyunet.files import atomic, remove_parts
 from tinyunet.tasks.segmentation.network import PictureUNet, marked, predict
 from tinyunet.tasks.segmentation.shown import legend, overlay, palette
 from tinyunet.tensor import Array
@@ -88,6 +88,7 @@ def predict_files(
     kinds = ["mask", "probability", *(["overlay"] if overlays else [])]
     paths = [Path(out) / f"{name}_{kind}.png" for name in files for kind in kinds]
     check_free(paths + ([Path(out) / "legend.png"] if meaning.classes > 1 else []))  # before the first of many
+    remove_parts(out, idle=60)  # another process may be writing there
     for name, file in files.items():
         try:
             image = read_image(file)

@@ -91,7 +91,8 @@ def test_results_are_no_pictures(tmp_path, model):
     for given in ([folder], sorted(folder.glob("*.png")), [f"{folder}/*.png"], [folder, f"{folder}/a*"]):
         found, left_out = pictures_of(given)
         assert found == {"a": folder / "a.png"}
-        assert len(left_out) == 3
+        (sentence,) = left_out
+        assert sentence.endswith("a_probability.png: results of predict")
     with pytest.raises(DataError, match="results of predict"):
         pictures_of([folder / "a_mask.png"])
     renamed = folder.rename(tmp_path / "moved")
@@ -104,7 +105,9 @@ def test_files_folders_and_patterns(tmp_path):
         picture(tmp_path / name)
     (tmp_path / "one" / "notes.txt").write_text("no picture")
     one, two = tmp_path / "one", tmp_path / "two"
-    assert list(pictures_of([one])[0]) == ["a", "b"]
+    found, left_out = pictures_of([one])
+    assert list(found) == ["a", "b"]
+    assert left_out == [f"{one}: notes.txt: no pictures"]
     assert list(pictures_of([one, two / "c.png"])[0]) == ["a", "b", "c"]
     assert list(pictures_of([f"{tmp_path}/*/[ac].png"])[0]) == ["a", "c"]
     assert list(pictures_of([two / "d[1].png"])[0]) == ["d[1]"]  # there is such a file
@@ -167,6 +170,7 @@ MUTANTS = {
         ("results are pictures", "if source not in results", ""),
     ],
     "tasks.segmentation.predicting:_named_by": [
+        ("left out without a word", "found.left_out)", "())"),
         ("[1] is a pattern", "[path] if path.exists() else [", "["),
     ],
     "tasks.segmentation.predicting:mask_to_write": [

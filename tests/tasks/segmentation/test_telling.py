@@ -42,6 +42,62 @@ def test_what_is_rare(tmp_path):
     assert np.isfinite(run.trainer.losses).all()
 
 
+def test_classes_with_their_shares_and_the_rare_ones_by_name(tmp_path):
+    colours = np.array([[0, 0, 0], [255, 0, 0], [0, 0, 255]])
+    classes = np.repeat([[0] * 18 + [1] + [2] * 21], 30, axis=0)  # (30, 40), of which 2.5 % are of class 1
+    images = [np.full((30, 40, 3), 9 * k) for k in range(5)]
+    settings = Settings(**written(tmp_path, images, [colours[classes]] * 5), **{**SMALL, "validation": 0})
+    lines = list(segmentation.describe(segmentation.start(settings, tmp_path / "run")))
+    assert lines == [
+        "5 pairs, 5 to train on: 30×40 pixels, 3 channels; "
+        "3 classes: 0 (#000000) 45 %, 1 (#0000ff) 52 %, 2 (#ff0000) 2.5 %",
+        "rare: class 2 (#ff0000); every second square is laid around it, and the Dice loss is added",
+        "U-Net 4 8 (3,935 weights), 4 steps of 2 squares 16×16; validation: none",
+    ]
+
+
+def test_the_background_may_be_what_is_rare(tmp_path):
+    mask = np.full((32, 32), 255)
+    mask[5, 5] = 0
+    where = written(tmp_path, [np.full((32, 32), k) for k in range(5)], [mask] * 5)
+    for foreground, rare in (("light", "background"), ("dark", "foreground")):
+        settings = Settings(**where, **SMALL, foreground=foreground)
+        first, second, _ = segmentation.describe(segmentation.start(settings, tmp_path / foreground))
+        assert f"; foreground ({foreground}) " in first
+        assert second.startswith(f"rare: {rare}; ")
+
+
+def test_a_run_that_goes_on_says_from_where(tmp_path):
+    run = segmentation.start(Settings(**folder(tmp_path), **SMALL), tmp_path / "run")
+    assert list(segmentation.describe(run))[-1].endswith("validation: 04")  # nothing of going on
+    run.trainer.run(2)
+    again = segmentation.resume(tmp_path / "run")
+    assert list(segmentation.describe(again))[-1] == (
+        "Goes on after step 2, at a learning rate of 0.001, which falls to 0 at step 4."
+    )
+    again.trainer.run(4)
+    assert list(segmentation.describe(segmentation.resume(tmp_path / "run")))[-1] == (
+        "All 4 steps were made before; more are made with --steps."
+    )
+
+
+def test_the_end_says_which_step_is_the_best_and_how_it_ended(tmp_path):
+    run = segmentation.start(Settings(**folder(tmp_path), **{**SMALL, "lr": 0.0, "patience": 1}), tmp_path / "run")
+    run.trainer.run(4, validate_every=1, patience=1)
+    early, best, done = segmentation.outcome(run, "run")
+    assert early == "Stopped early after step 2; validations without a better score: 1."
+    score = run.trainer.scores[1][1]["dice"]
+    assert best == (
+        f"Best is step 2: dice {score:.4f} on the validation pictures; its weights are used by  tinyunet predict run"
+    )
+    assert done.startswith("Done. ")
+    run.trainer.scores[:] = [(1, {"dice": np.nan}), (2, {"dice": np.nan})]
+    assert (
+        "Best is step 2: the latest, since the validation pictures show one class alone, and dice says nothing"
+        in (list(segmentation.outcome(run, "run"))[1])
+    )
+
+
 def test_the_end_says_which_weights_are_used(tmp_path):
     run = segmentation.start(Settings(**folder(tmp_path), **{**SMALL, "validation": 0}), tmp_path / "run")
     run.trainer.run(4)
@@ -55,7 +111,18 @@ MUTANTS = {
     "tasks.segmentation.telling:_sizes": [
         ("the first size is all there is", "if len(sizes) > 1:", "if False:"),
     ],
+    "tasks.segmentation.telling:_classes": [
+        ("shares in the order of another thing", "of[1]", "of[0]"),
+        ("several classes are one", "meaning.classes == 1", "True"),
+    ],
+    "tasks.segmentation.telling:outcome": [
+        ("stopped early without a word", "if trainer.step < settings.steps:", "if False:"),
+        ("nan is a score", "if np.isnan(value):", "if False:"),
+    ],
     "tasks.segmentation.telling:describe": [
+        ("rare without a word", "if settings.rare:", "if False:"),
+        ("the other of two is rare", '["background", "foreground"]', '["foreground", "background"]'),
+        ("every run goes on", "elif step:", "else:"),
         ("left out without a word", "for sentence in run.left_out:", "for sentence in ():"),
     ],
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +15,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from tinyunet.data._checks import DataError, some
-from tinyunet.data.folder import find_pictures, pictures_in
+from tinyunet.data.folder import look, pictures_in
 from tinyunet.data.masks import Meaning
 from tinyunet.data.reading import Page, read_image
 from tinyunet.files import atomic, remove_parts
@@ -41,30 +42,42 @@ def pictures_of(arguments: Iterable[str | os.PathLike[str]]) -> tuple[dict[str, 
     Raises:
         DataError: what names no picture, and two pictures whose results would have one name.
     """
-    named = list(dict.fromkeys(pair for argument in arguments for pair in _named_by(argument)))
-    results = [source for _, source in named if isinstance(source, Path) and written_mark(source) is not None]
+    every = [_named_by(argument) for argument in arguments]
+    left_out = [sentence for found in every for sentence in found.left_out]
+    named = list(dict.fromkeys(pair for found in every for pair in found.pictures))
+    results = {source for _, source in named if isinstance(source, Path) and written_mark(source) is not None}
     named = [(name, source) for name, source in named if source not in results]
-    if not named:
-        raise DataError(f"{some(results)}: results of predict, no pictures to predict")
-    names = [name for name, _ in named]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    if results:
+        sentence = f"{some(sorted(results))}: results of predict"
+        if not named:
+            raise DataError(f"{sentence}, no pictures to predict")
+        left_out.append(sentence)
+    twice = sorted(name for name, count in Counter(name for name, _ in named).items() if count > 1)
     if twice:
         raise DataError(f"several pictures are named {some(twice)} and would overwrite each other's results")
-    return dict(named), [f"{file}: a result of predict" for file in results]
+    return dict(named), left_out
 
 
-def _named_by(argument: str | os.PathLike[str]) -> list[tuple[str, Path | Page]]:
+class Named(NamedTuple):
+    """The pictures that an argument names, by name, and a sentence for what else is there."""
+
+    pictures: list[tuple[str, Path | Page]]
+    left_out: tuple[str, ...] = ()
+
+
+def _named_by(argument: str | os.PathLike[str]) -> Named:
     """The pictures that an argument names; a file that exists is meant, also where its name looks like a pattern."""
     path = Path(argument)
     if path.is_dir():
-        return list(find_pictures(path).items())
+        found = look(path)
+        return Named(list(found.pictures.items()), found.left_out)
     if not path.exists() and not glob.has_magic(str(argument)):
         raise DataError(f"{path}: there is no such file")
     files = [path] if path.exists() else [Path(name) for name in sorted(glob.glob(str(argument), recursive=True))]
     files = [file for file in files if file.is_file()]
     if not files:
         raise DataError(f"{path}: no file fits this pattern")
-    return [pair for file in files for pair in pictures_in(file).items()]
+    return Named([pair for file in files for pair in pictures_in(file).items()])
 
 
 def predict_files(

@@ -294,7 +294,9 @@ def test_files_are_paired_by_name_and_sorted(folders):
     [
         (["a.png", "b.png"], ["a.png"], r"images in .*images without a mask .*: b\.png;"),
         (["a.png"], ["a.png", "c.png"], r"masks in .*masks without an image .*: c\.png;"),
-        (["a.png"], ["a_mask.png"], r"images .*: a\.png; masks .*: a_mask\.png;"),
+        (["a.png"], ["a_mask.png"], r"images .*: a\.png; masks .*: a_mask\.png; --mask-suffix _mask would pair them;"),
+        (["a1.png", "a10.png"], ["a1-m.png", "a10-m.png"], "a10-m.png; --mask-suffix -m would pair them;"),
+        (["a.png", "b.png"], ["a_m.png", "b_n.png"], "masks in .*: a_m.png, b_n.png; rename"),
         (["A.png"], ["a.png"], r"A\.png"),
         (
             [f"{k}.png" for k in range(9)],

@@ -280,8 +280,8 @@ def test_stacks_of_several_lengths_do_not_pair(folders):
 
 
 def test_pages_that_may_be_channels_are_spoken_of(folders):
-    images, masks = folders({"a.tif": stack([grey()] * 3)}, {"a.png": (mask(),)})
-    with pytest.raises(DataError, match=r'each page of a\.tif is a picture; if they are the channels .*"CYX"'):
+    images, masks = folders({f"{k}.tif": stack([grey()] * 3) for k in "ab"}, {f"{k}.png": (mask(),) for k in "ab"})
+    with pytest.raises(DataError, match=r'each page of a\.tif, b\.tif is a picture; if they are the channels .*"CYX"'):
         find_pairs(images, masks)
 
 
@@ -306,6 +306,7 @@ MUTANTS = {
         ("accents tell names apart", 'stem = unicodedata.normalize("NFC", file.stem)', "stem = file.stem"),
         ("masks of other names are passed over", "if others_named and not both", "if False"),
     ],
+    "data.folder:_pages_without_partner": [("every stack is spoken of", "file.stem) in single", "file.stem)")],
     "data.folder:_one_stack_each": [("stacks pair whatever their lengths", "len(images) == len(masks) and", "")],
     "data.folder:pictures_in": [("pages are not padded", ":0{len(str(count))}", "")],
     "data.batches:Batches._sample": [

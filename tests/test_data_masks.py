@@ -1,7 +1,6 @@
 """What masks mean: two values, or classes by grey, palette or colour; alone and as a folder."""
 
 import json
-import re
 
 import numpy as np
 import pytest
@@ -122,6 +121,19 @@ def test_255_is_ignored_among_numbers_of_classes(save, masks, ignored):
     assert Meaning.from_dict(json.loads(json.dumps(meaning.to_dict()))) == meaning
 
 
+def test_what_cannot_be_ignored_is_refused(save):
+    (grey,), (colour,) = save(TWO * 255), save(colours(CLASSES, [(0, 0, 0), RED, GREEN]), name="c{}.png")
+    for file, ignore, message in (
+        (grey, 0, "all masks hold 255 alone"),
+        (grey, 255, "all masks hold 0 alone"),
+        (grey, RED, r"0\.png: is grey; what is ignored is a grey, too, not #"),
+        (colour, 255, r"c0\.png: is coloured; what is ignored is a colour, too, not 255"),
+    ):
+        with pytest.raises(DataError, match=message):
+            meaning_of([file], ignore=ignore)
+    assert meaning_of([colour], ignore=GREEN).classes == 2
+
+
 def test_a_value_to_ignore_can_be_named(save):
     (file,) = save(CLASSES)
     meaning = meaning_of([file], ignore=1)
@@ -188,7 +200,7 @@ def test_what_means_nothing_is_refused(save, masks, name, message):
 def test_a_value_that_is_new_is_refused_by_name(save, new):
     known = CLASSES if new.ndim == 2 else colours(CLASSES, [(0, 0, 0), RED, GREEN])
     first, second = save(known, new)
-    shown = "3" if new.ndim == 2 else re.escape("(9, 9, 8)")
+    shown = "3" if new.ndim == 2 else "#090908"
     with pytest.raises(DataError, match=rf"1\.png: holds {shown}, which is no class"):
         read_mask(second, meaning=meaning_of([first]))
 
@@ -285,7 +297,14 @@ MUTANTS = {
         ("what is new is ignored", "if not known.all()", "if False"),
     ],
     "data.masks:voc_colour": [("bits from below", "<< (7 - k)", "<< k")],
-    "data.meaning:meaning_of": [("JPEG is two-valued", "if mask.lossy and", "if False and")],
+    "data.meaning:_check_ignored": [
+        ("colours are ignored by their greys", "coloured and not isinstance", "False and not isinstance"),
+        ("greys are ignored by colours", "and not coloured:", "and False:"),
+    ],
+    "data.meaning:meaning_of": [
+        ("ignored without a word", 'if ignore in ("auto", None) and all', "if all"),
+        ("JPEG is two-valued", "if mask.lossy and", "if False and"),
+    ],
     "data.meaning:_colours": [
         ("several palettes count as one", "palette = []", "pass"),
         ("the void is a class", "palette[IGNORE] if", "None if"),

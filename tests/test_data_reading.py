@@ -3,6 +3,7 @@
 import importlib
 import itertools
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -274,6 +275,13 @@ def test_twelve_bits_are_scaled_by_their_own_white(tmp_path):
     data[start : start + 6] = packed
     (tmp_path / "a.tif").write_bytes(data)
     np.testing.assert_array_equal(read_image(tmp_path / "a.tif")[0], values / np.float32(4095))
+
+
+@pytest.mark.tifffile
+def test_numbers_too_large_are_refused_in_a_sentence_alone(tmp_path):
+    pytest.importorskip("tifffile").imwrite(tmp_path / "a.tif", np.full(SIZE, 1e60))
+    with warnings.catch_warnings(action="error"), pytest.raises(DataError, match="holds nan or infinite values"):
+        read_image(tmp_path / "a.tif")
 
 
 @pytest.mark.parametrize("key", [0, 77])

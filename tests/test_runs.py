@@ -96,6 +96,12 @@ def test_a_run_is_never_overwritten(tmp_path):
     assert {file: file.read_bytes() for file in (tmp_path / "run").iterdir()} == before
 
 
+def test_a_run_has_a_folder(tmp_path):
+    (tmp_path / "run").touch()
+    with pytest.raises(DataError, match="run: is a file, not a folder"):
+        runs.start(Settings(), tmp_path / "run", trainer)
+
+
 def test_a_run_that_cannot_be_started_leaves_nothing(tmp_path):
     def refuse(settings, out):
         raise DataError("no pictures")
@@ -287,6 +293,7 @@ MUTANTS = {
             "write_settings(settings, out)\n        new.save()\n        (out / 'best.safetensors').touch()",
         ),
     ],
+    "runs:refuse_another": [("a file is a folder", "Path(out).is_file()", "False")],
     "runs:take_up": [
         ("what a kill left stays", "remove_parts(out)", ""),
         ("begun anew over the best weights", "elif best.exists():", "elif False:"),

@@ -59,7 +59,9 @@ def start(settings: S, out: str | os.PathLike[str], trainer: Callable[[S, Path],
 
 
 def refuse_another(out: str | os.PathLike[str]) -> None:
-    """Raise DataError if the folder holds a run already."""
+    """Raise DataError if the folder holds a run already, or is a file."""
+    if Path(out).is_file():
+        raise DataError(f"{out}: is a file, not a folder; choose another name")
     if (Path(out) / "settings.json").exists():
         raise DataError(f"{out}: there is a run already; continue it with --resume {out}, or choose another folder")
 

@@ -3,6 +3,7 @@
 import os
 import unicodedata
 from collections import defaultdict
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -73,7 +74,7 @@ def find_pairs(images: str | os.PathLike[str], masks: str | os.PathLike[str], su
     if lonely_masks:
         problems.append(f"masks in {masks} without an image of the same name in {images}: {some(lonely_masks)}")
     if problems:
-        problems += _pages_without_partner(image_files, mask_files)
+        problems += _pages_without_partner(image_files, mask_files) or _suffix_of_all(image_files, mask_files)
         problems += [f"not read: {sentence}" for sentence in left_out if "not a format" in sentence]
         raise DataError("; ".join(problems) + "; rename, add or remove files until every image has its mask")
     return Pairs([Pair(name, file, mask_files[name]) for name, file in sorted(image_files.items())], left_out)
@@ -178,11 +179,15 @@ def _pages_without_partner(*folders: dict[str, Path | Page]) -> list[str]:
     single = {name for found in folders for name, source in found.items() if isinstance(source, Path)}
     stacks = {page.file for found in folders for page in found.values() if isinstance(page, Page)}
     axes = """if they are the channels of one, save it with tifffile and metadata={"axes": "CYX"}, or as ImageJ does"""
-    return [
-        f"each page of {file.name} is a picture; {axes}"
-        for file in sorted(stacks)
-        if unicodedata.normalize("NFC", file.stem) in single
-    ]
+    names = [file.name for file in sorted(stacks) if unicodedata.normalize("NFC", file.stem) in single]
+    return [f"each page of {some(names)} is a picture; {axes}"] if names else []
+
+
+def _suffix_of_all(images: Iterable[str], masks: Collection[str]) -> list[str]:
+    """A hint, if all masks are named as their images, and something more."""
+    first, *others = images
+    suffixes = [mask.removeprefix(first) for mask in masks if mask.startswith(first) and mask != first]
+    return [f"--mask-suffix {s} would pair them" for s in suffixes if all(name + s in masks for name in others)]
 
 
 def _file_name(source: Path | Page) -> str:

@@ -180,18 +180,19 @@ def _looked_up(drawn: Marks, meaning: Meaning, source: Source) -> np.ndarray:
         table = {value: 1 - number for value, number in table.items()}
     if any(isinstance(value, tuple) for value in table) and not drawn.coloured:  # grey (v, v, v) among colours
         table = {value[0]: c for value, c in table.items() if isinstance(value, tuple) and len(set(value)) == 1}
-    classes = np.full(drawn.values.shape, IGNORE, np.uint8)
+    found = np.full(drawn.values.shape, IGNORE, np.uint8)
     known = np.zeros(drawn.values.shape, bool)
     for value, number in table.items():
         if isinstance(value, tuple) != drawn.coloured:
             continue
         here = drawn.values == (packed(value) if isinstance(value, tuple) else value)
-        classes[here] = number
+        found[here] = number
         known |= here
     if not known.all():
         new = [value for value in values_of(drawn) if value not in table]
-        raise DataError(f"{source}: holds {some(new)}, which is no class; the classes are {some(dict(meaning.table))}")
-    return classes
+        classes = some(text_of(value) for value, _ in meaning.table)
+        raise DataError(f"{source}: holds {some(map(text_of, new))}, which is no class; the classes are {classes}")
+    return found
 
 
 def values_of(drawn: Marks, most: int = 1000) -> list[Any]:
@@ -221,6 +222,15 @@ def unpacked(number: int) -> Colour:
     (1, 2, 3)
     """
     return number >> 16, number >> 8 & 255, number & 255
+
+
+def text_of(value: Value | float) -> str:
+    """A value of masks as it is given to the command.
+
+    >>> text_of(128), text_of((255, 128, 0))
+    ('128', '#ff8000')
+    """
+    return "#{:02x}{:02x}{:02x}".format(*value) if isinstance(value, tuple) else str(value)
 
 
 def voc_colour(number: int) -> Colour:

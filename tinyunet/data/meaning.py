@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 
 from tinyunet.data._checks import DataError, Foreground, some
-from tinyunet.data.masks import BLACK, IGNORE, MOST_CLASSES, Meaning, Value, is_standard, marks, values_of
+from tinyunet.data.masks import BLACK, IGNORE, MOST_CLASSES, Meaning, Value, is_standard, marks, text_of, values_of
 from tinyunet.data.reading import Source
 
 Ignored = Value | None | Literal["auto"]
@@ -51,7 +51,8 @@ def meaning_of(
     if table is not None:
         return Meaning("classes", tuple(table.items()), None if ignore == "auto" else ignore, foreground=foreground)
     every = [_see(source) for source in masks]
-    if all(is_standard(mask.values) and not mask.coloured for mask in every):
+    _check_ignored(every, ignore)
+    if ignore in ("auto", None) and all(is_standard(mask.values) and not mask.coloured for mask in every):
         return Meaning(foreground=foreground)
     for mask in every:
         if mask.lossy and (mask.coloured or not is_standard(mask.values)):
@@ -61,6 +62,17 @@ def meaning_of(
             )
     coloured = [mask for mask in every if mask.coloured]
     return _colours(every, coloured, foreground, ignore) if coloured else _greys(every, foreground, ignore)
+
+
+def _check_ignored(every: list[Seen], ignore: Ignored) -> None:
+    """Refuse a value to ignore that is of another kind than what is drawn."""
+    if ignore in ("auto", None):
+        return
+    coloured = [mask for mask in every if mask.coloured]
+    if coloured and not isinstance(ignore, tuple):
+        raise DataError(f"{coloured[0].source}: is coloured; what is ignored is a colour, too, not {ignore}")
+    if isinstance(ignore, tuple) and not coloured:
+        raise DataError(f"{every[0].source}: is grey; what is ignored is a grey, too, not {text_of(ignore)}")
 
 
 def _colours(every: list[Seen], coloured: list[Seen], foreground: Foreground, ignore: Ignored) -> Meaning:
@@ -135,5 +147,5 @@ def _check_few(values: set[Any], every: list[Seen], what: str) -> None:
         raise DataError(
             f"the masks hold more than {MOST_CLASSES} {what} ({most.source}: {some(sorted(most.values))}); "
             "if their edges are smooth, give a threshold (--mask-threshold 127); if every object has its own number, "
-            "--mask-threshold 0; if these are classes, give a table"
+            "--mask-threshold 0; if these are classes, give a table (--classes)"
         )

@@ -125,7 +125,8 @@ def stored_image(source: Source) -> tuple[np.ndarray, int]:
     if values.dtype == bool:
         values, white = np.where(values, np.uint8(255), np.uint8(0)), 255
     if (values.dtype.name, white) not in (("uint8", 255), ("uint16", 65535)):
-        values = values.astype(np.float32) / np.float32(white or 1)
+        with np.errstate(over="ignore"):  # what is too large becomes infinite
+            values = values.astype(np.float32) / np.float32(white or 1)
         if not np.isfinite(values).all():
             raise DataError(f"{source}: holds nan or infinite values; replace them, for example by 0")
     return np.ascontiguousarray(np.atleast_3d(values).transpose(2, 0, 1)), shown.orientation  # (C, H, W)

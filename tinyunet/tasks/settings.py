@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +69,10 @@ class Settings:
             value = getattr(self, name)
             if value is not None and value < least:
                 raise ValueError(f"{name} must be at least {least}, not {value}")
+        for name in ("lr", "jitter", "mask_threshold"):
+            value = getattr(self, name)
+            if value is not None and not math.isfinite(value):
+                raise ValueError(f"{name} must be a number, not {value}")
         if not self.lr >= 0:
             raise ValueError(f"learning rate must be at least 0, not {self.lr}")
         if self.foreground not in ("light", "dark"):
@@ -80,8 +85,8 @@ class Settings:
             value_of(text)
         if len(self.classes) == 1 or len(set(self.classes)) < len(self.classes):
             raise ValueError(f"classes must be two values or more, each given once, not {' '.join(self.classes)}")
-        if self.mask_threshold is not None and self.classes:
-            raise ValueError("a threshold makes two values of a mask; classes exclude it")
+        if self.mask_threshold is not None and (self.classes or self.ignore is not None):
+            raise ValueError("a threshold makes two values of a mask; classes and what is ignored exclude it")
         if self.meaning:
             self._check_meaning()
         self._check_crop()

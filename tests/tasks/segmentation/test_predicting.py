@@ -83,6 +83,8 @@ def test_nothing_is_written_if_one_of_many_cannot_be(tmp_path, model):
     with pytest.raises(DataError, match="2_probability"):
         list(predict_files(model, files, tmp_path / "out"))
     assert [f.name for f in (tmp_path / "out").iterdir()] == ["2_probability.png"]
+    with pytest.raises(DataError, match=r"0\.png: is a file, not a folder"):
+        list(predict_files(model, files, files[0]))
 
 
 def test_results_are_no_pictures(tmp_path, model):
@@ -158,6 +160,7 @@ def test_a_picture_that_does_not_fit_the_model_is_named(tmp_path, model):
 
 MUTANTS = {
     "tasks.segmentation.predicting:predict_files": [
+        ("a file is a folder", "Path(out).is_file()", "False"),
         ("the parts of another process are removed", "idle=60", "idle=0"),
     ],
     "tasks.segmentation.predicting:check_free": [

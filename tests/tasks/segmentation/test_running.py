@@ -16,6 +16,8 @@ from tinyunet.tasks.segmentation import Dataset, Settings
 from tinyunet.tasks.segmentation.dataset import survey
 from tinyunet.tasks.segmentation.running import fitted_crop
 
+NONE = float("nan"), float("inf")
+
 
 def test_a_run_can_be_resumed_and_loaded_and_is_the_unbroken_one(tmp_path):
     settings = Settings(**folder(tmp_path), **SMALL)
@@ -57,6 +59,12 @@ def test_settings_that_cannot_work_are_refused_before_anything_is_read(tmp_path)
         ({"patience": 0}, "patience must be at least 1"),
         ({"seed": -1}, "seed must be at least 0"),
         ({"lr": -1.0}, "learning rate must be at least 0"),
+        *(
+            ({name: x}, f"{name} must be a number, not {x}")
+            for name in ("lr", "jitter", "mask_threshold")
+            for x in NONE
+        ),
+        ({"mask_threshold": 127.0, "ignore": "255"}, "classes and what is ignored exclude it"),
         ({"crop": 16, "batch": 1}, "leaves one pixel below 4 levels.*a crop of 32, a batch of 2"),
         ({"crop": 40}, "not a multiple of 16.*32 or 48 would do"),
         ({"crop": 3}, "not a multiple of 16.*; 16 would do"),
@@ -194,6 +202,15 @@ def test_pictures_of_their_own_to_validate_on(tmp_path):
         )
 
 
+def test_pictures_to_validate_on_have_the_channels_of_the_others(tmp_path):
+    where = folder(tmp_path / "all")
+    own = written(tmp_path / "own", [np.zeros((20, 20, 3))], [np.zeros((20, 20))])
+    other = {f"validation_{name}": path for name, path in own.items()}
+    with pytest.raises(DataError, match="pictures have 1 channel, but those to validate on have 3; save all as"):
+        segmentation.start(Settings(**where, **other, **SMALL), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize("colours", [None, [(0, 0, 0), (255, 0, 0), (0, 0, 255)]])
 def test_classes_are_learnt(tmp_path, colours):
     where = three_classes(tmp_path, colours=colours)
@@ -265,6 +282,13 @@ def test_weights_of_an_earlier_version_or_another_network_are_named(tmp_path):
 MUTANTS = {
     "tasks.segmentation.running:resume": [
         ("more steps are forgotten", "if settings != before:", "if False:"),
+    ],
+    "tasks.segmentation.running:_check_channels": [
+        ("found at the first validation", "channels != others", "False"),
+    ],
+    "tasks.settings:Settings.__post_init__": [
+        ("nan is a number", "and not math.isfinite(value)", "and value == math.inf"),
+        ("with a threshold, nothing is ignored", "or self.ignore is not None", ""),
     ],
     "tasks.segmentation.running:_possible": [
         ("changes without a word", "if wrong:", "if False:"),

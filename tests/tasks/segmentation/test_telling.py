@@ -56,6 +56,19 @@ def test_classes_with_their_shares_and_the_rare_ones_by_name(tmp_path):
     ]
 
 
+def test_what_is_ignored_is_told_with_its_share(tmp_path):
+    classes = np.repeat([[0] * 10 + [1] * 10 + [2] * 10 + [255] * 10], 30, axis=0)
+    settings = Settings(**written(tmp_path, [np.zeros((30, 40)), np.ones((30, 40))], [classes] * 2), **SMALL)
+    (first, *_) = segmentation.describe(segmentation.start(settings, tmp_path / "run"))
+    assert first.endswith("; 3 classes: 0 33 %, 1 33 %, 2 33 %; ignored: 255, 25 % of the pixels")
+
+
+def test_one_pair_is_one(tmp_path):
+    settings = Settings(**folder(tmp_path, count=1), **SMALL)
+    (first, *_) = segmentation.describe(segmentation.start(settings, tmp_path / "run"))
+    assert first.startswith("1 pair, 1 to train on: ")
+
+
 def test_the_background_may_be_what_is_rare(tmp_path):
     mask = np.full((32, 32), 255)
     mask[5, 5] = 0
@@ -113,6 +126,7 @@ MUTANTS = {
     ],
     "tasks.segmentation.telling:_classes": [
         ("shares in the order of another thing", "of[1]", "of[0]"),
+        ("ignored without a word", "if meaning.ignore is None:", "if True:"),
         ("several classes are one", "meaning.classes == 1", "True"),
     ],
     "tasks.segmentation.telling:outcome": [

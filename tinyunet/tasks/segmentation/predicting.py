@@ -97,6 +97,8 @@ def predict_files(
         DataError: a picture that cannot be used, two of one name, or a file in `out` that was not written here.
     """
     meaning = Meaning() if meaning is None else meaning
+    if Path(out).is_file():
+        raise DataError(f"{out}: is a file, not a folder; choose another name")
     files, _ = pictures_of(pictures)
     kinds = ["mask", "probability", *(["overlay"] if overlays else [])]
     paths = [Path(out) / f"{name}_{kind}.png" for name in files for kind in kinds]

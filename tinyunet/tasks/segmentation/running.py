@@ -61,7 +61,9 @@ def begun(settings: Settings, out: str | os.PathLike[str] | None, dataset: Datas
         kept = set(last_of(contents, settings.validation))
         held_out, held_contents = dataset.only(sorted(kept)), [contents[k] for k in sorted(kept)]
     else:
-        held_out, held_contents = own, [f.content for f in survey(own)]
+        held_facts = survey(own)
+        _check_channels(facts, held_facts)
+        held_out, held_contents = own, [f.content for f in held_facts]
         kept = {k for k, each in enumerate(contents) if each in held_contents}
         both = [dataset.names[k] for k in sorted(kept)]
         left_out += [f"{some(both)}: also among the validation pictures"] if both else []
@@ -78,6 +80,15 @@ def begun(settings: Settings, out: str | os.PathLike[str] | None, dataset: Datas
         meaning=dataset.meaning.to_dict(),
     )
     return Run(_trainer(settings, out, train, facts, held_out), settings, train, facts, held_out, left_out)
+
+
+def _check_channels(facts: Sequence[Facts], held_facts: Sequence[Facts]) -> None:
+    channels, others = (each[0].shape[0] for each in (facts, held_facts))
+    if channels != others:
+        raise DataError(
+            f"the pictures have {channels} channel{'s' if channels > 1 else ''}, but those to validate on have "
+            f"{others}; save all as grey or all as RGB"
+        )
 
 
 def resume(out: str | os.PathLike[str], changes: Mapping[str, Any] | None = None) -> Run:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinyunet.data.masks import IGNORE, Meaning
+from tinyunet.data.masks import IGNORE, Meaning, text_of
 from tinyunet.tasks.segmentation.dataset import Dataset
 from tinyunet.tasks.segmentation.network import marked, predict
 from tinyunet.tensor import Array
@@ -112,7 +112,7 @@ def class_names(meaning: Meaning) -> list[str]:
     names = []
     for k in range(max(meaning.classes, 2)):
         value = value_of.get(k, k)
-        text = "#{:02x}{:02x}{:02x}".format(*value) if isinstance(value, tuple) else str(value)
+        text = text_of(value)
         names.append(str(k) if text == str(k) else f"{k} ({text})")
     return names
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tinyunet.data._checks import some
+from tinyunet.data.masks import text_of
 from tinyunet.tasks.segmentation.dataset import Dataset, Facts, shares
 from tinyunet.tasks.segmentation.network import PictureUNet
 from tinyunet.tasks.segmentation.running import Run
@@ -24,7 +25,7 @@ def describe(run: Run) -> Iterator[str]:
     settings, step = run.settings, run.trainer.step
     weights = sum(p.numel() for p in run.trainer.model.parameters())
     n, kept = len(run.train.names), len(run.held_out.names)
-    yield f"{n + kept} pairs, {n} to train on: {_sizes(run.facts)}; {_classes(run)}"
+    yield f"{n + kept} pair{'s' if n + kept > 1 else ''}, {n} to train on: {_sizes(run.facts)}; {_classes(run)}"
     for sentence in run.left_out:
         yield f"left out: {sentence}"
     if settings.rare:
@@ -60,7 +61,10 @@ def _classes(run: Run) -> str:
     if meaning.classes == 1:
         return f"foreground ({meaning.foreground}) {percent(of[1])} of the pixels"
     each = ", ".join(f"{name} {percent(share)}" for name, share in zip(class_names(meaning), of, strict=True))
-    return f"{meaning.classes} classes: {each}"
+    if meaning.ignore is None:
+        return f"{meaning.classes} classes: {each}"
+    ignored = 1 - sum(f.counts.sum() for f in run.facts) / sum(f.shape[1] * f.shape[2] for f in run.facts)
+    return f"{meaning.classes} classes: {each}; ignored: {text_of(meaning.ignore)}, {percent(ignored)} of the pixels"
 
 
 def percent(share: float) -> str:

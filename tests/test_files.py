@@ -1,5 +1,6 @@
 """A file appears whole or not at all."""
 
+import errno
 import os
 import threading
 
@@ -60,6 +61,13 @@ def test_after_a_failure_the_old_file_is_as_it_was(tmp_path, monkeypatch, moment
     assert list(tmp_path.iterdir()) == [target]
 
 
+def test_an_error_names_the_file_and_not_its_part(tmp_path):
+    for filename in (None, "part", "another"):
+        with pytest.raises(PermissionError, match="no room") as caught, atomic(tmp_path / "a.txt") as part:
+            raise OSError(errno.EACCES, "no room", str(part) if filename == "part" else filename)
+        assert caught.value.filename == ("another" if filename == "another" else str(tmp_path / "a.txt"))
+
+
 def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path):
     others = [tmp_path / name for name in (".notes.part", ".a.1-2.txt", "a.1-2.part", "a.txt")]
     for file in others:
@@ -83,6 +91,9 @@ MUTANTS = {
         ("files of others are removed", 're.search(r"\\.\\d+-\\d+\\.part$", part.name)', "True"),
     ],
     "files:atomic": [
+        ("an error names the part", "in (None, str(part))", "in (None,)"),
+        ("an error names no file", "in (None, str(part))", "in (str(part),)"),
+        ("an error names another file", "and error.filename in (None, str(part))", ""),
         ("two threads share a temporary file", "-{next(_written)}", ""),
         ("a failure leaves its part behind", "part.unlink(missing_ok=True)", "pass"),
     ],

@@ -64,7 +64,7 @@ def _about(file: Any) -> Any:
 
 
 def _not_whole(path: str | os.PathLike[str], error: Exception) -> ValueError:
-    return ValueError(f"{path}: this is not a whole file of tinyunet weights ({error})")
+    return ValueError(f"{path}: this is not a whole file of tinyunet weights ({error}); copy it again")
 
 
 def save_values(obj: Any, f: str | os.PathLike[str]) -> None:

@@ -33,7 +33,7 @@ def ending(path: str | os.PathLike[str], known: Iterable[str], what: str) -> str
 def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
     """A temporary path beside `path`: what is written there replaces `path` in one move when the `with` ends well.
 
-    A crash, a full disk or a cut of power in between leaves the old file as it was.
+    A crash, a full disk or a cut of power in between leaves the old file as it was. Errors of writing name `path`.
 
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
@@ -50,6 +50,13 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
         with part.open("rb+") as file:
             os.fsync(file.fileno())  # on the disk before the name points to it
         os.replace(part, path)
+    except OSError as error:
+        if error.errno and error.filename in (
+            None,
+            str(part),
+        ):  # a full disk does not say which file it has no room for
+            raise OSError(error.errno, error.strerror, str(path)) from None
+        raise
     finally:
         part.unlink(missing_ok=True)
 

@@ -111,7 +111,10 @@ def load(out: str | os.PathLike[str], kind: type[S], model: Callable[[S, Mapping
     settings = read_settings(out, kind)
     file = Path(out) / "best.safetensors"
     if not file.exists():
-        raise DataError(f"{out}: the run has no weights yet, its training stopped before the first validation")
+        raise DataError(
+            f"{out}: there is no best.safetensors, which is written at the first validation; go on with "
+            f"--resume {out}, or copy it again"
+        )
 
     def loaded() -> M:
         weights, _ = load_arrays(file)
@@ -147,7 +150,7 @@ def read_settings(out: str | os.PathLike[str], kind: type[S]) -> S:
     except OSError:
         raise DataError(f"{out}: this is not the folder of a run, it has no settings.json") from None
     except (ValueError, RecursionError) as error:  # no JSON, or no UTF-8
-        raise DataError(f"{file}: not the settings of a run ({error})") from None
+        raise DataError(f"{file}: not the settings of a run ({error}); copy it again") from None
     if not isinstance(values, dict):
         raise DataError(f"{file}: not the settings of a run ({type(values).__name__})")
     hints = get_type_hints(kind)

@@ -162,6 +162,17 @@ def test_a_batch_that_does_not_fit_into_memory_says_so(folders, monkeypatch):
         next(batches)
 
 
+def test_a_picture_that_does_not_fit_into_memory_is_named(folders, monkeypatch):
+    images, masks = folders({"a.png": (grey(),)}, {"a.png": (mask(),)})
+
+    def full(stored):
+        raise MemoryError("Unable to allocate 3 TiB")
+
+    monkeypatch.setattr(keeping, "as_floats", full)
+    with pytest.raises(DataError, match=r"a\.png: the picture does not fit into memory \(Unable .*cut it into smaller"):
+        load_pairs(find_pairs(images, masks))
+
+
 def test_no_more_than_a_gibibyte_is_kept():
     assert 0 < keeping.share_of_memory() <= keeping.KEPT == 1 << 30
 
@@ -286,6 +297,7 @@ def test_pages_that_may_be_channels_are_spoken_of(folders):
 
 
 MUTANTS = {
+    "data.keeping:load_pairs": [("not enough memory for nobody knows what", "with fitting(pair.image):", "if True:")],
     "data.keeping:share_of_memory": [("all of the memory", "// 8", "// 1")],
     "data.keeping:Store.put": [("there is always room", "if array.nbytes <= self.left", "if True")],
     "data.keeping:Stored.stored": [("what is kept can be written to", "array.setflags(write=False)", "pass")],

@@ -20,7 +20,7 @@ from tinyunet.data._checks import DataError, Foreground, some
 from tinyunet.data.folder import Pair
 from tinyunet.data.masks import IGNORE, Meaning, Value, classes_of, marks
 from tinyunet.data.meaning import Ignored, meaning_of
-from tinyunet.data.reading import Source, as_floats, stored_image, turned
+from tinyunet.data.reading import Source, as_floats, fitting, stored_image, turned
 
 KEPT = 1 << 30  # bytes of pictures and masks at most, and no more than an eighth of the machine's memory
 
@@ -221,12 +221,13 @@ def load_pairs(
     store = Store(share_of_memory() if keep is None else keep)
     read_images, read_masks, facts, counts = [], [], [], []
     for pair in pairs:
-        image, classes, turns = _look(pair, meaning)
+        with fitting(pair.image):
+            image, classes, turns = _look(pair, meaning)
+            facts.append(_facts(image))
         read_images.append(partial(_image, pair.image, turns[0]))
         read_masks.append(partial(_classes, pair.mask, turns[1], meaning))
         store.put(read_images[-1], image)
         store.put(read_masks[-1], classes)
-        facts.append(_facts(image))
         counts.append(np.bincount(classes.ravel(), minlength=IGNORE + 1))
     _check_channels(pairs, facts)
     mask_shapes = [(1, *each.shape[1:]) for each in facts]

@@ -5,6 +5,8 @@ What would be lost without a word (colours of 16 bits, transparency, a second pa
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -58,6 +60,17 @@ class Shown(NamedTuple):
     lossy: bool = False
 
 
+@contextmanager
+def fitting(source: Source) -> Iterator[None]:
+    """Where there is not enough memory to work with a picture, an error names it."""
+    try:
+        yield
+    except MemoryError as error:
+        raise DataError(
+            f"{source}: the picture does not fit into memory ({error}); close programs, or cut it into smaller ones"
+        ) from None
+
+
 def show(source: Source) -> Shown:
     """What a viewer shows of a file.
 
@@ -70,13 +83,12 @@ def show(source: Source) -> Shown:
     if not path.stat().st_size:
         raise DataError(f"{path}: the file is empty; copy or save it again")
     try:
-        shown = _show_tiff(path, number) if tiff.is_tiff(path) else _show(path)
+        with fitting(source):
+            shown = _show_tiff(path, number) if tiff.is_tiff(path) else _show(path)
     except DataError:
         raise
     except UnidentifiedImageError:
         raise DataError(f"{path}: this is no picture that Pillow can read; save it as PNG or TIFF") from None
-    except MemoryError:
-        raise DataError(f"{path}: the picture does not fit into memory; cut it into smaller ones") from None
     except Exception as error:  # broken files raise OSError, SyntaxError, ValueError, EOFError, struct.error, …
         reason = " ".join(str(error).split())
         way = "cut it into smaller ones" if isinstance(error, Image.DecompressionBombError) else "copy or save it again"

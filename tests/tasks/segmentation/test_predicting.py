@@ -8,7 +8,7 @@ from PIL import Image
 
 from tinyunet.data import DataError, read_image
 from tinyunet.data.masks import Meaning, read_mask
-from tinyunet.tasks.segmentation import PictureUNet, predict, predict_files
+from tinyunet.tasks.segmentation import PictureUNet, predict, predict_files, predicting
 from tinyunet.tasks.segmentation.predicting import check_free, mask_to_write, pictures_of, write_legend, write_result
 
 CLASSES = Meaning("classes", ((0, 0), (100, 1), (200, 2)))
@@ -152,6 +152,15 @@ def test_16_bits_are_known_again(tmp_path):
     check_free([tmp_path / "a.png", tmp_path / "b.png"])
 
 
+def test_a_picture_that_does_not_fit_into_memory_is_named(tmp_path, model, monkeypatch):
+    def full(*_):
+        raise MemoryError("Unable to allocate 3 TiB")
+
+    monkeypatch.setattr(predicting, "predict", full)
+    with pytest.raises(DataError, match=r"a\.png: the picture does not fit into memory \(Unable"):
+        list(predict_files(model, [picture(tmp_path / "a.png")], tmp_path / "out"))
+
+
 def test_a_picture_that_does_not_fit_the_model_is_named(tmp_path, model):
     Image.new("RGB", (8, 8)).save(tmp_path / "colour.png")
     with pytest.raises(DataError, match=r"colour\.png: predict: the image has 3 channels"):
@@ -160,6 +169,7 @@ def test_a_picture_that_does_not_fit_the_model_is_named(tmp_path, model):
 
 MUTANTS = {
     "tasks.segmentation.predicting:predict_files": [
+        ("not enough memory for nobody knows what", "with fitting(file):", "if True:"),
         ("a file is a folder", "Path(out).is_file()", "False"),
         ("the parts of another process are removed", "idle=60", "idle=0"),
     ],

@@ -17,7 +17,7 @@ from PIL.PngImagePlugin import PngInfo
 from tinyunet.data._checks import DataError, some
 from tinyunet.data.folder import look, pictures_in
 from tinyunet.data.masks import Meaning
-from tinyunet.data.reading import Page, read_image
+from tinyunet.data.reading import Page, fitting, read_image
 from tinyunet.files import atomic, remove_parts
 from tinyunet.tasks.segmentation.network import PictureUNet, marked, predict
 from tinyunet.tasks.segmentation.shown import legend, overlay, palette
@@ -106,8 +106,9 @@ def predict_files(
     remove_parts(out, idle=60)  # another process may be writing there
     for name, file in files.items():
         try:
-            image = read_image(file)
-            p = predict(model, image)
+            with fitting(file):
+                image = read_image(file)
+                p = predict(model, image)
         except ValueError as error:
             raise error if isinstance(error, DataError) else DataError(f"{file}: {error}") from None
         classes = marked(p, threshold)

@@ -51,10 +51,7 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
             os.fsync(file.fileno())  # on the disk before the name points to it
         os.replace(part, path)
     except OSError as error:
-        if error.errno and error.filename in (
-            None,
-            str(part),
-        ):  # a full disk does not say which file it has no room for
+        if error.errno and error.filename in (None, str(part)):  # a full disk names no file
             raise OSError(error.errno, error.strerror, str(path)) from None
         raise
     finally:

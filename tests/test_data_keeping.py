@@ -294,6 +294,19 @@ def test_pages_that_may_be_channels_are_spoken_of(folders):
     images, masks = folders({f"{k}.tif": stack([grey()] * 3) for k in "ab"}, {f"{k}.png": (mask(),) for k in "ab"})
     with pytest.raises(DataError, match=r'each page of a\.tif, b\.tif is a picture; if they are the channels .*"CYX"'):
         find_pairs(images, masks)
+    for file in (images / "b.tif", masks / "a.png"):
+        file.unlink()
+    with pytest.raises(DataError, match=r"a\.tif#1, a\.tif#2, a\.tif#3") as caught:
+        find_pairs(images, masks)
+    assert "each page" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("other", "named"), [("b_m", True), ("b_n", False)])
+def test_a_suffix_that_would_pair_all_is_named(folders, other, named):
+    masks = {f"{name}.png": (mask(),) for name in ("a_m", other)}
+    with pytest.raises(DataError, match="without a mask") as caught:
+        find_pairs(*folders({f"{k}.png": (grey(),) for k in "ab"}, masks))
+    assert ("--mask-suffix _m would pair them" in str(caught.value)) is named
 
 
 MUTANTS = {
@@ -319,9 +332,10 @@ MUTANTS = {
         ("masks of other names are passed over", "if others_named and not both", "if False"),
     ],
     "data.folder:_pages_without_partner": [("every stack is spoken of", "file.stem) in single", "file.stem)")],
+    "data.folder:_suffix_of_all": [("one is enough", "if all(name + s in masks for name in others)", "")],
     "data.folder:_one_stack_each": [("stacks pair whatever their lengths", "len(images) == len(masks) and", "")],
     "data.folder:pictures_in": [("pages are not padded", ":0{len(str(count))}", "")],
-    "data.batches:Batches._sample": [
-        ("a crop is not converted", "_converted(self.images, image), _converted(self.masks, mask))", "image, mask)")
+    "data.batches:variation": [
+        ("a crop is not converted", "(_converted(images, image), _converted(masks, mask))", "(image, mask)")
     ],
 }

@@ -84,21 +84,13 @@ def test_what_is_kept_cannot_be_written_to(folders):
         images.stored(0)[:] = 7
 
 
-def test_mean_and_deviation_are_those_of_all_pixels(folders):
+def test_mean_and_variance_of_each_picture_are_those_of_its_pixels(folders):
     files = {f"{k}.png": (grey((*size, 3)) // (k + 1),) for k, size in enumerate([(20, 28), (9, 31), (40, 12)])}
     images, _ = load_pairs(find_pairs(*folders(files, {n: (mask(a.shape[:2]),) for n, (a,) in files.items()})))
-    pixels = np.concatenate([image.reshape(3, -1) for image in images], axis=1)
-    mean, deviation = images.moments()
-    np.testing.assert_allclose(mean, pixels.mean(axis=1, dtype=np.float64), rtol=1e-6)
-    np.testing.assert_allclose(deviation, pixels.std(axis=1, dtype=np.float64), rtol=1e-6)
-    np.testing.assert_allclose(images.only([1]).moments()[0], images[1].mean(axis=(1, 2)), rtol=1e-5)
-    normalized = images.normalized(mean, deviation)
-    assert normalized[1].dtype == np.float32
-    np.testing.assert_allclose(
-        normalized[1], (images[1] - mean[:, None, None]) / deviation[:, None, None], rtol=1e-4, atol=1e-5
-    )
-    np.testing.assert_array_equal(normalized.only([1])[0], normalized[1])
-    assert np.isfinite(images.normalized([0, 0, 0], [0, 0, 0])[0]).all()
+    for image, known in zip(images, images.facts, strict=True):
+        np.testing.assert_allclose(known.mean, image.mean(axis=(1, 2), dtype=np.float64), rtol=1e-6)
+        np.testing.assert_allclose(known.variance, image.var(axis=(1, 2), dtype=np.float64), rtol=1e-5)
+    assert images.only([1]).facts == [images.facts[1]]
 
 
 def test_a_picture_is_known_by_its_content_alone(folders):
@@ -106,25 +98,24 @@ def test_a_picture_is_known_by_its_content_alone(folders):
     images = {"a.png": (one,), "b.tif": (one,), "c.png": (other,), "d.png": (one.reshape(28, 20),)}
     masks = {"a.png": (mask(),), "b.png": (mask(),), "c.png": (mask(),), "d.png": (mask((28, 20)),)}
     loaded, _ = load_pairs(find_pairs(*folders(images, masks)))
-    a, b, c, d = loaded.digests
+    a, b, c, d = (each.digest for each in loaded.facts)
     assert a == b
     assert len({a, c, d}) == 3
-    assert loaded.only([2]).digests == [c]
 
 
-def test_shares_of_the_thing_and_of_classes(folders):
+def test_pixels_are_counted_by_their_classes(folders):
     images = {"a.png": (grey((4, 5)),), "b.png": (grey((4, 10)),)}
     one, two = np.zeros((4, 5), np.uint8), np.zeros((4, 10), np.uint8)
     one[0], two[:, 0] = 1, 1
     _, masks = load_pairs(find_pairs(*folders(images, {"a.png": (one,), "b.png": (two,)})))
-    np.testing.assert_allclose(masks.shares, [51 / 60, 9 / 60])
-    np.testing.assert_allclose(masks.only([0]).shares, [15 / 20, 5 / 20])
+    assert masks.counts[:, :3].tolist() == [[15, 5, 0], [36, 4, 0]]
+    assert masks.only([1]).counts.tolist() == masks.counts[1:].tolist()
     two[:, 1], two[:, 2] = 2, 255
     pairs = find_pairs(*folders(images, {"a.png": (one,), "b.png": (two,)}))
     _, masks = load_pairs(pairs)
     assert masks.meaning.classes == 3
     assert masks[1].dtype == np.int64
-    np.testing.assert_allclose(masks.shares, np.array([43, 9, 4]) / 56)  # 4 pixels count for nothing
+    assert masks.counts[:, [0, 1, 2, 255]].sum(axis=0).tolist() == [43, 9, 4, 4]  # 4 pixels count for nothing
     _, again = load_pairs(pairs, meaning=Meaning("classes", table=((0, 0), (1, 1), (2, 1)), ignore=255))
     assert again[1].max() == 255
     assert again.meaning.classes == 2
@@ -132,7 +123,6 @@ def test_shares_of_the_thing_and_of_classes(folders):
 
 def test_batches_of_what_is_kept_are_those_of_lists(folders):
     images, masks = load_pairs(find_pairs(*folders(MIXED, ITS_MASKS)), keep=1000)
-    images = images.normalized([0.4], [0.3])
     for elastic in (False, True):
         kept = Batches(images, masks, 5, 8, rng=3, elastic=elastic)
         lists = Batches(list(images), list(masks), 5, 8, rng=3, elastic=elastic)
@@ -314,13 +304,7 @@ MUTANTS = {
     "data.keeping:share_of_memory": [("all of the memory", "// 8", "// 1")],
     "data.keeping:Store.put": [("there is always room", "if array.nbytes <= self.left", "if True")],
     "data.keeping:Stored.stored": [("what is kept can be written to", "array.setflags(write=False)", "pass")],
-    "data.keeping:Pictures.moments": [
-        ("pictures count alike", "(n * means).sum(0) / n.sum()", "means.mean(0)"),
-        ("between pictures nothing varies", "+ (means - mean) ** 2", ""),
-    ],
-    "data.keeping:Pictures.normalized": [("0 divides", "scale[scale == 0] = 1", "pass")],
     "data.keeping:Masks.converted": [("classes are floats", "np.int64 if", "np.float32 if")],
-    "data.keeping:Masks.shares": [("what is ignored counts", ": max(2, self.meaning.classes)", ":")],
     "data.keeping:_facts": [("shapes do not tell", "{stored.shape}", "")],
     "data.keeping:_look": [
         ("as stored is never tried", "turns = [(1, 1), ", "turns = ["),

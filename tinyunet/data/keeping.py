@@ -104,58 +104,23 @@ class Stored(Sequence[np.ndarray]):
 
 
 class Pictures(Stored):
-    """Pictures, float32 (C, H, W): from 0 to 1, or `normalized`.
+    """Pictures, float32 (C, H, W), from 0 to 1.
 
     Attributes:
         shapes: (C, H, W) of each.
         facts: of each its shape, the mean and variance of its channels, and a digest of its content.
     """
 
-    def __init__(
-        self,
-        read: Sequence[Read],
-        facts: Sequence[Facts],
-        store: Store,
-        scale: tuple[np.ndarray, np.ndarray] | None = None,
-    ) -> None:
+    def __init__(self, read: Sequence[Read], facts: Sequence[Facts], store: Store) -> None:
         super().__init__(read, [each.shape for each in facts], store)
-        self.facts, self._scale = list(facts), scale
+        self.facts = list(facts)
 
     def converted(self, stored: np.ndarray) -> np.ndarray:
-        x = as_floats(stored)
-        if self._scale is not None:
-            mean, deviation = self._scale
-            x -= mean
-            x /= deviation
-        return x
-
-    @property
-    def digests(self) -> list[str]:
-        """What tells each picture from the others by its content alone."""
-        return [each.digest for each in self.facts]
+        return as_floats(stored)
 
     def only(self, chosen: Iterable[int]) -> Pictures:
         chosen = list(chosen)
-        return Pictures([self._read[k] for k in chosen], [self.facts[k] for k in chosen], self._store, self._scale)
-
-    def moments(self) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and standard deviation (C,), float64, of the values from 0 to 1 of every channel, over all pixels.
-
-        Of the pixels together: the mean of the means, each counted as often as the picture has pixels, and
-
-            σ² = Σ nₖ·(σₖ² + (μₖ − μ)²) / Σ nₖ
-        """
-        n = np.array([each.shape[1] * each.shape[2] for each in self.facts], np.float64)[:, None]
-        means, variances = (np.stack([each[k] for each in self.facts]) for k in (1, 2))  # (K, C)
-        mean = (n * means).sum(0) / n.sum()
-        variance = (n * (variances + (means - mean) ** 2)).sum(0) / n.sum()
-        return mean, np.sqrt(variance)
-
-    def normalized(self, mean: Sequence[float] | np.ndarray, deviation: Sequence[float] | np.ndarray) -> Pictures:
-        """The same pictures as (x − mean) / deviation, channel by channel; a deviation of 0 counts as 1."""
-        shift, scale = (np.array(a, np.float32).reshape(-1, 1, 1) for a in (mean, deviation))  # (C, 1, 1)
-        scale[scale == 0] = 1
-        return Pictures(self._read, self.facts, self._store, (shift, scale))
+        return Pictures([self._read[k] for k in chosen], [self.facts[k] for k in chosen], self._store)
 
 
 class Masks(Stored):
@@ -179,12 +144,6 @@ class Masks(Stored):
 
     def converted(self, stored: np.ndarray) -> np.ndarray:
         return stored.astype(np.int64 if self.meaning.kind == "classes" else np.float32)
-
-    @property
-    def shares(self) -> np.ndarray:
-        """The share of each class in all pixels that count: (2,), of which [1] is that of the thing, or (classes,)."""
-        numbers = self.counts[:, : max(2, self.meaning.classes)].sum(0)
-        return numbers / max(1, numbers.sum())
 
     def only(self, chosen: Iterable[int]) -> Masks:
         chosen = list(chosen)

@@ -83,7 +83,7 @@ def make(in_channels, out_channels, channels, width, attends=(), classes=None, w
         def forward(self, c):
             y = self.words(c) + self.places.weight[: c.shape[1]]
             y = y + self.work(y)
-            return self.sense(y.sum(1) / c.shape[1]), y
+            return self.sense(y.sum(1)), y
 
     class UNet(nn.Module):
         def __init__(self):

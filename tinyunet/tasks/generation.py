@@ -8,7 +8,7 @@ real ones. Same noise, same thing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -29,7 +29,7 @@ class Generation(Task):
         clip: values are from −clip to clip; None where they may be any.
     """
 
-    errors = (TOLD,)
+    errors: ClassVar[tuple[str, ...]] = (TOLD,)
     average = 0.998
     diffusion: Diffusion
     sampling: int = 50

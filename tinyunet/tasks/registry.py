@@ -15,10 +15,11 @@ from tinyunet.tasks.skips import Skips
 from tinyunet.tasks.style import Pen, Poster
 from tinyunet.tasks.superresolution import SuperResolution
 from tinyunet.tasks.task import Task
+from tinyunet.tasks.text import Text
 
 _ALL: tuple[type[Task], ...] = (
     Cells, Scenes, Denoising, SuperResolution, DigitInpainting, Retouching, Pen, Poster, Digits, Skips,
-    Points, DigitDiffusion,
+    Points, DigitDiffusion, Text,
 )  # fmt: skip
 TASKS: dict[str, type[Task]] = {task.name: task for task in _ALL}
 

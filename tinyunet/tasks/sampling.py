@@ -1,0 +1,89 @@
+"""Pictures of somebody's sentence, by the network of a run of `tinyunet run text`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image
+
+from tinyunet import runs
+from tinyunet.data import DataError
+from tinyunet.data.folder import write_picture
+from tinyunet.data.sentences import Scene, tokens
+from tinyunet.data.things import SIDE
+from tinyunet.diffusion import denoising, guided, times
+from tinyunet.files import atomic, ending
+from tinyunet.nn import Module
+from tinyunet.tasks.painter import DIFFUSION, GUIDANCE, STEPS, as_picture
+from tinyunet.tasks.program import Settings
+from tinyunet.tasks.text import Text
+from tinyunet.tensor import Array
+
+ENLARGED = 8  # each pixel, on both sides
+GAP = 1  # pixels between pictures
+SHOWN = 120, 1500  # milliseconds: each state of an animation, and the last
+
+
+def trained(run: str | os.PathLike[str]) -> Module:
+    """The network of a run of `text`, ready to use.
+
+    Raises:
+        DataError: a folder that holds no such run, or one that has no weights yet.
+    """
+    settings = runs.read_settings(run, Settings)
+    if settings.task != Text.name:
+        raise DataError(f"{run}: this is a run of {settings.task}; pictures of sentences need one of {Text.name}")
+    model, _ = runs.load(run, Settings, lambda known, _: Text(known.fast).model(np.random.default_rng(0)))
+    return model
+
+
+def way(
+    model: Module, scene: Scene, count: int = 1, seed: int = 0, steps: int = STEPS, guidance: float = GUIDANCE
+) -> list[Array]:
+    """What the network sees of a scene after each step, `count` pictures (count, 3, 32, 32), values from 0 to 1.
+
+    Each picture has a seed of its own, so that more of them begin with the same ones.
+
+    Raises:
+        ValueError: no pictures, or a number of steps that there cannot be.
+    """
+    if count < 1:
+        raise ValueError(f"the count of pictures must be at least 1, not {count}")
+    generators = [np.random.default_rng([seed, k]) for k in range(count)]
+    noise = np.stack([rng.standard_normal((3, SIDE, SIDE), np.float32) for rng in generators])
+    denoise = guided(model, tokens([scene] * count), guidance)
+    with model.evaluating():
+        states = denoising(DIFFUSION, denoise, noise, times(steps, DIFFUSION.schedule.T), clip=1.0)
+        return [as_picture(state.x0) for state in states]
+
+
+def in_rows(pictures: Array) -> Array:
+    """Pictures (N, 3, H, W) as one, as nearly square as can be, grey between them, enlarged.
+
+    >>> in_rows(np.zeros((3, 3, 32, 32))).shape                           # 2 by 2 places of 33 pixels, without the edge
+    (3, 520, 520)
+    """
+    across = int(np.ceil(np.sqrt(len(pictures))))
+    down = -(-len(pictures) // across)
+    sheet = np.full((3, down * (SIDE + GAP), across * (SIDE + GAP)), 0.5, np.float32)
+    for k, picture in enumerate(pictures):
+        top, left = k // across * (SIDE + GAP), k % across * (SIDE + GAP)
+        sheet[:, top : top + SIDE, left : left + SIDE] = picture
+    return sheet[:, :-GAP, :-GAP].repeat(ENLARGED, axis=1).repeat(ENLARGED, axis=2)
+
+
+def write(path: str | os.PathLike[str], states: Sequence[Array]) -> None:
+    """The last of the states as PNG, or all of them as animated GIF, by the ending of the name.
+
+    Raises:
+        ValueError: another ending.
+    """
+    if ending(path, (".png", ".gif"), "a picture") == ".png":
+        write_picture(path, in_rows(states[-1]))
+        return
+    frames = [Image.fromarray(np.rint(255 * in_rows(of)).astype(np.uint8).transpose(1, 2, 0)) for of in states]
+    lasting = [SHOWN[0]] * (len(frames) - 1) + [SHOWN[1]]
+    with atomic(path) as part:
+        frames[0].save(part, "GIF", save_all=True, append_images=frames[1:], duration=lasting, loop=0)

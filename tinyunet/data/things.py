@@ -1,7 +1,7 @@
 """Pictures of things, 32×32 pixels: drawn from what is said of them, and read back.
 
-A word leaves a little open: a thing lies up to one pixel beside its place, and each size has two radii. Still there are
-only 16,560 pictures of one thing, so that a picture can be compared with all of them: it is read as the nearest one.
+A word leaves a little open: at each place a thing lies in one of four positions. Still there are only 3,680 pictures of
+one thing, so that a picture can be compared with all of them: it is read as the nearest one.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import numpy as np
 from tinyunet.data.sentences import COLOURS, GROUNDS, PLACES, SHAPES, SIZES, Scene, Thing
 
 SIDE = 32  # pixels
-RADII = {"small": (4.0, 4.5), "large": (6.5, 7.0)}  # pixels
-CENTRES = dict(zip(PLACES, ((8, 8), (8, 24), (24, 8), (24, 24), (16, 16)), strict=True))  # from the top, the left
-ASIDE = (-1, 0, 1)  # pixels
+RADII = {"small": 4.5, "large": 7.0}  # pixels
+CENTRES = dict(zip(PLACES, ((8, 8), (8, 25), (25, 8), (25, 25), (16, 16)), strict=True))  # from the top, the left
+ASIDE = (-1, 0)  # pixels
 RGB = {
     "red": (0.9, 0.1, 0.1),
     "green": (0.1, 0.7, 0.2),
@@ -47,13 +47,12 @@ class Outline(NamedTuple):
 
 @functools.cache
 def outlines() -> tuple[Outline, ...]:
-    """All there are, 720: 2 sizes of 2 radii, 4 shapes, 5 places of 9."""
+    """All there are, 160: 2 sizes, 4 shapes, 5 places of 4 positions."""
     return tuple(
-        Outline(size, shape, place, radius, CENTRES[place][0] + down, CENTRES[place][1] + right)
+        Outline(size, shape, place, RADII[size], CENTRES[place][0] + down, CENTRES[place][1] + right)
         for size in SIZES
         for shape in SHAPES
         for place in PLACES
-        for radius in RADII[size]
         for down in ASIDE
         for right in ASIDE
     )
@@ -61,7 +60,7 @@ def outlines() -> tuple[Outline, ...]:
 
 @functools.cache
 def masks() -> np.ndarray:
-    """The share of each pixel that lies inside, for all outlines, float32 (720, 32, 32); read-only."""
+    """The share of each pixel that lies inside, for all outlines, float32 (160, 32, 32); read-only."""
     all_masks = np.zeros((len(outlines()), SIDE, SIDE), np.float32)
     for mask, outline in zip(all_masks, outlines(), strict=True):
         half = int(np.ceil(outline.radius))

@@ -10,9 +10,9 @@ from PIL import Image
 
 from tinyunet import runs
 from tinyunet.data import DataError
-from tinyunet.data.folder import write_picture
 from tinyunet.data.sentences import Scene, tokens
 from tinyunet.data.things import SIDE
+from tinyunet.data.writing import write_picture
 from tinyunet.diffusion import denoising, guided, times
 from tinyunet.files import atomic, ending
 from tinyunet.nn import Module

@@ -100,9 +100,11 @@ MUTANTS = {
         ("noise for the picture", "return (b * x - sigma * y) / D,", "return (alpha * y - a * x) / D,"),
     ],
     "diffusion.prediction:Diffusion.examples": [
-        ("one time for all", "(np.arange(N) + rng.random()) / N * T", "rng.random(1).repeat(N) * T"),
-        ("from 0 to T − 1", "t = 1 + (", "t = ("),
         ("another noise than that of the target", "self.target(x0, eps, t)", "self.target(x0, noise_like(x0, rng), t)"),
+    ],
+    "diffusion.prediction:Diffusion.times": [
+        ("one time for all", "(np.arange(N) + rng.random()) / N", "rng.random(1).repeat(N)"),
+        ("from 0 to T − 1", "return 1 + (", "return ("),
     ],
     "diffusion.prediction:Diffusion.loss": [
         ("without the condition", "model(x, t, *condition)", "model(x, t, 0)"),

@@ -24,6 +24,7 @@ FLOORS = {  # all of its numbers are above; in brackets, what another method rea
     "points": -0.7,  # told from real ones, less is better (a Gaussian 0.78)
     "diffusion": 0.3,  # of the class asked for (a Gaussian of all 0.1)
     "text": 0.3,
+    "latent": 0.3,
 }
 FALLS = {"points": 0.96}  # to which part of it the loss falls at least; here most of v cannot be known
 

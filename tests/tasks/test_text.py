@@ -84,11 +84,12 @@ def test_a_sentence_is_drawn_by_the_network_of_a_run(tmp_path, monkeypatch, caps
 
 
 def test_more_pictures_begin_with_the_same_ones():
-    model, scene = Text(True).model(np.random.default_rng(0)), understand(FORM)
-    one, three = (sampling.way(model, scene, count, seed=4, steps=2)[-1] for count in (1, 3))
+    task, scene = Text(True), understand(FORM)
+    model = task.model(np.random.default_rng(0))
+    one, three = (sampling.way(task, model, scene, count, seed=4, steps=2)[-1] for count in (1, 3))
     assert one[0] == pytest.approx(three[0], abs=1e-5)
     with pytest.raises(ValueError, match="at least 1, not 0"):
-        sampling.way(model, scene, 0)
+        sampling.way(task, model, scene, 0)
 
 
 def test_a_run_of_another_task_is_refused(tmp_path):
@@ -99,7 +100,7 @@ def test_a_run_of_another_task_is_refused(tmp_path):
 
 MUTANTS = {
     "tasks.text:Text.batch": [
-        ("no picture comes without its words", "dropped(tokens(scenes), rng)", "tokens(scenes)"),
+        ("no picture comes without its words", "dropped(words, rng)", "words"),
     ],
     "tasks.text:Text.metric": [
         ("what is not readable is right", "reading.readable and reading.scene == scene", "reading.scene == scene"),
@@ -111,8 +112,8 @@ MUTANTS = {
     "tasks.painter:importance": [
         (
             "as much as they like",
-            "np.minimum(DIFFUSION.schedule.sigma[t] ** -2.0, MOST)",
-            "DIFFUSION.schedule.sigma[t] ** -2.0",
+            "np.minimum(diffusion.schedule.sigma[t] ** -2.0, MOST)",
+            "diffusion.schedule.sigma[t] ** -2.0",
         ),
         ("σ for σ²", "** -2.0", "** -1.0"),
     ],

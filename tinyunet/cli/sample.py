@@ -13,7 +13,8 @@ def add(commands: Commands) -> None:
         arguments=_arguments,
         formatter_class=PLAIN,
         help="draw a picture of a sentence, by diffusion",
-        description="Draws what a sentence says, out of noise. The network is that of a run of  tinyunet run text.\n\n"
+        description="Draws what a sentence says, out of noise. The network is that of a run of  tinyunet run text\n"
+        "or  tinyunet run latent.\n\n"
         '  tinyunet sample "a small red circle at the top left, on blue" --run runs/text -o circle.png',
     )
 
@@ -41,7 +42,7 @@ def _sample(args: argparse.Namespace) -> int:
     from tinyunet.tasks import sampling
 
     scene = understand(args.sentence)
-    states = sampling.way(sampling.trained(args.folder), scene, args.count, args.seed, args.steps, args.guidance)
+    states = sampling.way(*sampling.trained(args.folder), scene, args.count, args.seed, args.steps, args.guidance)
     for file in filter(None, (args.out, args.animate)):
         sampling.write(file, states)
         print(f"wrote {file}")

@@ -75,15 +75,18 @@ class Diffusion:
         return (b * x - sigma * y) / D, (alpha * y - a * x) / D
 
     def examples(self, x0: Array, rng: np.random.Generator) -> tuple[Array, Array, Array]:
-        """To learn from: x_t, t and target for pictures x₀ (N, …) in random order, with noise and times drawn here.
-
-        There is one time in each N-th of 1 … T. Each is as likely as if they were drawn one by one, and the loss of a
-        batch depends less on luck (Kingma et al. 2021, appendix I.1).
-        """
-        N, T = len(x0), self.schedule.T
-        t = 1 + ((np.arange(N) + rng.random()) / N * T).astype(int)
+        """To learn from: x_t, t and target for pictures x₀ (N, …) in random order, with noise and times drawn here."""
+        t = self.times(len(x0), rng)
         eps = noise_like(x0, rng)
         return self.schedule.add_noise(x0, t, eps), t, self.target(x0, eps, t)
+
+    def times(self, N: int, rng: np.random.Generator) -> Array:
+        """Times (N,) to learn from: one in each N-th of 1 … T.
+
+        Each is as likely as if they were drawn one by one, and the loss of a batch depends less on luck (Kingma et al.
+        2021, appendix I.1).
+        """
+        return 1 + ((np.arange(N) + rng.random()) / N * self.schedule.T).astype(int)
 
     def loss(self, model: Any, x0: Array, rng: np.random.Generator, *condition: Any) -> Tensor:
         """mean (model(x_t, t, …) − y)², over noise and times: the "simple" loss of Ho et al. (2020), equation 14.

@@ -37,7 +37,11 @@ WAVES = 4  # of sines and cosines, along each axis
 class Painter(nn.Module):
     """model(x, t, words): the picture x₀ behind noisy ones of sentences; words as `data.sentences.tokens`.
 
-    Shapes: x (N, 3, H, W), t (N,), words (N, LENGTH) → (N, 3, H, W).
+    Args:
+        colours: channels of a picture.
+        patch: pixels on each side that become one position.
+
+    Shapes: x (N, colours, H, W), t (N,), words (N, LENGTH) → (N, colours, H, W).
 
     >>> x, words = np.zeros((1, 3, 32, 32), np.float32), np.zeros((1, LENGTH), int)
     >>> Painter((8, 16), width=16, context=8, rng=0)(x, np.array([1000]), words).shape
@@ -45,21 +49,28 @@ class Painter(nn.Module):
     """
 
     def __init__(
-        self, channels: Sequence[int] = (64, 96), width: int = 128, context: int = 64, rng: Any = None
+        self,
+        channels: Sequence[int] = (64, 96),
+        width: int = 128,
+        context: int = 64,
+        colours: int = 3,
+        patch: int = PATCH,
+        rng: Any = None,
     ) -> None:
         rng = generator(rng)
+        self.patch = patch
         words = Words(len(WORDS) - 1, LENGTH, context, width, rng=rng)
-        pixels = 3 * PATCH**2
+        pixels = colours * patch**2
         attends = range(1, len(channels))
         self.unet = ConditionalUNet(
             pixels + 4 * WAVES, pixels, channels, width=width, attends=attends, condition=words, rng=rng
         )
 
     def forward(self, x: Any, t: Any, words: Any) -> Tensor:
-        x = F.pixel_unshuffle(x, PATCH)
+        x = F.pixel_unshuffle(x, self.patch)
         N, _, H, W = x.shape
         x = F.cat([x, np.broadcast_to(waves(H, W), (N, 4 * WAVES, H, W))], dim=1)
-        return F.pixel_shuffle(self.unet(x, t, words), PATCH)
+        return F.pixel_shuffle(self.unet(x, t, words), self.patch)
 
 
 def waves(H: int, W: int) -> Array:
@@ -84,10 +95,10 @@ def as_picture(x: Array) -> Array:
     return np.clip((x + 1) / 2, 0, 1)
 
 
-def importance(t: Array) -> Array:
+def importance(t: Array, diffusion: Diffusion = DIFFUSION) -> Array:
     """How much an error of x₀ counts at times t ≥ 1: 1/σ², so that it is the error of v, but never more than MOST.
 
     >>> importance(np.array([1000])).round(2)
     array([1.], dtype=float32)
     """
-    return np.asarray(np.minimum(DIFFUSION.schedule.sigma[t] ** -2.0, MOST), np.float32)
+    return np.asarray(np.minimum(diffusion.schedule.sigma[t] ** -2.0, MOST), np.float32)

@@ -9,6 +9,7 @@ from tinyunet.tasks.classifier import Digits
 from tinyunet.tasks.denoising import Denoising
 from tinyunet.tasks.diffusion import DigitDiffusion
 from tinyunet.tasks.inpainting import DigitInpainting, Retouching
+from tinyunet.tasks.latent import Latent
 from tinyunet.tasks.points import Points
 from tinyunet.tasks.scenes import Scenes
 from tinyunet.tasks.skips import Skips
@@ -19,7 +20,7 @@ from tinyunet.tasks.text import Text
 
 _ALL: tuple[type[Task], ...] = (
     Cells, Scenes, Denoising, SuperResolution, DigitInpainting, Retouching, Pen, Poster, Digits, Skips,
-    Points, DigitDiffusion, Text,
+    Points, DigitDiffusion, Text, Latent,
 )  # fmt: skip
 TASKS: dict[str, type[Task]] = {task.name: task for task in _ALL}
 

@@ -1,4 +1,4 @@
-"""Pictures of somebody's sentence, by the network of a run of `tinyunet run text`."""
+"""Pictures of somebody's sentence, by the network of a run of `tinyunet run text` or `tinyunet run latent`."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from tinyunet.data import DataError
 from tinyunet.data.sentences import Scene, tokens
 from tinyunet.data.things import SIDE
 from tinyunet.data.writing import write_picture
-from tinyunet.diffusion import denoising, guided, times
+from tinyunet.diffusion import denoising, times
 from tinyunet.files import atomic, ending
 from tinyunet.nn import Module
-from tinyunet.tasks.painter import DIFFUSION, GUIDANCE, STEPS, as_picture
+from tinyunet.tasks.latent import Latent
+from tinyunet.tasks.painter import GUIDANCE, STEPS, as_picture
 from tinyunet.tasks.program import Settings
 from tinyunet.tasks.text import Text
 from tinyunet.tensor import Array
@@ -26,21 +27,30 @@ GAP = 1  # pixels between pictures
 SHOWN = 120, 1500  # milliseconds: each state of an animation, and the last
 
 
-def trained(run: str | os.PathLike[str]) -> Module:
-    """The network of a run of `text`, ready to use.
+def trained(run: str | os.PathLike[str]) -> tuple[Text, Module]:
+    """The task of a run, `text` or `latent`, and its network, ready to use.
 
     Raises:
         DataError: a folder that holds no such run, or one that has no weights yet.
     """
     settings = runs.read_settings(run, Settings)
-    if settings.task != Text.name:
-        raise DataError(f"{run}: this is a run of {settings.task}; pictures of sentences need one of {Text.name}")
-    model, _ = runs.load(run, Settings, lambda known, _: Text(known.fast).model(np.random.default_rng(0)))
-    return model
+    kinds = {kind.name: kind for kind in (Text, Latent)}
+    if settings.task not in kinds:
+        needed = " or ".join(kinds)
+        raise DataError(f"{run}: this is a run of {settings.task}; pictures of sentences need one of {needed}")
+    task = kinds[settings.task](settings.fast)
+    model, _ = runs.load(run, Settings, lambda *_: task.model(np.random.default_rng(0)))
+    return task, model
 
 
 def way(
-    model: Module, scene: Scene, count: int = 1, seed: int = 0, steps: int = STEPS, guidance: float = GUIDANCE
+    task: Text,
+    model: Module,
+    scene: Scene,
+    count: int = 1,
+    seed: int = 0,
+    steps: int = STEPS,
+    guidance: float = GUIDANCE,
 ) -> list[Array]:
     """What the network sees of a scene after each step, `count` pictures (count, 3, 32, 32), values from 0 to 1.
 
@@ -52,11 +62,11 @@ def way(
     if count < 1:
         raise ValueError(f"the count of pictures must be at least 1, not {count}")
     generators = [np.random.default_rng([seed, k]) for k in range(count)]
-    noise = np.stack([rng.standard_normal((3, SIDE, SIDE), np.float32) for rng in generators])
-    denoise = guided(model, tokens([scene] * count), guidance)
+    noise = np.stack([rng.standard_normal(task.shape, np.float32) for rng in generators])
+    denoise = task.denoise(model, tokens([scene] * count), guidance)
     with model.evaluating():
-        states = denoising(DIFFUSION, denoise, noise, times(steps, DIFFUSION.schedule.T), clip=1.0)
-        return [as_picture(state.x0) for state in states]
+        states = denoising(task.diffusion, denoise, noise, times(steps, task.diffusion.schedule.T), clip=task.clip)
+        return [as_picture(task.decoded(model, state.x0)) for state in states]
 
 
 def in_rows(pictures: Array) -> Array:

@@ -23,6 +23,7 @@ import tinyunet.functional as F
 from tinyunet.data.sentences import Scene, Thing, sentence, split_scenes, tokens
 from tinyunet.data.things import SIDE, Reading, draw, read
 from tinyunet.diffusion import Denoise, dropped, guided
+from tinyunet.nn import Module
 from tinyunet.tasks.generation import Generation
 from tinyunet.tasks.painter import DIFFUSION, GUIDANCE, STEPS, Painter, as_picture, importance
 from tinyunet.tasks.task import UNET, Batch, Example, Method
@@ -46,6 +47,7 @@ class Text(Generation):
     diffusion = DIFFUSION
     sampling, clip = STEPS, 1.0
     shown = 0, 1
+    shape: ClassVar[tuple[int, ...]] = (3, SIDE, SIDE)  # of the noise
 
     def __init__(self, fast: bool = False, images: str | None = None) -> None:
         super().__init__(fast, images)
@@ -59,31 +61,41 @@ class Text(Generation):
             for k in rng.permutation(len(scenes))[: 4 if fast else 80]
         ]
         self.held_out = [
-            Example(name, (rng.standard_normal((3, SIDE, SIDE), np.float32), tokens([scene])[0]), drawn(scene, rng))
+            Example(name, (rng.standard_normal(self.shape, np.float32), tokens([scene])[0]), drawn(scene, rng))
             for name, scene in self.asked
         ]
 
-    def model(self, rng: np.random.Generator) -> Painter:
+    def model(self, rng: np.random.Generator) -> Module:
         return Painter((16, 32), 32, 16, rng=rng) if self.fast else Painter(rng=rng)
 
     def batch(self, rng: np.random.Generator, n: int) -> Batch:
+        x0, words = self.pictures(rng, n)
+        x, t, target = self.diffusion.examples(x0, rng)
+        return (x, t, dropped(words, rng)), target, importance(t)
+
+    def pictures(self, rng: np.random.Generator, n: int) -> tuple[Array, Array]:
+        """Some to learn from, and their words."""
         scenes = [self.seen[k] for k in rng.integers(len(self.seen), size=n)]
-        x, t, target = self.diffusion.examples(np.stack([drawn(scene, rng) for scene in scenes]), rng)
-        return (x, t, dropped(tokens(scenes), rng)), target, importance(t)
+        return np.stack([drawn(scene, rng) for scene in scenes]), tokens(scenes)
 
     def loss(self, output: Tensor, target: Array, weight: Array | None) -> Tensor:
         return F.mse_loss(
             output, target, weight=np.broadcast_to(np.reshape(np.asarray(weight), (-1, 1, 1, 1)), target.shape)
         )
 
-    def denoise(self, model: Any, *condition: Array) -> Denoise:
-        (words,) = condition
-        return guided(model, words, GUIDANCE)
+    def denoise(self, model: Any, *condition: Any) -> Denoise:
+        """The model, asked for words, and with the weight w of `guided` if there is a second."""
+        words, w = (*condition, GUIDANCE)[:2]
+        return guided(model, words, w)
+
+    def decoded(self, model: Any, x: Array) -> Array:
+        """The picture of what the noise has become, values from −1 to 1."""
+        return x
 
     def predict(self, model: Any, *inputs: Array) -> Array:
-        """Pictures from noise (N, 3, 32, 32) and words (N, LENGTH)."""
+        """Pictures from noise (N, *shape) and words (N, LENGTH)."""
         parts = zip(*(np.split(x, range(AT_ONCE, len(x), AT_ONCE)) for x in inputs), strict=True)
-        return np.concatenate([super(Text, self).predict(model, *part) for part in parts])
+        return np.concatenate([self.decoded(model, super(Text, self).predict(model, *part)) for part in parts])
 
     def baselines(self) -> dict[str, Method]:
         learnt, rng = tokens(self.seen), np.random.default_rng(2000)

@@ -9,9 +9,10 @@ Loss      of the autoencoder, how far the picture is from what is decoded of its
 Metric    as of `text.py`, and how far a picture is from the nearest that can be drawn (root mean square, in %)
 Ceiling   true pictures, encoded and decoded again: what the autoencoder alone costs
 
-Rombach et al. (2022) train the autoencoder first, and then the other. Here both learn at the same time: the latent of a
-picture moves while the autoencoder learns, but it has learnt nearly everything after a few hundred steps, and then the
-painter follows. So it is one training with one loss, as every other task is.
+Rombach et al. (2022) train the autoencoder first, and then the other. Here both learn at the same time, so that it is
+one training with one loss, as every other task is. The latent of a picture moves while the autoencoder learns, but less
+and less, and the painter follows. The two losses need no weight between them: they share no parameters, and the steps
+of Adam do not depend on how large a loss is.
 
 `latent.png` shows pictures, their latents, a map for each channel, and what is decoded.
 """
@@ -77,13 +78,17 @@ class Latent(Text):
 
     name = "latent"
     shows = "text to picture in a latent: the same, in a small picture that an autoencoder decodes"
-    steps, n = 6000, 32
+    steps, fast_steps, n = 6000, 400, 32
     errors: ClassVar[tuple[str, ...]] = (BLUR,)
     diffusion = DIFFUSION
     shape = LATENT
 
+    def __init__(self, fast: bool = False, images: str | None = None) -> None:
+        super().__init__(fast, images)
+        self.n = 8 if fast else self.n
+
     def model(self, rng: np.random.Generator) -> nn.Module:
-        return LatentPainter((16, 32), 32, 16, 32, rng=rng) if self.fast else LatentPainter(rng=rng)
+        return LatentPainter((16, 32), 32, 16, rng=rng) if self.fast else LatentPainter(rng=rng)
 
     def batch(self, rng: np.random.Generator, n: int) -> Batch:
         x, words = self.pictures(rng, n)
@@ -95,13 +100,17 @@ class Latent(Text):
         return F.mse_loss(picture, target) + super().loss(painted, latent, weight)
 
     def denoise(self, model: Any, *condition: Any) -> Denoise:
+        """The painter alone: sampling stays in the latent, and what comes out is decoded once."""
         return super().denoise(model.painter, *condition)
 
     def decoded(self, model: Any, x: Array) -> Array:
+        """The picture of a latent."""
         with model.evaluating():
             return np.clip(np.asarray(model.autoencoder.decode(x)), -1, 1)
 
     def methods(self, model: Any) -> dict[str, Method]:
+        """Those of `text`, and what the autoencoder leaves of a true picture of the words."""
+
         def alone(noise: Array, words: Array) -> Array:
             rng = np.random.default_rng(3000)
             x = np.stack([drawn(understand(" ".join(WORDS[k] for k in row)), rng) for row in words])

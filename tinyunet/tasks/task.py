@@ -56,7 +56,7 @@ class Task:
     reads: ClassVar[str]
     steps: ClassVar[int] = 1000
     fast_steps: ClassVar[int] = 60
-    n: ClassVar[int] = 8
+    n: int = 8
     lr: ClassVar[float] = 4e-3
     errors: ClassVar[tuple[str, ...]] = ()
     average: ClassVar[float] = 0.0

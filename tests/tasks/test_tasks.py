@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tinyunet.tasks import program
+from tinyunet.tasks.registry import TASKS
 from tinyunet.tasks.task import UNET
 
 pytestmark = pytest.mark.pictures
@@ -29,6 +30,12 @@ FLOORS = {  # all of its numbers are above; in brackets, what another method rea
 FALLS = {"points": 0.96}  # to which part of it the loss falls at least; here most of v cannot be known
 
 
+LONG = "text", "latent"  # which take more than ten seconds until they pass it
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name in LONG)) for name in TASKS], scope="module"
+)
 def test_a_task_learns(name, task):
     trainer = program.trainer(task, program.Settings(name, task.fast_steps, fast=True))
     before = lowest(task, trainer.result)

@@ -13,9 +13,8 @@ def add(commands: Commands) -> None:
         arguments=_arguments,
         formatter_class=PLAIN,
         help="draw a picture of a sentence, by diffusion",
-        description="Draws what a sentence says, out of noise. The network is that of a run of  tinyunet run text\n"
-        "or  tinyunet run latent.\n\n"
-        '  tinyunet sample "a small red circle at the top left, on blue" --run runs/text -o circle.png',
+        description="Draws what a sentence says, out of noise. The network comes with tinyunet.\n\n"
+        '  tinyunet sample "a small red circle at the top left, on blue" -o circle.png',
     )
 
 
@@ -24,7 +23,9 @@ def _arguments(p: Parser) -> None:
     from tinyunet.tasks.painter import GUIDANCE, STEPS
 
     p.add_argument("sentence", metavar="SENTENCE", help=f'what to draw, such as "{FORM}"')
-    p.add_argument("--run", default="runs/text", metavar="DIR", dest="folder", help="of the run (default: %(default)s)")
+    p.add_argument(
+        "--run", metavar="DIR", dest="folder", help="use the network of this run of  tinyunet run text  or  latent"
+    )
     p.add_argument("-o", "--out", default="sample.png", metavar="FILE", help="PNG, or GIF of every step (%(default)s)")
     p.add_argument("--count", type=int, default=1, metavar="N", help="pictures, each of other noise (%(default)s)")
     p.add_argument("--steps", type=int, default=STEPS, metavar="N", help="from noise to picture (%(default)s)")

@@ -30,7 +30,7 @@ from tinyunet.tensor import Array, Tensor
 DIFFUSION = Diffusion(cosine().shifted(2.5), predicts="x0")
 MOST = 10.0  # at which the weight of an error ends
 PATCH = 2  # pixels on each side that become one position
-STEPS, GUIDANCE = 20, 2.0  # of sampling
+STEPS, GUIDANCE = 20, 1.5  # of sampling
 WAVES = 4  # of sines and cosines, along each axis
 
 

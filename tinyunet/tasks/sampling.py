@@ -1,14 +1,16 @@
-"""Pictures of somebody's sentence, by the network of a run of `tinyunet run text` or `tinyunet run latent`."""
+"""Pictures of somebody's sentence, by the network that comes with tinyunet, or that of a run of `text` or `latent`."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from tinyunet import runs
+from tinyunet.checkpoint import load_arrays
 from tinyunet.data import DataError
 from tinyunet.data.sentences import Scene, tokens
 from tinyunet.data.things import SIDE
@@ -22,17 +24,20 @@ from tinyunet.tasks.program import Settings
 from tinyunet.tasks.text import Text
 from tinyunet.tensor import Array
 
+WEIGHTS = Path(__file__).parent.parent / "weights" / "text.safetensors"  # `checkpoint.about` says what they reach
 ENLARGED = 8  # each pixel, on both sides
 GAP = 1  # pixels between pictures
 SHOWN = 120, 1500  # milliseconds: each state of an animation, and the last
 
 
-def trained(run: str | os.PathLike[str]) -> tuple[Text, Module]:
-    """The task of a run, `text` or `latent`, and its network, ready to use.
+def trained(run: str | os.PathLike[str] | None = None) -> tuple[Text, Module]:
+    """The task of a run, `text` or `latent`, and its network, ready to use; without a run those of `shipped`.
 
     Raises:
         DataError: a folder that holds no such run, or one that has no weights yet.
     """
+    if run is None:
+        return shipped()
     settings = runs.read_settings(run, Settings)
     kinds = {kind.name: kind for kind in (Text, Latent)}
     if settings.task not in kinds:
@@ -40,6 +45,15 @@ def trained(run: str | os.PathLike[str]) -> tuple[Text, Module]:
         raise DataError(f"{run}: this is a run of {settings.task}; pictures of sentences need one of {needed}")
     task = kinds[settings.task](settings.fast)
     model, _ = runs.load(run, Settings, lambda *_: task.model(np.random.default_rng(0)))
+    return task, model
+
+
+def shipped() -> tuple[Text, Module]:
+    """The task `text` and the network that comes with tinyunet, its weights rounded to half precision."""
+    task, (weights, _) = Text(), load_arrays(WEIGHTS)
+    model = task.model(np.random.default_rng(0))
+    model.load_state_dict({name: array.astype(np.float32) for name, array in weights.items()})
+    model.eval()
     return task, model
 
 

@@ -41,7 +41,7 @@ class Text(Generation):
     no_images = "it learns from pictures of which it is known what they show"
     no_apply = "it makes pictures of its own, and  tinyunet sample  makes one of your sentence"
     reads, takes = "{:.2f} right", "12 minutes"
-    steps, fast_steps, n, lr = 6000, 150, 16, 3e-3
+    steps, fast_steps, n, lr = 4000, 300, 16, 3e-3
     errors: ClassVar[tuple[str, ...]] = ()
     average = 0.997
     diffusion = DIFFUSION

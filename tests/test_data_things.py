@@ -70,6 +70,15 @@ def test_a_picture_of_nothing_is_not_readable(value):
     assert not read(np.full((3, SIDE, SIDE), value, np.float32)).readable
 
 
+def test_a_picture_with_much_noise_is_not_readable_though_all_of_it_is_read_rightly():
+    rng = np.random.default_rng(4)
+    for k in rng.permutation(len(SCENES))[:20]:
+        reading = read(draw(SCENES[k], rng) + rng.normal(0, 0.1, (3, SIDE, SIDE)).astype(np.float32))
+        assert reading.scene == SCENES[k]
+        assert reading.plain > 0.5
+        assert not reading.readable
+
+
 def test_a_thing_of_half_its_contrast_is_not_readable_though_it_is_near():
     reading = read((paint([Placed(0, "red")], "black") + paint([], "black")) / 2)
     assert reading.plain < 0.5

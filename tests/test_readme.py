@@ -33,7 +33,17 @@ def test_the_commands_work_on_a_folder_of_pictures(tmp_path, monkeypatch):
     (tmp_path / "new").symlink_to(tmp_path / "pictures")
     monkeypatch.chdir(tmp_path)
     lines = [shlex.split(line) for block in blocks("sh") for line in block.splitlines() if line.startswith("tinyunet")]
-    assert [line[1] for line in lines] == ["course", "run", "run", "sample", "byhand", "size", "train", "evaluate", "predict"]
+    assert [line[1] for line in lines] == [
+        "course",
+        "run",
+        "run",
+        "sample",
+        "byhand",
+        "size",
+        "train",
+        "evaluate",
+        "predict",
+    ]
     for line in lines:
         args = [str(file) for a in line[1:] for file in (sorted(Path().glob(a)) if "*" in a else [a])]
         small = {"train": ["--steps=2", "--crop=32", "--channels", "4", "8"], "run": ["--steps=2", "--fast"]}

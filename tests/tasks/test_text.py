@@ -54,10 +54,15 @@ def test_the_weight_makes_an_error_of_x0_one_of_v():
     assert importance(t).max() == MOST
 
 
-def test_the_painter_hears_words_and_knows_places():
-    model = Painter((8, 16), 16, 8, rng=0)
-    for p in model.parameters():  # the last layers are 0 at first
+def shaken(model):
+    """The model with other weights: its last layers are 0 at first, and it answers 0."""
+    for p in model.parameters():
         p.data = p.numpy() + np.random.default_rng(p.numel()).normal(0, 0.1, p.shape).astype(np.float32)
+    return model
+
+
+def test_the_painter_hears_words_and_knows_places():
+    model = shaken(Painter((8, 16), 16, 8, rng=0))
     x, t = np.zeros((1, 3, 32, 32), np.float32), np.array([500])
     a, b = (model(x, t, tokens([scene])).numpy() for scene in (SCENES[0], SCENES[1]))
     assert np.abs(a - b).max() > 1e-3
@@ -104,9 +109,10 @@ def test_its_weights_say_what_they_reach_and_are_small():
 
 def test_more_pictures_begin_with_the_same_ones():
     task, scene = Text(True), understand(FORM)
-    model = task.model(np.random.default_rng(0))
+    model = shaken(task.model(np.random.default_rng(0)))
     one, three = (sampling.way(task, model, scene, count, seed=4, steps=2)[-1] for count in (1, 3))
-    assert one[0] == pytest.approx(three[0], abs=1e-5)
+    assert one[0] == pytest.approx(three[0], abs=1e-4)
+    assert np.abs(three[0] - three[1]).max() > 0.01
     with pytest.raises(ValueError, match="at least 1, not 0"):
         sampling.way(task, model, scene, 0)
 

@@ -63,13 +63,13 @@ def trainer(task: Task, settings: Settings, out: str | os.PathLike[str] | None =
     """
     weights_rng, batches_rng = np.random.default_rng(settings.seed).spawn(2)
     model = task.model(weights_rng)
-    optimizer = Adam(model.parameters(), task.lr)
+    optimizer = Adam(model.parameters(), task.lr, betas=task.betas)
 
     def loss(model: Module, batch: Batch) -> Tensor:
         inputs, target, weight = batch
         return task.loss(model(*inputs), target, weight)
 
-    schedule = CosineAnnealingLR(optimizer, settings.steps)
+    schedule = CosineAnnealingLR(optimizer, settings.steps, warmup=min(task.warmup, settings.steps // 2))
     ema = get_ema_multi_avg_fn(task.average, warmup=True)
     averaged = AveragedModel(model, multi_avg_fn=ema) if task.average else None
     return Trainer(model, Batches(task, batches_rng), loss, optimizer, schedule, out=out, averaged=averaged)

@@ -41,6 +41,7 @@ class Task:
         name, shows, needs, takes: what `tinyunet run --list` says.
         reads: how a score is written, such as "Dice {:.3f}"; more is better.
         steps, fast_steps, n, lr: so many steps with n examples each; the learning rate falls to 0 along a cosine.
+        betas, warmup: of Adam; and in how many steps the learning rate rises to lr at first.
         held_out: the examples that the task is judged by; `__init__` makes them.
         shown: which of these are drawn, as far as there are as many.
         errors: those of the numbers of which less is better.
@@ -58,6 +59,8 @@ class Task:
     fast_steps: ClassVar[int] = 60
     n: int = 8
     lr: ClassVar[float] = 4e-3
+    betas: ClassVar[tuple[float, float]] = (0.9, 0.999)
+    warmup: ClassVar[int] = 0
     errors: ClassVar[tuple[str, ...]] = ()
     average: ClassVar[float] = 0.0
     no_images: ClassVar[str] = "it learns from pictures that it draws"

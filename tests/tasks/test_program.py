@@ -132,12 +132,23 @@ def test_a_task_says_what_it_is(task):
     assert task.shows in listing()
 
 
+def test_a_task_says_how_long_adam_remembers_and_how_slowly_it_begins(monkeypatch):
+    task = TASKS["cells"](fast=True)
+    monkeypatch.setattr(type(task), "betas", (0.8, 0.9))
+    monkeypatch.setattr(type(task), "warmup", 10)
+    optimizer = program.trainer(task, Settings("cells", 60, fast=True)).optimizer
+    assert optimizer.param_groups[0]["betas"] == (0.8, 0.9)
+    assert optimizer.param_groups[0]["lr"] < task.lr / 5
+
+
 MUTANTS = {
     "tasks.program:settings_for": [
         ("the run in the folder is overwritten", "!= there:", "is None:"),
     ],
     "tasks.program:trainer": [
         ("the seed does not matter", "default_rng(settings.seed)", "default_rng(0)"),
+        ("Adam remembers as long as always", ", betas=task.betas", ""),
+        ("it begins at once", "warmup=min(task.warmup, settings.steps // 2)", "warmup=0"),
         ("weights and batches from one stream that cannot be put back", "Batches(task, batches_rng)", "iter([])"),
     ],
     "tasks.program:run": [

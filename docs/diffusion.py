@@ -51,14 +51,14 @@ def same():
     before = 2 * draw(understand("a large green circle at the top left, on grey"), rng)[None] - 1
     mask = np.zeros((1, 1, 32, 32), np.float32)
     mask[..., 17:, 17:] = 1
-    words = "a small red cross at the bottom right, on grey"
+    words = "a large red cross at the bottom right, on grey"
     walk = back_and_forth(times(20, 1000), 3)
     painted = last(
         denoising(DIFFUSION, asked(words), noise, walk, rng, clip=1.0, keep=keeping(DIFFUSION, before, mask, rng))
     )
     columns = {"before": [as_picture(before)[0]], f"in the corner:\n{fill(words, 17)}": [painted]}
     words = "a large green square at the top left, on grey"
-    for start in (400, 700, 850, 950):
+    for start in (30, 100, 200, 500):
         after = edited(DIFFUSION, asked(words), before, start, rng, steps=20, clip=1.0)
         columns[f"from t = {start}:\n{fill(words, 17)}"] = [as_picture(after)[0]]
     return columns

@@ -57,10 +57,9 @@ def same():
         denoising(DIFFUSION, asked(words), noise, walk, rng, clip=1.0, keep=keeping(DIFFUSION, before, mask, rng))
     )
     columns = {"before": [as_picture(before)[0]], f"in the corner:\n{fill(words, 17)}": [painted]}
-    words = "a large green square at the top left, on grey"
-    for start in (30, 100, 200, 500):
-        after = edited(DIFFUSION, asked(words), before, start, rng, steps=20, clip=1.0)
-        columns[f"from t = {start}:\n{fill(words, 17)}"] = [as_picture(after)[0]]
+    for start in (200, 600, 800, 950):
+        after = edited(DIFFUSION, asked(words, w=0), before, start, rng, steps=20, clip=1.0)
+        columns[f"no words,\nfrom t = {start}"] = [as_picture(after)[0]]
     return columns
 
 

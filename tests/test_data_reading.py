@@ -190,7 +190,9 @@ def test_tiffs_are_turned_alike_whoever_reads_them(tmp_path, dtype, orientation)
 
 @pytest.mark.opencv
 @pytest.mark.parametrize("ending", ["png", "tif", "bmp", "webp", "jp2", "pgm", "ppm"])
-@pytest.mark.parametrize(("dtype", "channels"), list(itertools.product(["u1", "u2", "i1", "i2", "f4", "f8"], [1, 3, 4])))
+@pytest.mark.parametrize(
+    ("dtype", "channels"), list(itertools.product(["u1", "u2", "i1", "i2", "f4", "f8"], [1, 3, 4]))
+)
 def test_what_opencv_shows_is_read_or_refused(tmp_path, ending, dtype, channels):
     cv2 = importlib.import_module("cv2")
     path = tmp_path / f"a.{ending}"

@@ -79,7 +79,6 @@ class Latent(Text):
     name = "latent"
     shows = "text to picture in a latent: the same, in a small picture that an autoencoder decodes"
     steps, fast_steps, n = 6000, 400, 32
-    betas, warmup = (0.9, 0.999), 0
     errors: ClassVar[tuple[str, ...]] = (BLUR,)
     diffusion = DIFFUSION
     shape = LATENT

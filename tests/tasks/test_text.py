@@ -22,7 +22,8 @@ def test_nothing_is_learnt_from_what_is_held_out(task):
     _, unseen, pair = split_scenes()
     learnt = {tuple(row) for row in tokens(task.seen)}
     assert not learnt & {tuple(row) for row in tokens([*unseen, *pair])}
-    (_, _, words), *_ = task.batch(np.random.default_rng(0), 400)
+    (_, t, words), _, weight = task.batch(np.random.default_rng(0), 400)
+    assert np.array_equal(weight, importance(t))
     assert {tuple(row) for row in words if row.any()} <= learnt
     assert 20 < sum(not row.any() for row in words) < 60  # a tenth comes without words
 
@@ -113,6 +114,9 @@ def test_more_pictures_begin_with_the_same_ones():
     one, three = (sampling.way(task, model, scene, count, seed=4, steps=2)[-1] for count in (1, 3))
     assert one[0] == pytest.approx(three[0], abs=1e-4)
     assert np.abs(three[0] - three[1]).max() > 0.01
+    noise = np.random.default_rng([4, 0]).standard_normal((1, 3, 32, 32), np.float32)
+    way = sampling.way(task, model, scene, 1, seed=4, steps=task.sampling)
+    assert way[-1] == pytest.approx(as_picture(task.predict(model, noise, tokens([scene]))), abs=1e-5)
     with pytest.raises(ValueError, match="at least 1, not 0"):
         sampling.way(task, model, scene, 0)
 
@@ -129,6 +133,7 @@ MUTANTS = {
     ],
     "tasks.text:Text.batch": [
         ("no picture comes without its words", "dropped(words, rng)", "words"),
+        ("all times count alike", "importance(t)", "np.ones_like(t)"),
     ],
     "tasks.text:Text.metric": [
         ("what is not readable is right", "reading.readable and reading.scene == scene", "reading.scene == scene"),
@@ -149,6 +154,7 @@ MUTANTS = {
         ("nobody tells where", "waves(H, W)", "0 * waves(H, W)"),
     ],
     "tasks.sampling:way": [
+        ("values beyond those of pictures are gone on with", "clip=task.clip", "clip=None"),
         ("one seed for all", "np.random.default_rng([seed, k])", "np.random.default_rng([seed, count])"),
     ],
 }

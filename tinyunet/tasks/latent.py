@@ -79,6 +79,7 @@ class Latent(Text):
     name = "latent"
     shows = "text to picture in a latent: the same, in a small picture that an autoencoder decodes"
     steps, fast_steps, n = 6000, 400, 32
+    takes = "10 minutes"
     errors: ClassVar[tuple[str, ...]] = (BLUR,)
     diffusion = DIFFUSION
     shape = LATENT

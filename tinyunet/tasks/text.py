@@ -42,7 +42,7 @@ class Text(Generation):
     no_apply = "it makes pictures of its own, and  tinyunet sample  makes one of your sentence"
     reads, takes = "{:.2f} right", "12 minutes"
     steps, fast_steps, n, lr = 4000, 300, 16, 3e-3
-    betas, warmup = (0.9, 0.99), 100  # with 0.999 shapes are learnt in twice as many steps
+    betas, warmup = (0.9, 0.99), 100  # with 0.999 and 0, a fifth of the shapes is wrong after as many steps
     errors: ClassVar[tuple[str, ...]] = ()
     average = 0.997
     diffusion = DIFFUSION

@@ -88,6 +88,32 @@ def test_what_a_helper_has_begun_is_waited_for():
     assert len(slow) == 1
 
 
+def test_one_who_comes_too_late_does_not_stand_for_one_who_is_waited_for():
+    threads(2)
+    begun, go_on, returned, jobs = threading.Event(), threading.Event(), threading.Event(), []
+
+    def work(k):
+        if threading.current_thread() is caller:
+            begun.wait(PATIENCE)
+        else:
+            jobs.extend(job for job in [ref() for ref in tuple(crew._jobs)] if job and job.work is work)
+            begun.set()
+            go_on.wait(PATIENCE)
+
+    def call():
+        share(work, 2)
+        returned.set()
+
+    caller = threading.Thread(target=call)
+    caller.start()
+    assert begun.wait(PATIENCE)
+    threading.Event().wait(0.1)  # the caller has counted whom it waits for
+    jobs[0].help()
+    assert not returned.wait(0.3)
+    go_on.set()
+    assert returned.wait(PATIENCE)
+
+
 @pytest.mark.parametrize("n", [1, 2])
 @pytest.mark.parametrize("error", [ZeroDivisionError, IndexError, KeyboardInterrupt])
 def test_an_error_is_raised_and_what_has_not_begun_is_left(n, error):
@@ -278,13 +304,18 @@ def test_threads_sets_and_tells():
 
 MUTANTS = {
     "machine.crew:share": [
-        ("nobody waits for what helpers have begun", "range(len(job.begun))", "range(0)"),
+        ("nobody waits for what helpers have begun", "in tuple(job.begun)", "in ()"),
         ("after an error all others are begun", "job.left.clear()", "pass"),
         ("the caller does all", "_call(helpers)", "pass"),
         ("errors of helpers are lost", "raise errors[0]", "pass"),
     ],
     "machine.crew:_Job.help": [
-        ("a helper that came is counted when it has begun", "self.begun.append(None)", "pass"),
+        ("a helper that came is counted when it has begun", "self.begun.append(ended)", "pass"),
+        (
+            "whoever goes stands for whoever came",
+            "ended: SimpleQueue[BaseException | None] = SimpleQueue()",
+            "ended = self.begun[0] if self.begun else SimpleQueue()",
+        ),
         ("others go on after an error of a helper", "self.left.clear()", "pass"),
     ],
     "machine.crew:_call": [

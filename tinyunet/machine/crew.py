@@ -71,7 +71,7 @@ def share(work: Callable[[int], None], pieces: int) -> None:
         job.take()
     finally:
         job.left.clear()
-        errors = [error for error in (job.ended.get() for _ in range(len(job.begun))) if error]
+        errors = [error for error in (ended.get() for ended in tuple(job.begun)) if error]
     if errors:
         raise errors[0]
 
@@ -79,14 +79,15 @@ def share(work: Callable[[int], None], pieces: int) -> None:
 class _Job:
     """The pieces of one call of `share`."""
 
-    __slots__ = ("work", "left", "context", "begun", "ended", "__weakref__")
+    __slots__ = ("work", "left", "context", "begun", "__weakref__")
 
     def __init__(self, work: Callable[[int], None], pieces: int) -> None:
         self.work = work
         self.left = list(reversed(range(pieces)))
         self.context = copy_context()  # of the caller, which says what 1/0 gives
-        self.begun: list[None] = []  # an entry for each helper that came
-        self.ended: SimpleQueue[BaseException | None] = SimpleQueue()  # and one for each that went, with its error
+        # Of each helper that came: what it will say when it goes, its error or None. It says so by itself, for another
+        # one, who came too late to be waited for, may go before.
+        self.begun: list[SimpleQueue[BaseException | None]] = []
 
     def take(self) -> None:
         """Piece after piece, until none is left."""
@@ -103,14 +104,15 @@ class _Job:
 
         Who comes after the last piece was taken may not be waited for; there is nothing left to do then, either.
         """
-        self.begun.append(None)
+        ended: SimpleQueue[BaseException | None] = SimpleQueue()
+        self.begun.append(ended)
         error = None
         try:
             self.take()
         except BaseException as raised:
             self.left.clear()
             error = raised
-        self.ended.put(error)
+        ended.put(error)
 
 
 _jobs: set[weakref.ref[_Job]] = set()  # under way; a job leaves by itself, also one that was broken off

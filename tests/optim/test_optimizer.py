@@ -333,7 +333,7 @@ MUTANTS = {
         ("every group begins with the first states", 'group["params"], states', 'group["params"], self.state'),
     ],
     "optim.optimizer:Optimizer.load_state_dict": [
-        ("settings are not loaded", "in self.defaults", "in ()"),
+        ("settings are not loaded", "in self._numbers", "in ()"),
     ],
     "nn.module:forget_gradients": [
         ("zero means none", "if set_to_none or p.grad is None", "if True"),

@@ -145,9 +145,11 @@ MUTANTS = {
     "tasks.program:settings_for": [
         ("the run in the folder is overwritten", "!= there:", "is None:"),
     ],
+    "tasks.task:Task.optimizer": [
+        ("Adam remembers as long as always", ", betas=self.betas", ""),
+    ],
     "tasks.program:trainer": [
         ("the seed does not matter", "default_rng(settings.seed)", "default_rng(0)"),
-        ("Adam remembers as long as always", ", betas=task.betas", ""),
         ("it begins at once", "warmup=min(task.warmup, settings.steps // 2)", "warmup=0"),
         ("weights and batches from one stream that cannot be put back", "Batches(task, batches_rng)", "iter([])"),
     ],

@@ -3,6 +3,7 @@
 from tinyunet.nn.utils import clip_grad_norm_
 from tinyunet.optim import lr_scheduler, swa_utils
 from tinyunet.optim.lr_scheduler import CosineAnnealingLR, Schedule, StepLR
+from tinyunet.optim.muon import Muon
 from tinyunet.optim.optimizer import SGD, Adam, AdamW, Optimizer
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "Adam",
     "AdamW",
     "CosineAnnealingLR",
+    "Muon",
     "Optimizer",
     "Schedule",
     "StepLR",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
+from tinyunet.machine.blas import with_one_thread
+from tinyunet.machine.crew import share
 from tinyunet.nn.module import forget_gradients
 from tinyunet.tensor import Array, Tensor
 
@@ -25,6 +28,7 @@ class Optimizer:
         settings: the learning rate and what else `update` needs, for groups that do not say otherwise.
 
     Attributes:
+        whole: whether `update` sees every parameter of several dimensions by itself and as it is, not in pieces.
         param_groups: one dict for each group, with its "params" and its settings; a setting that is changed there
             holds from the next step on, as in `for group in optimizer.param_groups: group["lr"] = 0.01`.
     """
@@ -33,6 +37,7 @@ class Optimizer:
     SMALL = 1 << 12
 
     slots: tuple[str, ...] = ()
+    whole = False
 
     def __init__(self, params: Iterable[Tensor] | Iterable[dict[str, Any]], **settings: Any) -> None:
         groups: list[Any] = [] if isinstance(params, Tensor) else list(params)
@@ -102,19 +107,25 @@ class Optimizer:
         for group in self.param_groups:
             small: dict[Any, list[list[Array]]] = {}
             moved: list[tuple[Tensor, Array]] = []
+            whole: list[Callable[[], None]] = []
             for p, state in zip(group["params"], states, strict=False):
                 if p.grad is not None:
                     t = int(state["t"]) + 1
                     state["t"][...] = t
                     w, dw = p.numpy(), p.grad.numpy()
                     moved.append((p, np.empty_like(w)))
-                    arrays = _flat([moved[-1][1], w, dw, *[state[slot] for slot in self.slots]])
+                    arrays = [moved[-1][1], w, dw, *[state[slot] for slot in self.slots]]
+                    if self.whole and w.ndim > 1:
+                        whole.append(functools.partial(self._move_whole, group, t, arrays))
+                        continue
+                    arrays = _flat(arrays)
                     if w.size <= self.SMALL:
                         small.setdefault((t, w.dtype), []).append(arrays)
                     else:
                         self._move(group, t, arrays)
             for (t, _), parts in small.items():
                 self._move_joined(group, t, parts)
+            _at_once(whole)
             for p, array in moved:
                 p._take(array)
 
@@ -124,6 +135,11 @@ class Optimizer:
         for a in range(0, len(moved), self.PIECE):
             piece = slice(a, a + self.PIECE)
             moved[piece] = self.update(group, t, *[array[piece] for array in others])
+
+    def _move_whole(self, group: Mapping[str, Any], t: int, arrays: list[Array]) -> None:
+        """The same for all of a parameter."""
+        moved, *others = arrays
+        moved[...] = self.update(group, t, *others)
 
     def _move_joined(self, group: Mapping[str, Any], t: int, parts: list[list[Array]]) -> None:
         """The same for several parameters: joined, moved, and cut apart again."""
@@ -140,8 +156,8 @@ class Optimizer:
         """The weights after their t-th step; their `state`, one array for each of `slots`, is changed in place.
 
         All arrays are one-dimensional and of the same length: a part of a parameter, or several of them one after the
-        other. So what becomes of a weight may depend on its own gradient and state alone. `group` has the settings:
-        `group["lr"]`.
+        other. So what becomes of a weight may depend on its own gradient and state alone; but if the optimizer sees
+        parameters `whole`, on those of its parameter. `group` has the settings: `group["lr"]`.
         """
         raise NotImplementedError(f"{type(self).__name__} does not define update(self, group, t, w, dw)")
 
@@ -150,10 +166,15 @@ class Optimizer:
         settings = {
             f"groups.{k}.{key}": np.asarray(group[key])
             for k, group in enumerate(self.param_groups)
-            for key in self.defaults
+            for key in self._numbers
         }
         arrays = {f"{i}.{slot}": a.copy() for i, state in enumerate(self.state) for slot, a in state.items()}
         return {"steps": np.asarray(self.steps), **settings, **arrays}
+
+    @property
+    def _numbers(self) -> list[str]:
+        """The settings that are numbers; names of variants are no arrays, and stay as they are."""
+        return [key for key, default in self.defaults.items() if not isinstance(default, str)]
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Set what `state_dict` returned.
@@ -169,12 +190,18 @@ class Optimizer:
             raise ValueError(f"{type(self).__name__}: the state does not match in {', '.join(differing[:5])}")
         self.steps = int(state_dict["steps"])
         for k, group in enumerate(self.param_groups):
-            for key in self.defaults:
+            for key in self._numbers:
                 value = np.asarray(state_dict[f"groups.{k}.{key}"]).tolist()
                 group[key] = tuple(value) if isinstance(value, list) else value
         for i, state in enumerate(self.state):
             for slot in state:
                 state[slot][...] = state_dict[f"{i}.{slot}"]
+
+
+@with_one_thread
+def _at_once(works: list[Callable[[], None]]) -> None:
+    """All of these, shared among our threads."""
+    share(lambda k: works[k](), len(works))
 
 
 def _flat(arrays: list[Array]) -> list[Array]:

@@ -23,7 +23,7 @@ from tinyunet import plot, runs
 from tinyunet.data import DataError, read_image, write_picture
 from tinyunet.files import write_text
 from tinyunet.nn import Module
-from tinyunet.optim import Adam, CosineAnnealingLR
+from tinyunet.optim import CosineAnnealingLR
 from tinyunet.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tinyunet.tasks.registry import find
 from tinyunet.tasks.task import Batch, Task
@@ -63,7 +63,7 @@ def trainer(task: Task, settings: Settings, out: str | os.PathLike[str] | None =
     """
     weights_rng, batches_rng = np.random.default_rng(settings.seed).spawn(2)
     model = task.model(weights_rng)
-    optimizer = Adam(model.parameters(), task.lr, betas=task.betas)
+    optimizer = task.optimizer(model.parameters())
 
     def loss(model: Module, batch: Batch) -> Tensor:
         inputs, target, weight = batch

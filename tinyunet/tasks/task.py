@@ -7,7 +7,7 @@ inputs of an example, and what it answers is scored in the same way.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -17,6 +17,7 @@ import tinyunet.functional as F
 from tinyunet import plot
 from tinyunet.data import DataError
 from tinyunet.nn import Module
+from tinyunet.optim import Adam, Optimizer
 from tinyunet.tasks.tiles import tiled
 from tinyunet.tensor import Array, Tensor
 from tinyunet.unet import UNet
@@ -83,6 +84,10 @@ class Task:
     def loss(self, output: Tensor, target: Array, weight: Array | None) -> Tensor:
         """How wrong the model's output is, one number."""
         raise NotImplementedError
+
+    def optimizer(self, parameters: Iterable[Tensor]) -> Optimizer:
+        """What moves the model's parameters."""
+        return Adam(parameters, self.lr, betas=self.betas)
 
     def predict(self, model: Any, *inputs: Array) -> Array:
         """The model's answer for one picture of any size, inputs (C, H, W)."""

@@ -12,6 +12,8 @@ from tinyunet.data.sentences import (
     PLACES,
     SCENES,
     WORDS,
+    Scene,
+    numbered,
     sentence,
     split_scenes,
     tokens,
@@ -45,7 +47,7 @@ def test_capitals_comma_and_stop_do_not_count(text):
         ("a red circle at the centre, on blue", ['"red" stands where a size must: small or large']),
         ("a small red circle", ['nothing stands where "at the" must', FORM]),
         ("", ['nothing stands where "a" must']),
-        ("a small red circle at the centre, on blue and black", ['goes on after the ground with "and black"']),
+        ("a small red circle at the centre, on blue and black", ['goes on with "and black" where it should end', FORM]),
         ("a small blue circle at the centre, on blue", ["what is blue cannot be seen on blue"]),
     ],
 )
@@ -65,6 +67,18 @@ def test_words_are_numbered_and_none_is_0():
     assert words == [sentence(scene).replace(",", "") for scene in SCENES]
 
 
+def test_words_of_one_place_stay_there_where_one_is_lacking():
+    assert numbered(["a b", "a  b", "b"], ["", "a", "b"], 3).tolist() == [[1, 2, 0], [1, 0, 2], [2, 0, 0]]
+
+
+def test_a_scene_of_several_things_or_none_has_a_sentence_too():
+    (a,), (b,) = SCENES[0].things, SCENES[-1].things
+    assert sentence(Scene((), "white")) == "nothing, on white"
+    one, two = (sentence(Scene((thing,), "grey")).removesuffix(", on grey") for thing in (a, b))
+    assert sentence(Scene((a, b), "grey")) == f"{one} and {two}, on grey"
+    assert sentence(Scene((a, b, a), "grey")) == f"{one}, {two} and {one}, on grey"
+
+
 def test_what_is_not_seen_is_new_in_its_company_alone():
     seen, unseen, pair = split_scenes()
     assert set(seen) | set(unseen) | set(pair) == set(SCENES)
@@ -81,10 +95,19 @@ MUTANTS = {
         ("another split each time", "np.random.default_rng(0)", "np.random.default_rng()"),
     ],
     "data.sentences:understand": [
-        ("capitals count", "text.lower()", "text"),
-        ("what follows the ground is not read", "if words:", "if False:"),
         ("colours on themselves", "colour == ground", "colour is None"),
+    ],
+    "data.sentences:words_of": [
+        ("capitals count", "text.lower()", "text"),
+        ("the comma is a part of a word", '.replace(",", " ")', ""),
+        ("a stop is a part of a word", '.rstrip(". ")', ""),
+    ],
+    "data.sentences:matched": [
+        ("what follows the ground is not read", "if words:", "if False:"),
         ("a place of one word", "words[: len(word.split())] == word.split()", "words[:1] == word.split()[:1]"),
+    ],
+    "data.sentences:numbered": [
+        ("no word between two spaces is none", 'text.split(" ")', "text.split()"),
     ],
     "data.sentences:tokens": [
         ("the comma is a part of a word", '.replace(",", "")', ""),

@@ -72,13 +72,15 @@ def split_scenes() -> Split:
 
 
 def sentence(scene: Scene) -> str:
-    """The sentence for a scene with one thing.
+    """The sentence for a scene.
 
     >>> sentence(SCENES[0])
     'a small red circle at the top left, on black'
+    >>> sentence(Scene((SCENES[0].things[0], Thing("large", "green", "cross", "centre")), "white"))
+    'a small red circle at the top left and a large green cross at the centre, on white'
     """
-    (thing,), ground = scene
-    return f"a {thing.size} {thing.colour} {thing.shape} at the {thing.place}, on {ground}"
+    things = [f"a {thing.size} {thing.colour} {thing.shape} at the {thing.place}" for thing in scene.things]
+    return f"{listed(things, 'and') if things else 'nothing'}, on {scene.ground}"
 
 
 def understand(text: str) -> Scene:
@@ -90,24 +92,47 @@ def understand(text: str) -> Scene:
     >>> understand("a large blue cross at the centre, on grey")
     Scene(things=(Thing(size='large', colour='blue', shape='cross', place='centre'),), ground='grey')
     """
-    words = text.lower().replace(",", " ").rstrip(". ").split()
-    found: list[str] = []
-    for what, known in _SLOTS:
-        match = next((word for word in known if words[: len(word.split())] == word.split()), None)
-        if match is None:
-            there = f'"{words[0]}" stands' if words else "nothing stands"
-            raise DataError(f'"{text}": {there} where {what} must: {_listed(known)}. A sentence is like: {FORM}')
-        words = words[len(match.split()) :]
-        found.append(match)
-    if words:
-        raise DataError(f'"{text}" goes on after the ground with "{" ".join(words)}". A sentence is like: {FORM}')
-    _, size, colour, shape, _, place, _, ground = found
+    _, size, colour, shape, _, place, _, ground = matched(text, _SLOTS, FORM)
     if colour == ground:
         raise DataError(f'"{text}": what is {colour} cannot be seen on {ground}; another colour, or another ground')
     return Scene((Thing(size, colour, shape, place),), ground)
 
 
-_SLOTS: tuple[tuple[str, Sequence[str]], ...] = (
+Slot = tuple[str, Sequence[str]]  # what stands at a place of a sentence, and the words that may
+
+
+def matched(text: str, slots: Sequence[Slot], form: str) -> list[str]:
+    """What of a text stands in each slot. Capitals, commas and a stop at the end do not count.
+
+    Args:
+        form: an example of what the text should be.
+
+    Raises:
+        DataError: a word that is not known where it stands, with those that are.
+
+    >>> matched("The red one", [('"the"', ["the"]), ("a colour", COLOURS), ('"one"', ["one"])], "the red one")
+    ['the', 'red', 'one']
+    """
+    words = words_of(text)
+    found: list[str] = []
+    for what, known in slots:
+        match = next((word for word in known if words[: len(word.split())] == word.split()), None)
+        if match is None:
+            there = f'"{words[0]}" stands' if words else "nothing stands"
+            raise DataError(f'"{text}": {there} where {what} must: {listed(known)}; as in: {form}')
+        words = words[len(match.split()) :]
+        found.append(match)
+    if words:
+        raise DataError(f'"{text}" goes on with "{" ".join(words)}" where it should end, as in: {form}')
+    return found
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a text in lower case, without commas and a stop at the end."""
+    return text.lower().replace(",", " ").rstrip(". ").split()
+
+
+_SLOTS: tuple[Slot, ...] = (
     ('"a"', ("a",)),
     ("a size", SIZES),
     ("a colour", COLOURS),
@@ -129,13 +154,27 @@ def tokens(scenes: Sequence[Scene]) -> np.ndarray:
     >>> [WORDS[k] for k in tokens([understand(FORM)])[0]]
     ['a', 'small', 'red', 'circle', 'at', 'the', 'top', 'left', 'on', 'blue']
     """
-    numbers = np.zeros((len(scenes), LENGTH), np.int64)
-    for row, scene in zip(numbers, scenes, strict=True):
-        words = sentence(scene).replace(",", "").split()
-        row[: len(words)] = [WORDS.index(word) for word in words]
+    return numbered([sentence(scene).replace(",", "") for scene in scenes], WORDS, LENGTH)
+
+
+def numbered(texts: Sequence[str], known: Sequence[str], length: int) -> np.ndarray:
+    """Texts as numbers of words in `known`, int64 (N, length), padded with 0, as which two spaces count, too.
+
+    >>> numbered(["b a", "b  a"], ["", "a", "b"], 4)
+    array([[2, 1, 0, 0],
+           [2, 0, 1, 0]])
+    """
+    numbers = np.zeros((len(texts), length), np.int64)
+    for row, text in zip(numbers, texts, strict=True):
+        words = text.split(" ")
+        row[: len(words)] = [known.index(word) for word in words]
     return numbers
 
 
-def _listed(words: Sequence[str]) -> str:
-    *others, last = words
-    return f"{', '.join(others)} or {last}" if others else last
+def listed(words: Sequence[str], last: str = "or") -> str:
+    """Words in a row.
+
+    >>> listed(SHAPES)
+    'circle, square, triangle or cross'
+    """
+    return f" {last} ".join(filter(None, [", ".join(words[:-1]), words[-1]]))

@@ -7,6 +7,7 @@ one thing, so that a picture can be compared with all of them: it is read as the
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -31,6 +32,7 @@ RGB = {
 }
 READABLE = 0.08  # so far may a picture be from the nearest drawn one, root mean square
 PLAIN = 0.5  # and its things have three quarters of their contrast: see `Reading`
+MOST = 3  # things in a picture that is edited
 FINE = 8  # points along one side of a pixel, of which the share that lies in a shape is counted
 
 
@@ -118,15 +120,28 @@ def arranged(things: Sequence[Thing], rng: np.random.Generator, tries: int = 100
         ValueError: things that touch wherever they are placed.
     """
     for _ in range(tries):
-        placed = tuple(Placed(int(rng.choice(_outlines_of(t.size, t.shape, t.place))), t.colour) for t in things)
-        if masks()[[p.outline for p in placed]].astype(bool).sum(axis=0).max(initial=0) <= 1:
+        placed = tuple(Placed(int(rng.choice(outlines_of(t.size, t.shape, t.place))), t.colour) for t in things)
+        if apart(placed):
             return placed
     raise ValueError(f"there is no room for all of these things: {things}")
 
 
 @functools.cache
-def _outlines_of(size: str, shape: str, place: str) -> tuple[int, ...]:
+def outlines_of(size: str, shape: str, place: str) -> tuple[int, ...]:
+    """The numbers of the four outlines that these words leave open."""
     return tuple(k for k, outline in enumerate(outlines()) if outline[:3] == (size, shape, place))
+
+
+def apart(placed: Sequence[Placed]) -> bool:
+    """Whether no two things touch."""
+    return not any(_touching()[a.outline, b.outline] for a, b in itertools.combinations(placed, 2))
+
+
+@functools.cache
+def _touching() -> np.ndarray:
+    """Which outlines have a pixel in common, (160, 160)."""
+    inside = (masks() > 0).reshape(len(outlines()), -1).astype(np.float32)
+    return inside @ inside.T > 0
 
 
 def paint(placed: Sequence[Placed], ground: str) -> np.ndarray:
@@ -139,6 +154,17 @@ def paint(placed: Sequence[Placed], ground: str) -> np.ndarray:
     return picture
 
 
+class Drawn(NamedTuple):
+    """All there is to a drawn picture: things in their places, in any order, and the ground that they are on."""
+
+    placed: tuple[Placed, ...]
+    ground: str
+
+    def same(self, other: Drawn) -> bool:
+        """Whether the pictures are alike."""
+        return set(self.placed) == set(other.placed) and self.ground == other.ground
+
+
 class Reading(NamedTuple):
     """What was read from a picture, how far it is from the drawn picture of that, and how plain the things are.
 
@@ -148,15 +174,14 @@ class Reading(NamedTuple):
             a drawn one, 0 for one of half the contrast, −1 for one that is not there.
     """
 
-    placed: tuple[Placed, ...]
-    ground: str
+    drawn: Drawn
     distance: float
     plain: float
 
     @property
     def scene(self) -> Scene:
         """In words, whether or not the picture is `readable`."""
-        return Scene(tuple(p.thing for p in self.placed), self.ground)
+        return Scene(tuple(p.thing for p in self.drawn.placed), self.drawn.ground)
 
     @property
     def readable(self) -> bool:
@@ -164,8 +189,8 @@ class Reading(NamedTuple):
         return self.distance <= READABLE and self.plain >= PLAIN
 
 
-def read(picture: np.ndarray, things: int = 1) -> Reading:
-    """The nearest drawn picture with so many things, at most; but with one, if it may be one.
+def read(picture: np.ndarray, things: int = 1, least: int = 1) -> Reading:
+    """The nearest drawn picture with so many things, at most, and at least so many.
 
     With the ground g, the colour c and the mask m of a thing, a picture x differs from the drawn one by
 
@@ -183,10 +208,10 @@ def read(picture: np.ndarray, things: int = 1) -> Reading:
     """
     if picture.shape != (3, SIDE, SIDE):
         raise ValueError(f"read: a picture is (3, {SIDE}, {SIDE}), not {picture.shape}")
-    return min((_read_on(ground, picture, things) for ground in GROUNDS), key=lambda reading: reading.distance)
+    return min((_read_on(ground, picture, things, least) for ground in GROUNDS), key=lambda reading: reading.distance)
 
 
-def _read_on(ground: str, picture: np.ndarray, things: int) -> Reading:
+def _read_on(ground: str, picture: np.ndarray, things: int, least: int) -> Reading:
     """The nearest picture on this ground."""
     flat = masks().reshape(-1, SIDE * SIDE)
     colours = [colour for colour in COLOURS if colour != ground]
@@ -199,10 +224,10 @@ def _read_on(ground: str, picture: np.ndarray, things: int) -> Reading:
     plain = 1.0
     while len(placed) < things:
         outline, colour = np.unravel_index(explained.argmax(), explained.shape)
-        if placed and explained[outline, colour] <= 0:
+        if len(placed) >= least and explained[outline, colour] <= 0:
             break
         placed.append(Placed(int(outline), colours[colour]))
         plain = min(plain, float(explained[outline, colour] / whole[outline, colour]))
-        explained[flat @ flat[outline] > 0] = -np.inf  # what would touch it
+        explained[_touching()[outline]] = -np.inf  # what would touch it
     distance = float(np.sqrt(np.square(picture - paint(placed, ground)).mean()))
-    return Reading(tuple(placed), ground, distance, plain)
+    return Reading(Drawn(tuple(placed), ground), distance, plain)

@@ -16,9 +16,10 @@ from tinyunet.data.things import draw
 from tinyunet.diffusion import back_and_forth, denoising, edited, guided, keeping, times
 from tinyunet.tasks import sampling
 from tinyunet.tasks.painter import DIFFUSION, as_picture
+from tinyunet.tasks.text import Text
 
 HERE = Path(__file__).parent
-_, model = sampling.trained()
+_, model = sampling.trained(None, Text)
 noise = np.random.default_rng(3).standard_normal((1, 3, 32, 32), np.float32)
 
 

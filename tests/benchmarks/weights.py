@@ -15,19 +15,21 @@ from tinyunet import runs
 from tinyunet.checkpoint import load_arrays, save_arrays
 from tinyunet.tasks import sampling
 from tinyunet.tasks.program import Settings
+from tinyunet.tasks.registry import TASKS
 from tinyunet.tasks.task import UNET
 
 
 def ship(run):
-    """Write the weights of a run of `text`; the numbers that they reach."""
+    """Write the weights of a run; the numbers that they reach."""
     weights, about = load_arrays(run / "best.safetensors")
     settings = runs.read_settings(run, Settings)
+    file = sampling.weights_of(settings.task)
     halves = {key: array.astype(np.float16) for key, array in weights.items()}
     about = {"made by": f"tinyunet run {settings.task} --seed {settings.seed}", **about}
-    save_arrays(sampling.WEIGHTS, halves, about)
-    task, model = sampling.shipped()
+    save_arrays(file, halves, about)
+    task, model = sampling.shipped(TASKS[settings.task])
     about["measured"] = task.metric(task.answers(task.methods(model)[UNET]))
-    save_arrays(sampling.WEIGHTS, halves, about)
+    save_arrays(file, halves, about)
     return about
 
 

@@ -96,9 +96,9 @@ def test_a_run_is_resumed_draws_its_latents_and_draws_sentences(tmp_path, monkey
     assert ALONE in capsys.readouterr().out
     assert (tmp_path / "runs/latent/latent.png").stat().st_size > 1000
     assert cli.main(["sample", FORM, "--run=runs/latent", "--steps=2", "-o", "out.png"]) == 0
-    task, model = sampling.trained("runs/latent")
+    task, model = sampling.trained("runs/latent", Text, Latent)
     assert type(task) is Latent
-    states = sampling.way(task, model, understand(FORM), count=2, steps=2)
+    states = sampling.way(task, model, tokens([understand(FORM)] * 2), count=2, steps=2)
     assert [state.shape for state in states] == [(2, 3, 32, 32)] * 3
     assert 0 <= states[-1].min() <= states[-1].max() <= 1
     rng = np.random.default_rng([0, 1])

@@ -9,6 +9,7 @@ from tinyunet.data import DataError
 from tinyunet.data.sentences import FORM, SCENES, split_scenes, tokens, understand
 from tinyunet.data.things import read
 from tinyunet.tasks import program, sampling
+from tinyunet.tasks.latent import Latent
 from tinyunet.tasks.painter import DIFFUSION, MOST, Painter, as_picture, importance
 from tinyunet.tasks.text import WORST, Text, attributes_right
 
@@ -90,7 +91,7 @@ def test_a_sentence_is_drawn_by_the_network_of_a_run(tmp_path, monkeypatch, caps
 
 
 def test_the_network_that_comes_with_tinyunet_draws_what_was_never_learnt(tmp_path, monkeypatch, capsys):
-    task, model = sampling.trained()
+    task, model = sampling.trained(None, Text)
     chosen = [k for k, (name, _) in enumerate(task.asked) if name != "seen"][::10]
     inputs = (np.stack(each) for each in zip(*(task.held_out[k].inputs for k in chosen), strict=True))
     found = [read(as_picture(picture)) for picture in task.predict(model, *inputs)]
@@ -102,29 +103,31 @@ def test_the_network_that_comes_with_tinyunet_draws_what_was_never_learnt(tmp_pa
 
 
 def test_its_weights_say_what_they_reach_and_are_small():
-    told = checkpoint.about(sampling.WEIGHTS)
+    told = checkpoint.about(sampling.weights_of("text"))
     assert told["made by"] == "tinyunet run text --seed 0"
     assert told["measured"]["unseen"] > 0.8
-    assert sampling.WEIGHTS.stat().st_size < 3e6
+    assert sampling.weights_of("text").stat().st_size < 3e6
 
 
 def test_more_pictures_begin_with_the_same_ones():
     task, scene = Text(True), understand(FORM)
     model = shaken(task.model(np.random.default_rng(0)))
-    one, three = (sampling.way(task, model, scene, count, seed=4, steps=2)[-1] for count in (1, 3))
+    one, three = (
+        sampling.way(task, model, tokens([scene] * count), count=count, seed=4, steps=2)[-1] for count in (1, 3)
+    )
     assert one[0] == pytest.approx(three[0], abs=1e-4)
     assert np.abs(three[0] - three[1]).max() > 0.01
     noise = np.random.default_rng([4, 0]).standard_normal((1, 3, 32, 32), np.float32)
-    way = sampling.way(task, model, scene, 1, seed=4, steps=task.sampling)
+    way = sampling.way(task, model, tokens([scene]), seed=4, steps=task.sampling)
     assert way[-1] == pytest.approx(as_picture(task.predict(model, noise, tokens([scene]))), abs=1e-5)
     with pytest.raises(ValueError, match="at least 1, not 0"):
-        sampling.way(task, model, scene, 0)
+        sampling.way(task, model, tokens([]), count=0)
 
 
 def test_a_run_of_another_task_is_refused(tmp_path):
     (tmp_path / "settings.json").write_text('{"task": "cells", "steps": 3}')
-    with pytest.raises(DataError, match="a run of cells"):
-        sampling.trained(tmp_path)
+    with pytest.raises(DataError, match="a run of cells; what is needed is one of text or latent"):
+        sampling.trained(tmp_path, Text, Latent)
 
 
 MUTANTS = {

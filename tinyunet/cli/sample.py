@@ -38,15 +38,18 @@ def _arguments(p: Parser) -> None:
 
 
 def _sample(args: argparse.Namespace) -> int:
-    from tinyunet.data.sentences import sentence, understand
+    from tinyunet.data.sentences import tokens, understand
     from tinyunet.data.things import read
     from tinyunet.tasks import sampling
+    from tinyunet.tasks.latent import Latent
+    from tinyunet.tasks.text import Text
 
-    scene = understand(args.sentence)
-    states = sampling.way(*sampling.trained(args.folder), scene, args.count, args.seed, args.steps, args.guidance)
+    condition = tokens([understand(args.sentence)] * args.count), args.guidance
+    task, model = sampling.trained(args.folder, Text, Latent)
+    states = sampling.way(task, model, *condition, count=args.count, seed=args.seed, steps=args.steps)
     for file in filter(None, (args.out, args.animate)):
         sampling.write(file, states)
         print(f"wrote {file}")
-    for reading in map(read, states[-1]):
-        print(f"read as: {sentence(reading.scene) if reading.readable else 'nothing that can be drawn'}")
+    for picture in states[-1]:
+        print(sampling.told(read(picture)))
     return 0

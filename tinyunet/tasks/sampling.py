@@ -1,10 +1,12 @@
-"""Pictures of somebody's sentence, by the network that comes with tinyunet, or that of a run of `text` or `latent`."""
+"""Pictures of somebody's sentence, or as somebody's instruction makes them, by a network that comes with tinyunet or by
+that of a run of `text`, `latent` or `edit`."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -12,63 +14,70 @@ from PIL import Image
 from tinyunet import runs
 from tinyunet.checkpoint import load_arrays
 from tinyunet.data import DataError
-from tinyunet.data.sentences import Scene, tokens
-from tinyunet.data.things import SIDE
+from tinyunet.data.sentences import listed, sentence
+from tinyunet.data.things import SIDE, Reading
 from tinyunet.data.writing import write_picture
-from tinyunet.diffusion import denoising, times
+from tinyunet.diffusion import Keep, denoising, times
 from tinyunet.files import atomic, ending
 from tinyunet.nn import Module
-from tinyunet.tasks.latent import Latent
-from tinyunet.tasks.painter import GUIDANCE, STEPS, as_picture
+from tinyunet.tasks.painter import STEPS, as_picture
+from tinyunet.tasks.painting import Painting
 from tinyunet.tasks.program import Settings
-from tinyunet.tasks.text import Text
 from tinyunet.tensor import Array
 
-WEIGHTS = Path(__file__).parent.parent / "weights" / "text.safetensors"  # `checkpoint.about` says what they reach
+P = TypeVar("P", bound=Painting)
+WEIGHTS = Path(__file__).parent.parent / "weights"  # `checkpoint.about` says what they reach
 ENLARGED = 8  # each pixel, on both sides
 GAP = 1  # pixels between pictures
 SHOWN = 120, 1500  # milliseconds: each state of an animation, and the last
 
 
-def trained(run: str | os.PathLike[str] | None = None) -> tuple[Text, Module]:
-    """The task of a run, `text` or `latent`, and its network, ready to use; without a run those of `shipped`.
+def trained(run: str | os.PathLike[str] | None, *kinds: type[P]) -> tuple[P, Module]:
+    """The task of a run and its network, ready to use; without a run that of the first kind which is `shipped`.
 
     Raises:
-        DataError: a folder that holds no such run, or one that has no weights yet.
+        DataError: a folder that holds no run of these kinds, or one that has no weights yet.
     """
     if run is None:
-        return shipped()
-    settings = runs.read_settings(run, Settings)
-    kinds = {kind.name: kind for kind in (Text, Latent)}
-    if settings.task not in kinds:
-        needed = " or ".join(kinds)
-        raise DataError(f"{run}: this is a run of {settings.task}; pictures of sentences need one of {needed}")
-    task = kinds[settings.task](settings.fast)
+        return shipped(kinds[0])
+    settings, known = runs.read_settings(run, Settings), {kind.name: kind for kind in kinds}
+    if settings.task not in known:
+        raise DataError(f"{run}: this is a run of {settings.task}; what is needed is one of {listed(list(known))}")
+    task = known[settings.task](settings.fast)
     model, _ = runs.load(run, Settings, lambda *_: task.model(np.random.default_rng(0)))
     return task, model
 
 
-def shipped() -> tuple[Text, Module]:
-    """The task `text` and the network that comes with tinyunet, its weights rounded to half precision."""
-    task, (weights, _) = Text(), load_arrays(WEIGHTS)
+def shipped(kind: type[P]) -> tuple[P, Module]:
+    """A task and the network for it that comes with tinyunet, its weights rounded to half precision."""
+    task, (weights, _) = kind(), load_arrays(weights_of(kind.name))
     model = task.model(np.random.default_rng(0))
     model.load_state_dict({name: array.astype(np.float32) for name, array in weights.items()})
     model.eval()
     return task, model
 
 
+def weights_of(name: str) -> Path:
+    """The file with the weights for a task."""
+    return WEIGHTS / f"{name}.safetensors"
+
+
 def way(
-    task: Text,
+    task: Painting,
     model: Module,
-    scene: Scene,
+    *condition: Any,
     count: int = 1,
     seed: int = 0,
     steps: int = STEPS,
-    guidance: float = GUIDANCE,
+    keep: Keep | None = None,
 ) -> list[Array]:
-    """What the network sees of a scene after each step, `count` pictures (count, 3, 32, 32), values from 0 to 1.
+    """What the network sees after each step of what is asked for, `count` pictures (count, 3, 32, 32) from 0 to 1.
 
     Each picture has a seed of its own, so that more of them begin with the same ones.
+
+    Args:
+        condition: what is asked for, as the task's `denoise` takes it; arrays of `count`.
+        keep: what is put right after every step.
 
     Raises:
         ValueError: no pictures, or a number of steps that there cannot be.
@@ -77,10 +86,15 @@ def way(
         raise ValueError(f"the count of pictures must be at least 1, not {count}")
     generators = [np.random.default_rng([seed, k]) for k in range(count)]
     noise = np.stack([rng.standard_normal(task.shape, np.float32) for rng in generators])
-    denoise = task.denoise(model, tokens([scene] * count), guidance)
+    walk = times(steps, task.diffusion.schedule.T)
     with model.evaluating():
-        states = denoising(task.diffusion, denoise, noise, times(steps, task.diffusion.schedule.T), clip=task.clip)
+        states = denoising(task.diffusion, task.denoise(model, *condition), noise, walk, clip=task.clip, keep=keep)
         return [as_picture(task.decoded(model, state.x0)) for state in states]
+
+
+def told(reading: Reading) -> str:
+    """What a picture shows, in words."""
+    return f"read as: {sentence(reading.scene) if reading.readable else 'nothing that can be drawn'}"
 
 
 def in_rows(pictures: Array) -> Array:

@@ -1,8 +1,8 @@
-"""Draw what docs/diffusion.md shows, with the network that comes with tinyunet:
+"""Draw what docs/diffusion.md shows, with the networks that come with tinyunet:
 
     python docs/diffusion.py
 
-writes diffusion-way.png, diffusion-guidance.png and diffusion-same.png beside this file.
+writes diffusion-way.png, diffusion-guidance.png, diffusion-same.png and diffusion-edit.png beside this file.
 """
 
 from pathlib import Path
@@ -11,10 +11,13 @@ from textwrap import fill
 import numpy as np
 
 from tinyunet import plot
+from tinyunet.data import instructions
+from tinyunet.data.instructions import change
 from tinyunet.data.sentences import tokens, understand
-from tinyunet.data.things import draw
+from tinyunet.data.things import draw, paint
 from tinyunet.diffusion import back_and_forth, denoising, edited, guided, keeping, times
 from tinyunet.tasks import sampling
+from tinyunet.tasks.edit import Edit
 from tinyunet.tasks.painter import DIFFUSION, as_picture
 from tinyunet.tasks.text import Text
 
@@ -64,9 +67,29 @@ def same():
     return columns
 
 
+def edit(texts):
+    """Pictures, what the network answers to noise alone, what becomes of that in 20 steps, and what is right."""
+    task, editor = sampling.trained(None, Edit)
+    rng = np.random.default_rng(4)
+    columns = {}
+    for text in texts:
+        asked = change(rng, instructions.understand(text), counts=(3,))
+        before = 2 * paint(*asked.before)[None] - 1
+        states = sampling.way(task, editor, before, instructions.tokens([asked.instruction]))
+        columns[fill(text, 17)] = [paint(*asked.before), states[1][0], states[-1][0], paint(*asked.after[0])]
+    return columns
+
+
 if __name__ == "__main__":
     with model.evaluating():
         plot.save(plot.rows(way("a large yellow cross at the top right, on blue")), HERE / "diffusion-way.png")
         sentences = "a small red circle at the bottom left, on white", "a large purple triangle at the centre, on grey"
         plot.save(plot.rows(guidance(sentences)), HERE / "diffusion-guidance.png")
         plot.save(plot.rows(same()), HERE / "diffusion-same.png")
+    texts = (
+        "make the circle green",
+        "move the circle to the centre",
+        "turn the red square into a cross",
+        "remove the triangle",
+    )
+    plot.save(plot.rows(edit(texts)), HERE / "diffusion-edit.png")

@@ -143,7 +143,7 @@ MUTANTS = {
         ("things touch", "if apart(placed)", "if True"),
     ],
     "data.things:apart": [
-        ("they touch where one is all of a pixel", "[a.outline, b.outline]", "[a.outline, a.outline]"),
+        ("they never touch", "not any(", "not all("),
     ],
     "data.things:_read_on": [
         ("what touches is taken, too", "explained[_touching()[outline]] = -np.inf", "explained[outline] = -np.inf"),

@@ -38,6 +38,7 @@ def test_the_commands_work_on_a_folder_of_pictures(tmp_path, monkeypatch):
         "run",
         "run",
         "sample",
+        "edit",
         "byhand",
         "size",
         "train",

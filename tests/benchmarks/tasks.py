@@ -98,7 +98,7 @@ def comparison(ours, theirs):
 
 def written(task, on):
     """The unit of a number of a task, as its name or `reads` says, and how it is written."""
-    if on in task.errors:
+    if on in task.errors or ", in " in on:
         return on.partition(", in ")[2], "{:.2f}".format
     spec = re.search(r"\{.*?\}", task.reads).group()
     return task.reads.replace(spec, "").strip(), spec.format

@@ -26,11 +26,12 @@ FLOORS = {  # all of its numbers are above; in brackets, what another method rea
     "diffusion": 0.3,  # of the class asked for (a Gaussian of all 0.1)
     "text": 0.3,
     "latent": 0.3,
+    "edit": 0.1,
 }
 FALLS = {"points": 0.96}  # to which part of it the loss falls at least; here most of v cannot be known
 
 
-LONG = "text", "latent"  # which take more than ten seconds until they pass it
+LONG = "text", "latent", "edit"  # which take more than ten seconds until they pass it
 
 
 @pytest.mark.parametrize(

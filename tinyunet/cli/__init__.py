@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from tinyunet import __version__
-from tinyunet.cli import byhand, course, demo, machine, model, sample, segment, size, task
+from tinyunet.cli import byhand, course, demo, edit, machine, model, sample, segment, size, task
 from tinyunet.cli.console import let_everything_be_printed
 from tinyunet.cli.parser import PLAIN, Parser
 
@@ -27,7 +27,7 @@ def _parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"tinyunet {__version__}")
     parser.set_defaults(run=lambda _: parser.print_help())  # without a command
     commands = parser.add_subparsers(metavar="COMMAND")
-    for group in (demo, segment, task, sample, model, byhand, size, course, machine):
+    for group in (demo, segment, task, sample, edit, model, byhand, size, course, machine):
         group.add(commands)
     return parser
 

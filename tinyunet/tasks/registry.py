@@ -8,6 +8,7 @@ from tinyunet.tasks.cells import Cells
 from tinyunet.tasks.classifier import Digits
 from tinyunet.tasks.denoising import Denoising
 from tinyunet.tasks.diffusion import DigitDiffusion
+from tinyunet.tasks.edit import Edit
 from tinyunet.tasks.inpainting import DigitInpainting, Retouching
 from tinyunet.tasks.latent import Latent
 from tinyunet.tasks.points import Points
@@ -20,7 +21,7 @@ from tinyunet.tasks.text import Text
 
 _ALL: tuple[type[Task], ...] = (
     Cells, Scenes, Denoising, SuperResolution, DigitInpainting, Retouching, Pen, Poster, Digits, Skips,
-    Points, DigitDiffusion, Text, Latent,
+    Points, DigitDiffusion, Text, Latent, Edit,
 )  # fmt: skip
 TASKS: dict[str, type[Task]] = {task.name: task for task in _ALL}
 

@@ -222,26 +222,22 @@ def test_in_one_step_is_what_the_network_answers_to_noise_alone():
     assert task.sampling == Edit.sampling
 
 
-def test_a_training_that_was_stopped_goes_on_bit_for_bit(tmp_path):
-    def training(out):
-        return program.trainer(Edit(True), program.Settings("edit", 4, fast=True), out)
-
-    whole, half = training(tmp_path / "whole"), training(tmp_path / "half")
-    whole.run(4)
-    half.run(2)
-    other = training(tmp_path / "half")
-    other.load()
-    other.run(4)
-    for (name, a), (_, b) in zip(whole.result.state_dict().items(), other.result.state_dict().items(), strict=True):
-        np.testing.assert_array_equal(a, b, err_msg=name)
-
-
 def test_it_is_trained_by_muon_at_one_rate_for_all(task):
     trainer = program.trainer(Edit(fast=True), program.Settings("edit", 300, fast=True))
     assert isinstance(trainer.optimizer, optim.Muon)
     (group,) = trainer.optimizer.param_groups
     assert group["adjust_lr_fn"] == "match_rms_adamw"
     assert (group["weight_decay"], group["betas"]) == (0, Edit.betas)
+
+
+def test_an_edit_depends_on_its_seed_and_its_steps():
+    task = Edit(fast=True)
+    model = shaken(task.model(np.random.default_rng(0)))
+    asked = change_of("move the circle to the top right")
+    made = [editing.edited(task, model, paint(*BEFORE), asked, seed, steps=3)[0] for seed in (0, 0, 1)]
+    assert [len(states) for states in made] == [4, 4, 4]
+    assert np.array_equal(made[0][-1], made[1][-1])
+    assert np.abs(made[0][-1] - made[2][-1]).max() > 1e-3
 
 
 @pytest.mark.parametrize("factor", [1, 5])
@@ -320,7 +316,7 @@ def test_a_picture_is_edited_by_the_network_of_a_run(tmp_path, monkeypatch, caps
     assert cli.main(["edit", "in.png", SENTENCE, "--within=top right", "--run=runs/edit"]) == 2
     assert "this is a run of edit; what is needed is one of text" in capsys.readouterr().err
     assert cli.main(["edit", "in.png", FORM, "--within=top left"]) == 2
-    assert "the ground of in.png is white, not blue" in capsys.readouterr().err
+    assert "the ground of the picture is white, not blue" in capsys.readouterr().err
 
 
 def test_the_network_that_comes_with_tinyunet_follows_what_was_never_learnt(tmp_path, monkeypatch, capsys):
@@ -396,6 +392,10 @@ MUTANTS = {
         ("enlarged pictures are cut", ".mean(axis=(2, 4))", "[:, :, 0, :, 0] * 0"),
         ("any picture", "if not reading.readable:", "if False:"),
         ("of any shape", "H != W or H % SIDE", "H % SIDE"),
+    ],
+    "tasks.editing:edited": [
+        ("one seed for all", "seed=seed", "seed=0"),
+        ("as many steps as ever", ", steps=steps", ""),
     ],
     "tasks.editing:within": [
         ("all of it is new", "np.where(mask, state, picture)", "state"),

@@ -8,6 +8,8 @@ from PIL import Image
 
 from tinyunet.data import DataError, read_image
 from tinyunet.tasks import program
+from tinyunet.tasks.edit import Edit
+from tinyunet.tasks.latent import Latent
 from tinyunet.tasks.program import Settings
 from tinyunet.tasks.registry import TASKS, find, listing
 
@@ -139,6 +141,21 @@ def test_a_task_says_how_long_adam_remembers_and_how_slowly_it_begins(monkeypatc
     optimizer = program.trainer(task, Settings("cells", 60, fast=True)).optimizer
     assert optimizer.param_groups[0]["betas"] == (0.8, 0.9)
     assert optimizer.param_groups[0]["lr"] < task.lr / 5
+
+
+@pytest.mark.parametrize("kind", [Latent, Edit])  # one learns two things at once, one by an optimizer of its own
+def test_a_training_that_was_stopped_goes_on_bit_for_bit(kind, tmp_path):
+    def training(out):
+        return program.trainer(kind(True), program.Settings(kind.name, 4, fast=True), out)
+
+    whole, half = training(tmp_path / "whole"), training(tmp_path / "half")
+    whole.run(4)
+    half.run(2)
+    other = training(tmp_path / "half")
+    other.load()
+    other.run(4)
+    for (name, a), (_, b) in zip(whole.result.state_dict().items(), other.result.state_dict().items(), strict=True):
+        np.testing.assert_array_equal(a, b, err_msg=name)
 
 
 MUTANTS = {

@@ -100,7 +100,12 @@ _SIZES = {
 
 
 def orthogonal(matrix: Array, steps: int, coefficients: Iterable[float], eps: float) -> Array:
-    """About U·Vᵀ of a matrix U·S·Vᵀ, by steps of Newton and Schulz with a polynomial of fifth degree: see `Muon`."""
+    """About U·Vᵀ of a matrix U·S·Vᵀ, (O, I) → (O, I), by `steps` of Newton and Schulz with a polynomial: see `Muon`.
+
+    >>> orthogonal(np.diag([3.0, 0.5]), 30, (1.875, -1.25, 0.375), 1e-7).round(3)
+    array([[1., 0.],
+           [0., 1.]])
+    """
     a, b, c = coefficients
     if len(matrix) > matrix.shape[1]:
         return orthogonal(matrix.T, steps, coefficients, eps).T  # X·Xᵀ is the smaller one then

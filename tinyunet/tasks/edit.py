@@ -122,6 +122,7 @@ class Edit(Painting):
     name = "edit"
     shows = 'editing by instruction: "make the circle green", and nothing else changes'
     no_apply = "tinyunet edit  does that, with an instruction"
+    takes = "11 to 14 minutes"
     steps, fast_steps, n, lr = 4500, 400, 32, 3e-3
     average = 0.998
     diffusion = DIFFUSION

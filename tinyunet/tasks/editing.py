@@ -70,7 +70,12 @@ def within(
     What is kept is put back after every step, as noisy as belongs to the time (RePaint, Lugmayr et al. 2022). The
     network has learnt from pictures of one thing, and draws nothing where it sees another one outside of the mask: so
     it is shown the ground there, and the picture is put back at the end.
+
+    Raises:
+        DataError: a scene on another ground.
     """
+    if scene.ground != reading.drawn.ground:
+        raise DataError(f"the ground of the picture is {reading.drawn.ground}, not {scene.ground}")
     ground = 2 * paint((), reading.drawn.ground)[None] - 1
     keep = keeping(task.diffusion, ground, mask, np.random.default_rng([seed, 1]))
     condition = tokens_of_scenes([scene]), GUIDANCE

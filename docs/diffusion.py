@@ -16,8 +16,8 @@ from tinyunet.data.instructions import change
 from tinyunet.data.sentences import tokens, understand
 from tinyunet.data.things import draw, paint
 from tinyunet.diffusion import back_and_forth, denoising, edited, guided, keeping, times
-from tinyunet.tasks import sampling
-from tinyunet.tasks.edit import Edit
+from tinyunet.tasks import editing, sampling
+from tinyunet.tasks.edit import Edit, nearest_right
 from tinyunet.tasks.painter import DIFFUSION, as_picture
 from tinyunet.tasks.text import Text
 
@@ -68,15 +68,16 @@ def same():
 
 
 def edit(texts):
-    """Pictures, what the network answers to noise alone, what becomes of that in 20 steps, and what is right."""
+    """Pictures, the mean of all that they may become, what the network makes of them, and the nearest that is right."""
     task, editor = sampling.trained(None, Edit)
     rng = np.random.default_rng(4)
     columns = {}
     for text in texts:
         asked = change(rng, instructions.understand(text), counts=(3,))
-        before = 2 * paint(*asked.before)[None] - 1
-        states = sampling.way(task, editor, before, instructions.tokens([asked.instruction]))
-        columns[fill(text, 17)] = [paint(*asked.before), states[1][0], states[-1][0], paint(*asked.after[0])]
+        before = paint(*asked.before)
+        after, _ = editing.edited(task, editor, before, asked)
+        mean = np.mean([paint(*each) for each in asked.after], axis=0)
+        columns[fill(text, 17)] = [before, mean, after, nearest_right(asked, after)[0]]
     return columns
 
 

@@ -1,4 +1,4 @@
-"""What it costs to paint by diffusion, in pixels, in a latent, and from a picture, and which part of it are products.
+"""What it costs to paint by diffusion, in pixels and in a latent, and which part of it are products.
 
     python -m tests.benchmarks.painting
 
@@ -16,7 +16,6 @@ import tinyunet.functional as F
 from tests.benchmarks.bounds import in_large_pages
 from tests.benchmarks.turns import alternate, milliseconds, restart_unlimited
 from tinyunet import threads
-from tinyunet.tasks.edit import Edit
 from tinyunet.tasks.latent import Latent
 from tinyunet.tasks.text import Text
 
@@ -68,16 +67,16 @@ def main():
     args = parser.parse_args()
     restart_unlimited()
     threads(1)
-    tasks = Text(), Latent(), Edit()
+    tasks = Text(), Latent()
     measures = [partial(milliseconds, step, 1) for task in tasks for step in steps(task, args.pictures)]
-    times = np.median(alternate(measures, args.rounds), axis=0).reshape(3, 3)
+    times = np.median(alternate(measures, args.rounds), axis=0).reshape(2, 3)
     for task, (paint, product, learn) in zip(tasks, times, strict=True):
         each, example = paint / args.pictures, learn / task.n
         print(
             f"{task.name:8} {each:6.1f} ms a picture, of which {product / paint:.0%} products, "
             f"{example:5.1f} ms an example that is learnt from"
         )
-    pixels, latent = times[:2, [0, 2]] / [[args.pictures, task.n] for task in tasks[:2]]
+    pixels, latent = times[:, [0, 2]] / [[args.pictures, task.n] for task in tasks]
     print("in the latent {:.1f} and {:.1f} times as fast as in pixels".format(*pixels / latent))
 
 

@@ -15,7 +15,7 @@ from tinyunet.diffusion import keeping
 from tinyunet.nn import Module
 from tinyunet.tasks import sampling
 from tinyunet.tasks.edit import Edit, followed
-from tinyunet.tasks.painter import GUIDANCE, STEPS
+from tinyunet.tasks.painter import GUIDANCE, STEPS, as_picture
 from tinyunet.tasks.text import Text
 from tinyunet.tensor import Array
 
@@ -46,13 +46,10 @@ def opened(path: str | os.PathLike[str]) -> tuple[Array, Reading]:
     return paint(*reading.drawn), reading
 
 
-def edited(
-    task: Edit, model: Module, picture: Array, asked: Change, seed: int, steps: int = STEPS
-) -> tuple[list[Array], bool]:
-    """What the network sees after each step, (1, 3, 32, 32) from 0 to 1, and whether the last is what was asked for."""
-    condition = 2 * picture[None] - 1, tokens([asked.instruction])
-    states = sampling.way(task, model, *condition, seed=seed, steps=steps)
-    return states, followed(asked, states[-1][0])
+def edited(task: Edit, model: Module, picture: Array, asked: Change) -> tuple[Array, bool]:
+    """What becomes of a picture, (3, 32, 32) from 0 to 1, and whether that is what was asked for."""
+    after = as_picture(task.predict(model, 2 * picture - 1, tokens([asked.instruction])[0]))
+    return after, followed(asked, after)
 
 
 def within(
@@ -62,14 +59,14 @@ def within(
     reading: Reading,
     mask: Array,
     scene: Scene,
-    seed: int,
+    seed: int = 0,
     steps: int = STEPS,
 ) -> list[Array]:
-    """The same for a picture that is painted anew, as a scene, where a mask (32, 32) is 1, and is kept elsewhere.
+    """What becomes, step by step, of a picture that is painted anew, as a scene, where a mask (32, 32) is 1.
 
-    What is kept is put back after every step, as noisy as belongs to the time (RePaint, Lugmayr et al. 2022). The
-    network has learnt from pictures of one thing, and draws nothing where it sees another one outside of the mask: so
-    it is shown the ground there, and the picture is put back at the end.
+    Elsewhere it is kept, and put back after every step, as noisy as belongs to the time (RePaint, Lugmayr et al.
+    2022). The network has learnt from pictures of one thing, and draws nothing where it sees another one outside of the
+    mask: so it is shown the ground there, and the picture is put back at the end.
 
     Raises:
         DataError: a scene on another ground.

@@ -1,4 +1,4 @@
-"""What all tasks have in common that draw pictures of things by diffusion: from words, or from a picture and words."""
+"""What the two tasks have in common that draw pictures of things by diffusion, from words."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ AT_ONCE = 40  # pictures that are made together
 
 
 class Painting(Generation):
-    """Pictures out of noise, and what is asked for. Values are from −1 to 1."""
+    """Pictures out of noise and words. Values are from −1 to 1."""
 
     no_images = "it learns from pictures of which it is known what they show"
     reads, takes = "{:.2f} right", "12 minutes"
     betas, warmup = (0.9, 0.99), 100  # with 0.999 and 0, a fifth of the shapes is wrong after as many steps
     errors: ClassVar[tuple[str, ...]] = ()
     sampling, clip = STEPS, 1.0
-    shown: tuple[int, ...] = (0, 1)
+    shown = 0, 1
     shape: ClassVar[tuple[int, ...]] = (3, SIDE, SIDE)  # of the noise
 
     def loss(self, output: Tensor, target: Array, weight: Array | None) -> Tensor:

@@ -23,9 +23,10 @@ from tinyunet.nn import Module
 from tinyunet.tasks.painter import STEPS, as_picture
 from tinyunet.tasks.painting import Painting
 from tinyunet.tasks.program import Settings
+from tinyunet.tasks.task import Task
 from tinyunet.tensor import Array
 
-P = TypeVar("P", bound=Painting)
+P = TypeVar("P", bound=Task)
 WEIGHTS = Path(__file__).parent.parent / "weights"  # `checkpoint.about` says what they reach
 ENLARGED = 8  # each pixel, on both sides
 GAP = 1  # pixels between pictures

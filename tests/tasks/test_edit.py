@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tinyunet import checkpoint, cli, metrics, optim, tensor
+from tinyunet import checkpoint, cli, metrics, tensor
 from tinyunet.data import DataError, write_picture
 from tinyunet.data.instructions import FORM as FORM_OF_EDITS
 from tinyunet.data.instructions import Change, answers, split_instructions, tokens, understand
 from tinyunet.data.sentences import FORM
 from tinyunet.data.sentences import understand as scene_of
 from tinyunet.data.things import MOST, Drawn, Placed, outlines_of, paint, read
-from tinyunet.tasks import editing, program, sampling
+from tinyunet.tasks import editing, sampling
 from tinyunet.tasks.edit import (
     CHANGED,
     KEPT,
@@ -226,14 +226,6 @@ def test_the_colour_of_a_mask_is_the_mean_of_what_is_said_under_it():
     assert np.count_nonzero(made) == 3 * 2 * 4
 
 
-def test_it_is_trained_by_muon_at_one_rate_for_all(task):
-    trainer = program.trainer(Edit(fast=True), program.Settings("edit", 300, fast=True))
-    assert isinstance(trainer.optimizer, optim.Muon)
-    (group,) = trainer.optimizer.param_groups
-    assert group["adjust_lr_fn"] == "match_rms_adamw"
-    assert (group["weight_decay"], group["betas"]) == (0, Edit.betas)
-
-
 @pytest.mark.parametrize("factor", [1, 5])
 def test_a_drawn_picture_is_opened_whatever_its_size(tmp_path, factor):
     file = tmp_path / "picture.png"
@@ -353,9 +345,6 @@ MUTANTS = {
     "tasks.edit:Edit.__init__": [
         ("what is held out is learnt", 'grouped(parts["seen"])', "grouped(sum(parts.values(), ()))"),
         ("with one thing, too", "change(rng, instruction, (2, 3))", "change(rng, instruction)"),
-    ],
-    "tasks.edit:Edit.optimizer": [
-        ("rates for Adam are not for Muon", ', adjust_lr_fn="match_rms_adamw"', ""),
     ],
     "tasks.edit:Edit.batch": [
         ("the first place always", "each.after[min(k, len(each.after) - 1)]", "each.after[0]"),

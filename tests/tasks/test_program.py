@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tinyunet import optim
 from tinyunet.data import DataError, read_image
 from tinyunet.tasks import program
 from tinyunet.tasks.edit import Edit
 from tinyunet.tasks.latent import Latent
 from tinyunet.tasks.program import Settings
 from tinyunet.tasks.registry import TASKS, find, listing
+from tinyunet.tasks.text import Text
 
 pytestmark = pytest.mark.pictures
 
@@ -143,7 +145,16 @@ def test_a_task_says_how_long_adam_remembers_and_how_slowly_it_begins(monkeypatc
     assert optimizer.param_groups[0]["lr"] < task.lr / 5
 
 
-@pytest.mark.parametrize("kind", [Latent, Edit])  # one learns two things at once, one by an optimizer of its own
+def test_what_knows_words_is_moved_by_muon_at_one_rate_for_all():
+    for kind in (Text, Latent, Edit):
+        optimizer = program.trainer(kind(True), Settings(kind.name, 300, fast=True)).optimizer
+        assert isinstance(optimizer, optim.Muon)
+        (group,) = optimizer.param_groups
+        assert group["adjust_lr_fn"] == "match_rms_adamw"
+        assert (group["weight_decay"], group["betas"]) == (0, kind.betas)
+
+
+@pytest.mark.parametrize("kind", [Latent, Edit])
 def test_a_training_that_was_stopped_goes_on_bit_for_bit(kind, tmp_path):
     def training(out):
         return program.trainer(kind(True), program.Settings(kind.name, 4, fast=True), out)
@@ -163,7 +174,9 @@ MUTANTS = {
         ("the run in the folder is overwritten", "!= there:", "is None:"),
     ],
     "tasks.task:Task.optimizer": [
-        ("Adam remembers as long as always", ", betas=self.betas", ""),
+        ("always Adam", "if self.muon:", "if False:"),
+        ("rates for Adam are not for Muon", ', adjust_lr_fn="match_rms_adamw"', ""),
+        ("Adam remembers as long as always", "self.lr, betas=self.betas)", "self.lr)"),
     ],
     "tasks.program:trainer": [
         ("the seed does not matter", "default_rng(settings.seed)", "default_rng(0)"),

@@ -19,7 +19,7 @@ learnt from: there are millions.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from textwrap import fill
 from typing import Any
 
@@ -42,7 +42,6 @@ from tinyunet.metrics import psnr
 from tinyunet.models.conditional import ConditionalUNet, Words
 from tinyunet.nn import Module
 from tinyunet.ops.randomness import generator
-from tinyunet.optim import Muon, Optimizer
 from tinyunet.tasks.painter import WAVES, as_picture, waves
 from tinyunet.tasks.task import UNET, Batch, Example, Method, Task
 from tinyunet.tensor import Array, Tensor
@@ -120,7 +119,7 @@ class Edit(Task):
     no_apply = "tinyunet edit  does that, with an instruction"
     reads, takes = "{:.2f} right", "11 minutes"
     steps, fast_steps, n, lr = 3000, 400, 32, 3e-3
-    betas, warmup = (0.9, 0.99), 100
+    betas, warmup, muon = (0.9, 0.99), 100, True
 
     def __init__(self, fast: bool = False, images: str | None = None) -> None:
         super().__init__(fast, images)
@@ -139,10 +138,6 @@ class Edit(Task):
 
     def model(self, rng: np.random.Generator) -> Module:
         return Editor((16, 32), 32, 16, rng=rng) if self.fast else Editor(rng=rng)
-
-    def optimizer(self, parameters: Iterable[Tensor]) -> Optimizer:
-        """Muon: what the words mean is a rare direction at first. By Adam, the same takes more than twice the steps."""
-        return Muon(parameters, self.lr, weight_decay=0.0, adjust_lr_fn="match_rms_adamw", betas=self.betas)
 
     def some(self, rng: np.random.Generator, n: int) -> list[Change]:
         """Changes to learn from."""

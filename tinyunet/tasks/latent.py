@@ -12,7 +12,7 @@ Ceiling   true pictures, encoded and decoded again: what the autoencoder alone c
 Rombach et al. (2022) train the autoencoder first, and then the other. Here both learn at the same time, so that it is
 one training with one loss, as every other task is. The latent of a picture moves while the autoencoder learns, but less
 and less, and the painter follows. The two losses need no weight between them: they share no parameters, and the steps
-of Adam do not depend on how large a loss is.
+of Muon and Adam do not depend on how large a loss is.
 
 `latent.png` shows pictures, their latents, a map for each channel, and what is decoded.
 """
@@ -78,8 +78,8 @@ class Latent(Text):
 
     name = "latent"
     shows = "text to picture in a latent: the same, in a small picture that an autoencoder decodes"
-    steps, fast_steps, n = 6000, 400, 32
-    takes = "10 minutes"
+    steps, fast_steps, n = 3000, 400, 32
+    takes = "6 minutes"
     errors: ClassVar[tuple[str, ...]] = (BLUR,)
     diffusion = DIFFUSION
     shape = LATENT

@@ -19,8 +19,8 @@ class Painting(Generation):
     """Pictures out of noise and words. Values are from −1 to 1."""
 
     no_images = "it learns from pictures of which it is known what they show"
-    reads, takes = "{:.2f} right", "12 minutes"
-    betas, warmup = (0.9, 0.99), 100  # with 0.999 and 0, a fifth of the shapes is wrong after as many steps
+    reads = "{:.2f} right"
+    betas, warmup, muon = (0.9, 0.99), 100, True
     errors: ClassVar[tuple[str, ...]] = ()
     sampling, clip = STEPS, 1.0
     shown = 0, 1

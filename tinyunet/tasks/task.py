@@ -17,7 +17,7 @@ import tinyunet.functional as F
 from tinyunet import plot
 from tinyunet.data import DataError
 from tinyunet.nn import Module
-from tinyunet.optim import Adam, Optimizer
+from tinyunet.optim import Adam, Muon, Optimizer
 from tinyunet.tasks.tiles import tiled
 from tinyunet.tensor import Array, Tensor
 from tinyunet.unet import UNet
@@ -43,6 +43,8 @@ class Task:
         reads: how a score is written, such as "Dice {:.3f}"; more is better.
         steps, fast_steps, n, lr: so many steps with n examples each; the learning rate falls to 0 along a cosine.
         betas, warmup: of Adam; and in how many steps the learning rate rises to lr at first.
+        muon: whether Muon moves what is a matrix or a kernel, in place of Adam. What words mean is a rare direction at
+            first, which Muon follows as far as any other. By Adam, `edit` takes more than twice as many steps.
         held_out: the examples that the task is judged by; `__init__` makes them.
         shown: which of these are drawn, as far as there are as many.
         errors: those of the numbers of which less is better.
@@ -62,6 +64,7 @@ class Task:
     lr: ClassVar[float] = 4e-3
     betas: ClassVar[tuple[float, float]] = (0.9, 0.999)
     warmup: ClassVar[int] = 0
+    muon: ClassVar[bool] = False
     errors: ClassVar[tuple[str, ...]] = ()
     average: ClassVar[float] = 0.0
     no_images: ClassVar[str] = "it learns from pictures that it draws"
@@ -87,6 +90,8 @@ class Task:
 
     def optimizer(self, parameters: Iterable[Tensor]) -> Optimizer:
         """What moves the model's parameters."""
+        if self.muon:
+            return Muon(parameters, self.lr, weight_decay=0.0, adjust_lr_fn="match_rms_adamw", betas=self.betas)
         return Adam(parameters, self.lr, betas=self.betas)
 
     def predict(self, model: Any, *inputs: Array) -> Array:

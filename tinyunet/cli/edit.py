@@ -31,9 +31,9 @@ def _arguments(p: Parser) -> None:
     p.add_argument("picture", metavar="PICTURE", help="as  tinyunet sample  draws them")
     p.add_argument("words", metavar="INSTRUCTION", help="what to change; with --within, what to paint there")
     p.add_argument(
-        "--run", metavar="DIR", dest="folder", help="use the network of this run of  tinyunet run edit, within of text"
+        "--run", metavar="DIR", dest="folder", help="use the network of this run of  edit, or with --within of  text"
     )
-    p.add_argument("-o", "--out", default="edited.png", metavar="FILE", help="(%(default)s)")
+    p.add_argument("-o", "--out", default="edited.png", metavar="FILE", help="PNG, or GIF of every step (%(default)s)")
     p.add_argument("--within", metavar="PLACE", help="paint this part anew: centre, top left …")
     within = p.add_argument_group("with --within")
     within.add_argument("--steps", type=int, metavar="N", help=f"from noise to picture ({STEPS})")

@@ -10,8 +10,8 @@ Metric    how often everything is right that is read from the result, to the pix
 Baseline  what became of the most similar picture among 2,000 with an instruction that was learnt from
 
 A thing may be moved to several positions. A network that must give the one that was drawn answers with the mean of all,
-a blur. Diffusion is one way out, and the only one where nobody can say what else would have been right, as for
-photographs. Here everything that is right is known. So the network may choose, and the error is that of its choice.
+a blur. Diffusion is a way out where nobody can say what else would have been right, as for photographs. Here everything
+that is right is known. So the network may choose, and the error is that of its choice.
 
 The instructions are held out, and judged with pictures of two or three things. Of these, none is likely to have been
 learnt from: there are millions.

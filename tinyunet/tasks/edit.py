@@ -117,8 +117,8 @@ class Edit(Task):
     shows = 'editing by instruction: "make the circle green", and nothing else changes'
     no_images = "it learns from pictures of which it is known what they show"
     no_apply = "tinyunet edit  does that, with an instruction"
-    reads, takes = "{:.2f} right", "11 minutes"
-    steps, fast_steps, n, lr = 3000, 400, 32, 3e-3
+    reads, takes = "{:.2f} right", "10 minutes"
+    steps, fast_steps, n, lr = 2500, 400, 32, 3e-3
     betas, warmup, muon = (0.9, 0.99), 100, True
 
     def __init__(self, fast: bool = False, images: str | None = None) -> None:

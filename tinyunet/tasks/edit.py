@@ -158,7 +158,7 @@ class Edit(Task):
 
     def predict(self, model: Any, *inputs: Array) -> Array:
         with model.evaluating():
-            return np.clip(model(*(x[None] for x in inputs)).numpy()[0], -1, 1)
+            return model(*(x[None] for x in inputs)).numpy()[0]
 
     def baselines(self) -> dict[str, Method]:
         learnt = self.some(np.random.default_rng(2000), LEARNT)

@@ -21,9 +21,9 @@ from tinyunet.diffusion import Keep, denoising, times
 from tinyunet.files import atomic, ending
 from tinyunet.nn import Module
 from tinyunet.tasks.painter import STEPS, as_picture
-from tinyunet.tasks.painting import Painting
 from tinyunet.tasks.program import Settings
 from tinyunet.tasks.task import Task
+from tinyunet.tasks.text import Text
 from tinyunet.tensor import Array
 
 P = TypeVar("P", bound=Task)
@@ -64,7 +64,7 @@ def weights_of(name: str) -> Path:
 
 
 def way(
-    task: Painting,
+    task: Text,
     model: Module,
     *condition: Any,
     count: int = 1,
